@@ -1,0 +1,196 @@
+//! The validated limits: everything the engine decides by, checked once before it starts.
+//!
+//! Configuration parses into this; the engine never re-checks it. Indices (accounts, books, …) are positions in the
+//! vectors below and never change while the engine lives.
+
+use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
+
+/// Everything the engine is built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Name of this sidecar, the `instance` label.
+    pub instance: Name,
+    /// Mode every scope starts in.
+    pub mode: Mode,
+    /// Trading accounts.
+    pub accounts: Vec<AccountLimits>,
+    /// Instruments, shared by all accounts.
+    pub instruments: Vec<InstrumentLimits>,
+    /// Strategies.
+    pub strategies: Vec<StrategyLimits>,
+    /// Books: one strategy on one account each.
+    pub books: Vec<BookLimits>,
+    /// Drawdown guards.
+    pub drawdowns: Vec<DrawdownLimits>,
+    /// Table sizes.
+    pub capacity: Capacity,
+}
+
+/// One account at one venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Unique among accounts.
+    pub name: Name,
+    /// The venue the account is at; fills are identified per venue.
+    pub venue: Name,
+    /// Accounting currency: equity, peaks and limits are in it.
+    pub currency: Currency,
+}
+
+/// A currency: an index that travels in events and the letters it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currency {
+    /// The number in `ccy` fields of events; 0 there means the settlement currency.
+    pub id: u16,
+    /// `USD`, `USDT`, `BTC`.
+    pub code: Name,
+}
+
+/// How a position turns prices into money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstrumentKind {
+    /// Profit in the quote currency: `q * m * price`.
+    Linear,
+    /// Profit in the base currency: `q * m / price`.
+    Inverse,
+    /// Base and quote balances change hands.
+    Spot,
+}
+
+/// One instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentLimits {
+    /// Unique among instruments.
+    pub name: Name,
+    /// Payoff.
+    pub kind: InstrumentKind,
+    /// Decimal places of a price unit: one [`Ticks`] is `10^-price_decimals`. 0–9.
+    pub price_decimals: u8,
+    /// Decimal places of a quantity unit: one [`Lots`] is `10^-qty_decimals`. 0–9.
+    pub qty_decimals: u8,
+    /// Contract multiplier in 1e-9: 1 000 000 000 is 1. Positive.
+    pub multiplier_e9: i64,
+    /// The currency profit arises in: quote for linear and spot, base for inverse.
+    pub settlement: Currency,
+    /// Spot only: the currency of the base balance, so that a fee paid in it debits the position.
+    pub base: Option<Currency>,
+    /// Price increment, a check. Positive.
+    pub tick: Ticks,
+    /// Quantity increment, a check. Positive.
+    pub lot: Lots,
+    /// Whether zero and negative prices are real here.
+    pub allow_negative: bool,
+    /// A mark that jumps by more than this is suspect; `None` accepts every jump.
+    pub band: Option<Bps>,
+    /// A mark older than this is stale.
+    pub mark_age: Nanos,
+    /// The strategy whose marks count; `None` takes the first that publishes one.
+    pub mark_source: Option<u16>,
+}
+
+/// One strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyLimits {
+    /// Unique among strategies.
+    pub name: Name,
+    /// User that may attach as this strategy.
+    pub uid: u32,
+    /// A client silent for longer is stale.
+    pub heartbeat: Nanos,
+    /// A stale client must beat for this long before its cause clears.
+    pub recover_for: Nanos,
+}
+
+/// One strategy on one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookLimits {
+    /// Index of the strategy.
+    pub strategy: u16,
+    /// Index of the account.
+    pub account: u16,
+    /// Opening cash, in the account's currency.
+    pub capital: Money,
+    /// Largest absolute position per instrument; `None` only where "unlimited" was written out.
+    pub max_position: Option<Lots>,
+    /// Largest order quantity; `None` only where "unlimited" was written out.
+    pub max_order_qty: Option<Lots>,
+    /// Largest order notional in the account's currency; `None` only where "unlimited" was written out.
+    pub max_order_notional: Option<Money>,
+    /// Worst configured fee rate, charged on the notional of a fill whose fee is unknown.
+    pub unknown_fee: Bps,
+}
+
+/// What a drawdown guard measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Cash and positions at their marks.
+    Equity,
+    /// Capital and realised profit only.
+    Realised,
+}
+
+/// What a drawdown is measured from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// The highest trusted equity so far.
+    Trailing,
+    /// The first trusted equity.
+    Static,
+    /// The highest trusted equity… of nothing but the session's open: equity at the last roll.
+    Session,
+}
+
+/// One drawdown guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawdownLimits {
+    /// Unique among guards: `drawdown.kill`.
+    pub name: Name,
+    /// [`Scope::Account`], [`Scope::Book`] or [`Scope::Strategy`] (the sum of its books, one currency).
+    pub scope: Scope,
+    /// What is measured.
+    pub basis: Basis,
+    /// From where.
+    pub anchor: Anchor,
+    /// Trip at this share of the peak.
+    pub limit: Option<Bps>,
+    /// Trip at this loss, in the scope's currency.
+    pub limit_abs: Option<Money>,
+    /// Warn at this percentage of the limit, 1–100.
+    pub warn_pct: u8,
+    /// Distinct marks that must agree before the latch. At least 1.
+    pub confirm_k: u8,
+    /// Time they must span; 0 when `confirm_k` is 1.
+    pub confirm_t: Nanos,
+    /// Accepted marks whose least favourable feeds the peak, 1–8; 1 takes every mark.
+    pub peak_n: u8,
+    /// An untrusted breach of this length latches.
+    pub untrusted_t: Nanos,
+    /// How the latched cause goes away: `Session` or `Sticky`.
+    pub latch: Latch,
+}
+
+/// Table sizes. Fixed at start; a full table halts the scope that needed room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Attached lanes, at most 255.
+    pub lanes: u16,
+    /// Events a lane holds, a power of two from 64 to 1 048 576.
+    pub lane_slots: u32,
+    /// Verdicts and notices a return ring holds, a power of two from 16.
+    pub return_slots: u32,
+    /// Positions over all books.
+    pub positions: u32,
+    /// Orders remembered over all books.
+    pub orders: u32,
+    /// Executions remembered for identity; older ones are refused by venue time.
+    pub executions: u32,
+}
+
+impl Limits {
+    /// The book of `strategy` on `account`.
+    #[must_use]
+    pub fn book(&self, strategy: u16, account: u16) -> Option<u16> {
+        let found = self.books.iter().position(|b| b.strategy == strategy && b.account == account)?;
+        u16::try_from(found).ok()
+    }
+}

@@ -1,0 +1,136 @@
+//! What comes back to a strategy: verdicts on requests, directives to act on, notices of state.
+
+use super::{Reason, Scope, TradingState};
+use crate::model::Mode;
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Not sent; final.
+    Deny = 0,
+    /// Send; final.
+    Pass = 1,
+    /// Send, as a verified exit; final.
+    PassExit = 2,
+    /// Simulate only; final.
+    Paper = 3,
+    /// Wait.
+    Queued = 4,
+    /// Send now; final.
+    Released = 5,
+    /// Will not be sent; final.
+    Dropped = 6,
+    /// Send only as a venue-enforced reduce-only order; final.
+    ExitUnverified = 7,
+}
+
+/// What a directive asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names are the actions")]
+pub enum DirectiveKind {
+    Cancel = 1,
+    CancelIncreasing = 2,
+    CancelAll = 3,
+    Flatten = 4,
+    Mode = 5,
+    Signals = 6,
+    Scale = 7,
+    Snapshot = 8,
+    Revoke = 9,
+    Resize = 10,
+    /// A notice: a scope changed state. Not acknowledged.
+    State = 16,
+}
+
+impl Verdict {
+    /// The verdict with this number.
+    #[must_use]
+    pub const fn from_u8(raw: u8) -> Option<Self> {
+        Some(match raw {
+            0 => Self::Deny,
+            1 => Self::Pass,
+            2 => Self::PassExit,
+            3 => Self::Paper,
+            4 => Self::Queued,
+            5 => Self::Released,
+            6 => Self::Dropped,
+            7 => Self::ExitUnverified,
+            _ => return None,
+        })
+    }
+
+    /// Whether the order may leave for the venue.
+    #[must_use]
+    pub const fn may_send(self) -> bool {
+        matches!(self, Self::Pass | Self::PassExit | Self::Released)
+    }
+
+    /// Whether no other verdict follows.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued)
+    }
+}
+
+impl DirectiveKind {
+    /// The kind with this number.
+    #[must_use]
+    pub const fn from_u8(raw: u8) -> Option<Self> {
+        Some(match raw {
+            1 => Self::Cancel,
+            2 => Self::CancelIncreasing,
+            3 => Self::CancelAll,
+            4 => Self::Flatten,
+            5 => Self::Mode,
+            6 => Self::Signals,
+            7 => Self::Scale,
+            8 => Self::Snapshot,
+            9 => Self::Revoke,
+            10 => Self::Resize,
+            16 => Self::State,
+            _ => return None,
+        })
+    }
+}
+
+/// A verdict as it travels: who it answers, why, and the numbers behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerdictRecord {
+    /// The order, or the command's id.
+    pub order: u64,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The request it answers: 0 new, 1 modify, 2 cancel.
+    pub action: u8,
+    /// Why; `None` for a plain pass.
+    pub reason: Option<Reason>,
+    /// The guard that decided, 0 for none.
+    pub guard: u16,
+    /// Kind of the scope the limit belongs to, see [`Scope::to_raw`] bits 32–47.
+    pub scope_kind: u16,
+    /// Measured value (units by reason), or valid-until on the client's clock for verdicts that send.
+    pub measured: i64,
+    /// The limit it was held against.
+    pub limit: i64,
+    /// Quantity, wait or retry-after, by verdict.
+    pub extra: u64,
+}
+
+/// A notice of the state a scope is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateNotice {
+    /// The scope whose state changed.
+    pub scope: Scope,
+    /// Its state now.
+    pub state: TradingState,
+    /// Its mode now.
+    pub mode: Mode,
+    /// Why.
+    pub reason: Reason,
+    /// The halt epoch of the change.
+    pub epoch: u32,
+    /// The cause bits that hold now.
+    pub causes: u64,
+}
