@@ -2,3 +2,4 @@
 
 mod field;
 pub mod record;
+pub mod stats;
