@@ -22,6 +22,11 @@
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
 compile_error!("tripline's shared memory is specified for 64-bit little-endian machines");
 
+#[forbid(unsafe_code)]
 pub mod engine;
+#[forbid(unsafe_code)]
 pub mod model;
+pub mod shm;
+pub mod sync;
+#[forbid(unsafe_code)]
 pub mod wire;

@@ -1,5 +1,8 @@
 //! Bytes: how the vocabulary travels. Pure functions over words; nothing here touches shared memory.
 
+pub mod answer;
 mod field;
+pub mod hello;
+pub mod layout;
 pub mod record;
 pub mod stats;

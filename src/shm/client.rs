@@ -1,0 +1,324 @@
+//! The client half: attach, gate, publish, poll. What `libtripline` wraps for C, and the operator's lane uses too.
+//!
+//! A handle belongs to the thread that opened it: its ring has one producer, and two threads publishing would
+//! overwrite each other's slots. Calls from another thread fail with [`ClientError::Thread`]; [`Client::rebind`]
+//! moves a handle on purpose. Open one handle per thread instead where several publish.
+//!
+//! No call here blocks, except [`Client::attach`]. None allocates after attach.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::attach::{AttachError, Segments, attach};
+use super::clock::monotonic;
+use super::directory::{Directory, InstrumentEntry};
+use super::gate::{Gate, GateOffsets};
+use super::lane::Lane;
+use super::positions::Positions;
+use super::ring::{Consumer, Producer, Slots, Taken};
+use super::segment::Segment;
+use super::socket::Socket;
+use super::stats::StatsReader;
+use super::view::{View, ViewPage, latched};
+use crate::model::event::FIRST_SIDECAR_KIND;
+use crate::model::{Event, Flags, Handle, Message, Name};
+use crate::sync::Ordering;
+use crate::wire::answer::Answer;
+use crate::wire::hello::Grant;
+use crate::wire::record::{DecodeError, Words, decode, encode};
+
+/// Strategy number of the operator's lane, which belongs to no strategy.
+pub const OPERATOR: u16 = u16::MAX;
+
+/// Why a call on a handle failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Called from a thread that does not own the handle.
+    #[error("this handle belongs to another thread: rebind it, or open one handle per thread")]
+    Thread,
+    /// The lane is full. The event was not published, the strategy's gates are closed.
+    #[error("the lane is full: the event is lost, the gate is closed until the strategy attaches again")]
+    Full,
+    /// An earlier event was lost, so that later ones would be misread.
+    #[error("an earlier event was lost: attach again")]
+    Lost,
+    /// The event means nothing.
+    #[error("not an event: {0}")]
+    Invalid(DecodeError),
+    /// The event is one that only the sidecar writes, or one this version does not act on.
+    #[error("events of kind {0} with these flags cannot be published by a strategy in this version")]
+    Unsupported(u8),
+    /// No such account, or the strategy has no book on it.
+    #[error("no such account, or the strategy has no book on it")]
+    UnknownAccount,
+    /// No such instrument.
+    #[error("no such instrument")]
+    UnknownInstrument,
+    /// The return ring holds something that is no answer.
+    #[error("the return ring holds something that is no answer")]
+    Corrupt,
+}
+
+/// What an order is gated and published under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Names account and instrument in events.
+    pub handle: Handle,
+    /// Where its words sit in the gate page.
+    pub offsets: GateOffsets,
+}
+
+/// An attached client.
+#[derive(Debug)]
+pub struct Client {
+    page: ViewPage,
+    thread: usize,
+    grant: Grant,
+    lane: Lane,
+    producer: Producer,
+    positions: Positions,
+    returns: Consumer,
+    directory: Directory,
+    stats: StatsReader,
+    // Kept for what they map or hold open.
+    gate: Arc<Segment>,
+    _socket: Option<Socket>,
+}
+
+impl Client {
+    /// Attaches to the sidecar whose attach socket is at `path`, as `strategy`. Blocks for as long as the exchange
+    /// takes, a few seconds at most.
+    ///
+    /// # Errors
+    /// [`AttachError`] names the step and the cause.
+    pub fn attach(path: &Path, strategy: Name) -> Result<Self, AttachError> {
+        let (socket, grant, segments) = attach(path, strategy)?;
+        Ok(Self::new(grant, segments, Some(socket))?)
+    }
+
+    /// A client on segments that are already mapped: the operator's lane.
+    ///
+    /// # Errors
+    /// What mmap said of the handle's own page.
+    pub fn new(grant: Grant, segments: Segments, socket: Option<Socket>) -> std::io::Result<Self> {
+        let geometry = grant.geometry;
+        let page = ViewPage::new()?;
+        let lane = Lane::new(segments.lane, geometry.lane_slots);
+        let positions = Positions::new(segments.positions, geometry);
+        // SYNC(slot-consumed): everything before it was consumed; for a fresh lane this is the first position.
+        let consumed = positions.consumed(grant.lane).load(Ordering::Acquire);
+        let returns = Slots::new(segments.returns, geometry.return_slots);
+        // Relaxed: our own word.
+        let cursor = lane.cursor().load(Ordering::Relaxed);
+        let view = page.view();
+        // Relaxed, all three: read by this thread's gate calls only.
+        view.gate_bytes.store(geometry.gate_bytes() as u64, Ordering::Relaxed);
+        view.lease_ns.store(grant.lease_ns, Ordering::Relaxed); // Relaxed: see above.
+        view.gate.store(segments.gate.base() as u64, Ordering::Relaxed); // Relaxed: see above.
+        Ok(Self {
+            page,
+            thread: thread_token(),
+            grant,
+            producer: Producer::resume(lane.slots(), consumed),
+            returns: Consumer::resume(returns, cursor),
+            lane,
+            positions,
+            directory: Directory::new(segments.directory, geometry),
+            stats: StatsReader::new(segments.stats, &geometry),
+            gate: segments.gate,
+            _socket: socket,
+        })
+    }
+
+    /// The view that a forked child reads as zeros.
+    #[must_use]
+    pub fn page(&self) -> &ViewPage {
+        &self.page
+    }
+
+    /// The lane this client got.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// The sidecar's counters and rows.
+    #[must_use]
+    pub fn stats(&self) -> &StatsReader {
+        &self.stats
+    }
+
+    /// Makes the calling thread the owner. The previous owner must not be inside a call.
+    pub fn rebind(&mut self) {
+        self.thread = thread_token();
+    }
+
+    /// The target of orders on `account` and, unless account level, `instrument`.
+    ///
+    /// # Errors
+    /// [`ClientError::UnknownAccount`] or [`ClientError::UnknownInstrument`].
+    pub fn look_up(&self, account: Name, instrument: Option<Name>) -> Result<Target, ClientError> {
+        let account = self.directory.find_account(account).ok_or(ClientError::UnknownAccount)?;
+        let book =
+            self.directory.find_book(self.grant.strategy, account).ok_or(ClientError::UnknownAccount)?;
+        let instrument = match instrument {
+            Some(name) => {
+                Some(self.directory.find_instrument(name).ok_or(ClientError::UnknownInstrument)?)
+            }
+            None => None,
+        };
+        let geometry = &self.grant.geometry;
+        Ok(Target {
+            handle: Handle::new(self.grant.lane, account, instrument),
+            offsets: GateOffsets {
+                account: geometry.account_at(account) as u32,
+                book: geometry.book_at(book) as u32,
+                instrument: instrument.map_or(0, |index| geometry.instrument_at(account, index) as u32),
+            },
+        })
+    }
+
+    /// What the directory says of an instrument.
+    #[must_use]
+    pub fn instrument(&self, target: &Target) -> Option<InstrumentEntry> {
+        self.directory.instrument(target.handle.instrument()?)
+    }
+
+    /// Whether the next order on `target` may go out.
+    #[must_use]
+    #[inline]
+    pub fn gate(&self, target: &Target) -> Gate {
+        self.page.view().gate(target.offsets, monotonic)
+    }
+
+    /// True only when orders may go to the venue.
+    #[must_use]
+    #[inline]
+    pub fn may_send(&self, target: &Target) -> bool {
+        self.gate(target) == Gate::Pass
+    }
+
+    /// Publishes an event and returns its lane position.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was published. After [`ClientError::Full`] the gate stays closed.
+    pub fn publish(&mut self, handle: Handle, flags: Flags, event: Event) -> Result<u64, ClientError> {
+        let message = Message { flags, epoch: 0, handle, event };
+        self.publish_words(&encode(&message))
+    }
+
+    /// Publishes the words of a record; the epoch this client has seen is filled in.
+    ///
+    /// # Errors
+    /// As [`Client::publish`].
+    #[inline]
+    pub fn publish_words(&mut self, words: &Words) -> Result<u64, ClientError> {
+        self.check_thread()?;
+        let message = decode(words).map_err(ClientError::Invalid)?;
+        let kind = message.event.kind();
+        let foreign = kind >= FIRST_SIDECAR_KIND && self.grant.strategy != OPERATOR;
+        let request = matches!(message.event, Event::OrderNew { .. } | Event::OrderModify { .. })
+            && message.flags.contains(Flags::PERMIT);
+        if foreign || request {
+            return Err(ClientError::Unsupported(kind));
+        }
+        let view = self.page.view();
+        // Relaxed: a flag of this process.
+        if view.latched.load(Ordering::Relaxed) & latched::LOST != 0 {
+            return Err(ClientError::Lost);
+        }
+        // Relaxed: stored by this thread's gate calls.
+        let epoch = view.seen_epoch.load(Ordering::Relaxed) as u32;
+        let mut stamped = *words;
+        stamped[1] = stamped[1] & !0xffff_0000 | u64::from(epoch as u16) << 16;
+        let consumed = self.positions.consumed(self.grant.lane);
+        match self.producer.push(&stamped, consumed) {
+            Ok(position) => Ok(position),
+            Err(_full) => {
+                self.lane.declare_lost();
+                // Relaxed: a flag of this process.
+                view.latched.fetch_or(latched::LOST, Ordering::Relaxed);
+                Err(ClientError::Full)
+            }
+        }
+    }
+
+    /// Events that can be published now without [`ClientError::Full`].
+    ///
+    /// # Errors
+    /// [`ClientError::Thread`].
+    pub fn free_slots(&mut self) -> Result<u64, ClientError> {
+        self.check_thread()?;
+        Ok(self.producer.free(self.positions.consumed(self.grant.lane)))
+    }
+
+    /// The position the next event gets, and the position up to which the sidecar has applied events: once the
+    /// second has passed an event, the gate shows whatever that event changed.
+    #[must_use]
+    #[inline]
+    pub fn positions(&self) -> (u64, u64) {
+        // SYNC(slot-consumed): the words an event changed were stored before the position passed it.
+        let consumed = self.positions.consumed(self.grant.lane).load(Ordering::Acquire);
+        (self.producer.position(), consumed)
+    }
+
+    /// A sign of life. Any published event is one too.
+    ///
+    /// # Errors
+    /// [`ClientError::Thread`].
+    #[inline]
+    pub fn heartbeat(&mut self) -> Result<(), ClientError> {
+        self.check_thread()?;
+        self.lane.beat();
+        // Relaxed: stored by this thread's gate calls.
+        self.lane.echo_epoch(self.page.view().seen_epoch.load(Ordering::Relaxed) as u32);
+        Ok(())
+    }
+
+    /// The next answer, if one waits. Also a sign of life.
+    ///
+    /// # Errors
+    /// [`ClientError::Thread`], or [`ClientError::Corrupt`] when the ring holds something else.
+    pub fn poll(&mut self) -> Result<Option<Answer>, ClientError> {
+        self.heartbeat()?;
+        let words = match self.returns.take() {
+            Taken::Empty => return Ok(None),
+            Taken::Corrupt { .. } => return Err(ClientError::Corrupt),
+            Taken::Record(words) => words,
+        };
+        self.returns.advance();
+        // SYNC(slot-consumed): pairs with the acquire load in `Producer::free` at the sidecar's end.
+        self.lane.cursor().store(self.returns.position(), Ordering::Release);
+        let answer = Answer::from_words(&words).ok_or(ClientError::Corrupt)?;
+        if let Answer::State { notice, .. } = answer {
+            let view = self.page.view();
+            // Relaxed: read by this thread only.
+            view.seen_epoch.fetch_max(u64::from(notice.epoch), Ordering::Relaxed);
+        }
+        Ok(Some(answer))
+    }
+
+    fn check_thread(&self) -> Result<(), ClientError> {
+        if self.thread == thread_token() { Ok(()) } else { Err(ClientError::Thread) }
+    }
+}
+
+impl Drop for Client {
+    /// Closes the gate before the pages go away.
+    fn drop(&mut self) {
+        let view: &View = self.page.view();
+        // Relaxed: detach and gate are calls of one thread.
+        view.gate.store(0, Ordering::Relaxed);
+        // Relaxed: see above.
+        view.client.store(0, Ordering::Relaxed);
+        debug_assert!(!self.gate.is_empty());
+    }
+}
+
+/// An address that no two living threads share.
+#[inline]
+fn thread_token() -> usize {
+    thread_local!(static TOKEN: u8 = const { 0 });
+    TOKEN.with(|token| std::ptr::from_ref(token) as usize)
+}

@@ -1,0 +1,34 @@
+//! CLOCK_MONOTONIC, the clock of leases and of the attach exchange.
+//!
+//! Every process of one time namespace reads the same value, which no other clock of the project promises.
+
+use crate::model::Nanos;
+
+/// The clock now. A vDSO read of some tens of nanoseconds where the kernel's clock source allows it.
+#[must_use]
+#[inline]
+pub fn monotonic() -> Nanos {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// CLOCK_MONOTONIC and the time the machine was suspended.
+#[must_use]
+pub fn boottime() -> Nanos {
+    read(libc::CLOCK_BOOTTIME)
+}
+
+/// UTC, for reports only.
+#[must_use]
+pub fn utc() -> Nanos {
+    read(libc::CLOCK_REALTIME)
+}
+
+#[inline]
+fn read(clock: libc::clockid_t) -> Nanos {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a live timespec. The call cannot fail for these clocks; if it did, zero would read as a
+    // clock at its start, before every lease deadline by more than a lease, which latches the gate: closed.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    let secs = time.tv_sec.unsigned_abs().saturating_mul(1_000_000_000);
+    Nanos(secs.saturating_add(time.tv_nsec.unsigned_abs()))
+}

@@ -1,0 +1,226 @@
+//! The single-producer single-consumer ring: slots of one cache line, the stamp in the slot.
+//!
+//! ```text
+//!   position p lives in slot p % capacity; its stamp, word 0, is p + 1 once it is published.
+//!   positions start at `capacity`, and slot i starts with stamp i + 1: "published one round ago".
+//!
+//!   stamp == p + 1             published: take it
+//!   stamp == p + 1 - capacity  empty: the round before
+//!   anything else              not ours: wiped, punched, or a producer gone wild
+//! ```
+//! The stamp is stored last with release and is the only commit: a producer that dies one instruction earlier
+//! leaves the old stamp, and the slot reads empty. A slot is reused only after the consumer's published position
+//! has passed it, so nothing is ever overwritten; full means the producer is told.
+//!
+//! Each side keeps its own position privately. What it reads of the other side's is checked on every load.
+
+use std::sync::Arc;
+
+use super::segment::Segment;
+use crate::sync::{AtomicU64, Ordering};
+use crate::wire::layout::SLOTS_AT;
+use crate::wire::record::{RECORD_BYTES, Words};
+
+/// The slots of one ring.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    segment: Arc<Segment>,
+    capacity: u64,
+}
+
+/// The producing end.
+#[derive(Debug)]
+pub struct Producer {
+    slots: Slots,
+    next: u64,
+    /// The consumer's position at the last look: may be stale, which only makes the ring look fuller.
+    consumed: u64,
+}
+
+/// The consuming end.
+#[derive(Debug)]
+pub struct Consumer {
+    slots: Slots,
+    next: u64,
+}
+
+/// The ring has no free slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// What the consumer finds at its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing yet.
+    Empty,
+    /// A private copy of a published record.
+    Record(Words),
+    /// A stamp that no producer of this ring can have stored.
+    Corrupt {
+        /// The stamp found.
+        stamp: u64,
+    },
+}
+
+impl Slots {
+    /// The slots of a ring segment; `capacity` is a power of two the segment was sized for.
+    #[must_use]
+    pub fn new(segment: Arc<Segment>, capacity: u32) -> Self {
+        assert!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
+        Self { segment, capacity: u64::from(capacity) }
+    }
+
+    /// Writes the first stamps. Done once by whoever makes the segment, before anyone else maps it.
+    pub fn format(&self) {
+        for slot in 0..self.capacity {
+            // Relaxed: the descriptor is sent afterwards, and the socket orders it.
+            self.slot(slot)[0].store(slot.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn slot(&self, position: u64) -> &[AtomicU64; 8] {
+        let slot = (position & (self.capacity.wrapping_sub(1))) as usize;
+        self.segment.line(SLOTS_AT.wrapping_add(slot.wrapping_mul(RECORD_BYTES)))
+    }
+
+    fn published(position: u64) -> u64 {
+        position.wrapping_add(1)
+    }
+
+    /// The first position of every ring.
+    #[must_use]
+    pub fn first_position(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Slots.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+}
+
+impl Producer {
+    /// The producing end of a freshly formatted ring.
+    #[must_use]
+    pub fn new(slots: Slots) -> Self {
+        let first = slots.first_position();
+        Self { slots, next: first, consumed: first }
+    }
+
+    /// The producing end of a ring in use, for a producer that was restarted: goes on behind the last record that
+    /// was published after `consumed`.
+    #[must_use]
+    pub fn resume(slots: Slots, consumed: u64) -> Self {
+        let mut next = consumed.max(slots.first_position());
+        while next.wrapping_sub(consumed) < slots.capacity
+            // SYNC(slot-published): the records behind these stamps are the consumer's to read, not ours.
+            && slots.slot(next)[0].load(Ordering::Acquire) == Slots::published(next)
+        {
+            next = next.wrapping_add(1);
+        }
+        Self { slots, next, consumed }
+    }
+
+    /// The position the next record will get.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Free slots, given the consumer's published position. A position that cannot be one leaves none.
+    pub fn free(&mut self, consumed: &AtomicU64) -> u64 {
+        // SYNC(slot-consumed): pairs with the release store that publishes the consumer's position; what we then
+        // overwrite has been copied out.
+        let seen = consumed.load(Ordering::Acquire);
+        let waiting = self.next.wrapping_sub(seen);
+        if waiting > self.slots.capacity || seen < self.consumed {
+            return 0;
+        }
+        self.consumed = seen;
+        self.slots.capacity.wrapping_sub(waiting)
+    }
+
+    /// Publishes a record; w0 is ignored, the rest of the words travel as they are.
+    ///
+    /// # Errors
+    /// [`Full`]: nothing was written.
+    #[inline]
+    pub fn push(&mut self, words: &Words, consumed: &AtomicU64) -> Result<u64, Full> {
+        if self.next.wrapping_sub(self.consumed) >= self.slots.capacity && self.free(consumed) == 0 {
+            return Err(Full);
+        }
+        let position = self.next;
+        let slot = self.slots.slot(position);
+        for (place, &word) in slot.iter().zip(words).skip(1) {
+            // Relaxed: published by the stamp below.
+            place.store(word, Ordering::Relaxed);
+        }
+        // SYNC(slot-published): pairs with the acquire load in `Consumer::take`. The commit: one instruction
+        // earlier the slot still carries the stamp of the round before and reads empty.
+        slot[0].store(Slots::published(position), Ordering::Release);
+        self.next = position.wrapping_add(1);
+        Ok(position)
+    }
+}
+
+impl Consumer {
+    /// The consuming end, at the ring's first position.
+    #[must_use]
+    pub fn new(slots: Slots) -> Self {
+        let first = slots.first_position();
+        Self { slots, next: first }
+    }
+
+    /// The consuming end of a ring in use, from a position this side published before.
+    #[must_use]
+    pub fn resume(slots: Slots, position: u64) -> Self {
+        let next = position.max(slots.first_position());
+        Self { slots, next }
+    }
+
+    /// The position that [`Consumer::take`] looks at.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Slots of the ring.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.slots.capacity
+    }
+
+    /// A copy of the record at the current position, without moving on.
+    #[inline]
+    pub fn take(&self) -> Taken {
+        let slot = self.slots.slot(self.next);
+        // SYNC(slot-published): pairs with the release store in `Producer::push`.
+        let stamp = slot[0].load(Ordering::Acquire);
+        let published = Slots::published(self.next);
+        if stamp != published {
+            return match stamp == published.wrapping_sub(self.slots.capacity) {
+                true => Taken::Empty,
+                false => Taken::Corrupt { stamp },
+            };
+        }
+        let mut words = [0; 8];
+        words[0] = stamp;
+        for (word, place) in words.iter_mut().zip(slot).skip(1) {
+            // Relaxed: ordered by the stamp. A producer that breaks the protocol may still be writing; the copy is
+            // then a mix, which the decoder judges like any other bytes.
+            *word = place.load(Ordering::Relaxed);
+        }
+        Taken::Record(words)
+    }
+
+    /// Moves past the record that was taken. The caller publishes [`Consumer::position`] once the record is safe.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.next = self.next.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Records of a return ring: verdicts and directives, 64 bytes each.
+//!
+//! Word 1 carries the kind (136 or 137, as in the journal); w7 of a verdict the lane position of its request.
+
+use super::record::Words;
+use crate::model::verdict::{StateNotice, Verdict, VerdictRecord};
+use crate::model::{Mode, Reason, Scope, TradingState};
+
+/// Kind of a verdict record.
+pub const VERDICT_KIND: u8 = 136;
+/// Kind of a directive or notice.
+pub const DIRECTIVE_KIND: u8 = 137;
+const STATE: u64 = 16;
+
+/// What the sidecar says to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// The answer to a request or command.
+    Verdict {
+        /// The answer.
+        record: VerdictRecord,
+        /// Lane position of the request.
+        position: u64,
+    },
+    /// A scope changed state.
+    State {
+        /// Counts transitions.
+        id: u64,
+        /// What changed.
+        notice: StateNotice,
+    },
+}
+
+impl Answer {
+    /// As the words of a slot; w0 is the ring's.
+    #[must_use]
+    pub fn to_words(&self) -> Words {
+        match *self {
+            Self::Verdict { record, position } => [
+                0,
+                u64::from(VERDICT_KIND),
+                record.order,
+                record.verdict as u64
+                    | u64::from(record.action) << 8
+                    | record.reason.map_or(0, |reason| reason as u64) << 16
+                    | u64::from(record.guard) << 32
+                    | u64::from(record.scope_kind) << 48,
+                record.measured as u64,
+                record.limit as u64,
+                record.extra,
+                position,
+            ],
+            Self::State { id, notice } => [
+                0,
+                u64::from(DIRECTIVE_KIND),
+                id,
+                STATE | (notice.reason as u64) << 16 | u64::from(notice.epoch) << 32,
+                notice.scope.to_raw() | (notice.state as u64) << 48 | (notice.mode as u64) << 56,
+                notice.causes,
+                0,
+                0,
+            ],
+        }
+    }
+
+    /// From the words of a slot; `None` when they are no answer this version knows.
+    #[must_use]
+    pub fn from_words(words: &Words) -> Option<Self> {
+        let [_, header, a, b, c, d, e, w7] = *words;
+        match header as u8 {
+            VERDICT_KIND => Some(Self::Verdict {
+                record: VerdictRecord {
+                    order: a,
+                    verdict: Verdict::from_u8(b as u8)?,
+                    action: (b >> 8) as u8,
+                    reason: Reason::from_u16((b >> 16) as u16),
+                    guard: (b >> 32) as u16,
+                    scope_kind: (b >> 48) as u16,
+                    measured: c as i64,
+                    limit: d as i64,
+                    extra: e,
+                },
+                position: w7,
+            }),
+            DIRECTIVE_KIND if b as u8 as u64 == STATE => Some(Self::State {
+                id: a,
+                notice: StateNotice {
+                    scope: Scope::from_raw(c & 0xffff_ffff_ffff)?,
+                    state: TradingState::from_u8((c >> 48) as u8)?,
+                    mode: Mode::from_u8((c >> 56) as u8)?,
+                    reason: Reason::from_u16((b >> 16) as u16)?,
+                    epoch: (b >> 32) as u32,
+                    causes: d,
+                },
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_survive_their_words() {
+        let verdict = Answer::Verdict {
+            record: VerdictRecord {
+                order: 5,
+                verdict: Verdict::Deny,
+                action: 1,
+                reason: Some(Reason::Drawdown),
+                guard: 64,
+                scope_kind: 1,
+                measured: -1,
+                limit: 1500,
+                extra: 9,
+            },
+            position: 77,
+        };
+        let state = Answer::State {
+            id: 3,
+            notice: StateNotice {
+                scope: Scope::Instrument(1, 2),
+                state: TradingState::ReduceOnly,
+                mode: Mode::Live,
+                reason: Reason::MarkStale,
+                epoch: u32::MAX,
+                causes: 4,
+            },
+        };
+        for answer in [verdict, state] {
+            assert_eq!(Answer::from_words(&answer.to_words()), Some(answer));
+        }
+        assert_eq!(Answer::from_words(&[0; 8]), None);
+    }
+}
