@@ -22,10 +22,17 @@
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
 compile_error!("tripline's shared memory is specified for 64-bit little-endian machines");
 
+#[cfg(feature = "sidecar")]
+#[forbid(unsafe_code)]
+pub mod control;
 #[forbid(unsafe_code)]
 pub mod engine;
+#[cfg(feature = "sidecar")]
+pub mod keeper;
 #[forbid(unsafe_code)]
 pub mod model;
+#[cfg(feature = "sidecar")]
+pub mod runtime;
 pub mod shm;
 pub mod sync;
 #[forbid(unsafe_code)]

@@ -24,7 +24,7 @@ use crate::model::event::FIRST_SIDECAR_KIND;
 use crate::model::{Event, Flags, Handle, Message, Name};
 use crate::sync::Ordering;
 use crate::wire::answer::Answer;
-use crate::wire::hello::Grant;
+use crate::wire::hello::{Grant, goodbye};
 use crate::wire::record::{DecodeError, Words, decode, encode};
 
 /// Strategy number of the operator's lane, which belongs to no strategy.
@@ -37,6 +37,9 @@ pub enum ClientError {
     /// Called from a thread that does not own the handle.
     #[error("this handle belongs to another thread: rebind it, or open one handle per thread")]
     Thread,
+    /// The handle was inherited through fork, or is detached.
+    #[error("this handle came through fork, or is detached: attach in this process")]
+    Closed,
     /// The lane is full. The event was not published, the strategy's gates are closed.
     #[error("the lane is full: the event is lost, the gate is closed until the strategy attaches again")]
     Full,
@@ -73,7 +76,6 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Client {
     page: ViewPage,
-    thread: usize,
     grant: Grant,
     lane: Lane,
     producer: Producer,
@@ -83,7 +85,7 @@ pub struct Client {
     stats: StatsReader,
     // Kept for what they map or hold open.
     gate: Arc<Segment>,
-    _socket: Option<Socket>,
+    socket: Option<Socket>,
 }
 
 impl Client {
@@ -116,9 +118,9 @@ impl Client {
         view.gate_bytes.store(geometry.gate_bytes() as u64, Ordering::Relaxed);
         view.lease_ns.store(grant.lease_ns, Ordering::Relaxed); // Relaxed: see above.
         view.gate.store(segments.gate.base() as u64, Ordering::Relaxed); // Relaxed: see above.
+        view.own();
         Ok(Self {
             page,
-            thread: thread_token(),
             grant,
             producer: Producer::resume(lane.slots(), consumed),
             returns: Consumer::resume(returns, cursor),
@@ -127,7 +129,7 @@ impl Client {
             directory: Directory::new(segments.directory, geometry),
             stats: StatsReader::new(segments.stats, &geometry),
             gate: segments.gate,
-            _socket: socket,
+            socket,
         })
     }
 
@@ -151,7 +153,7 @@ impl Client {
 
     /// Makes the calling thread the owner. The previous owner must not be inside a call.
     pub fn rebind(&mut self) {
-        self.thread = thread_token();
+        self.page.view().own();
     }
 
     /// The target of orders on `account` and, unless account level, `instrument`.
@@ -300,25 +302,27 @@ impl Client {
     }
 
     fn check_thread(&self) -> Result<(), ClientError> {
-        if self.thread == thread_token() { Ok(()) } else { Err(ClientError::Thread) }
+        let view = self.page.view();
+        match (view.is_open(), view.is_owned_here()) {
+            (false, _) => Err(ClientError::Closed),
+            (true, false) => Err(ClientError::Thread),
+            (true, true) => Ok(()),
+        }
     }
 }
 
 impl Drop for Client {
-    /// Closes the gate before the pages go away.
+    /// Says goodbye, so that a detach is not taken for a death, and closes the gate before the pages go away. In a
+    /// forked child it does neither: the lane is the parent's.
     fn drop(&mut self) {
         let view: &View = self.page.view();
+        if let (true, Some(socket)) = (view.is_open(), &self.socket) {
+            let _gone_already = socket.send(&goodbye(), &[]);
+        }
         // Relaxed: detach and gate are calls of one thread.
         view.gate.store(0, Ordering::Relaxed);
         // Relaxed: see above.
         view.client.store(0, Ordering::Relaxed);
         debug_assert!(!self.gate.is_empty());
     }
-}
-
-/// An address that no two living threads share.
-#[inline]
-fn thread_token() -> usize {
-    thread_local!(static TOKEN: u8 = const { 0 });
-    TOKEN.with(|token| std::ptr::from_ref(token) as usize)
 }

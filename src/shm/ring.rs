@@ -215,6 +215,18 @@ impl Consumer {
         Taken::Record(words)
     }
 
+    /// Records that wait at and behind the current position, counted by their stamps; for reports.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        (0..self.slots.capacity)
+            .take_while(|&ahead| {
+                let position = self.next.wrapping_add(ahead);
+                // Relaxed: only counted, not read.
+                self.slots.slot(position)[0].load(Ordering::Relaxed) == Slots::published(position)
+            })
+            .count() as u64
+    }
+
     /// Moves past the record that was taken. The caller publishes [`Consumer::position`] once the record is safe.
     #[inline]
     pub fn advance(&mut self) {

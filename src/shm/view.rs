@@ -30,9 +30,13 @@ pub struct View {
     pub seen_epoch: AtomicU64,
     /// Address of the client behind this view; 0 in a forked child and after detach.
     pub client: AtomicU64,
+    /// The thread that may publish and poll.
+    pub owner: AtomicU64,
+    /// Zero.
+    pub reserved: AtomicU64,
 }
 
-const _: () = assert!(size_of::<View>() == 48);
+const _: () = assert!(size_of::<View>() == 64);
 
 /// Why a handle is latched.
 pub mod latched {
@@ -150,6 +154,28 @@ impl View {
         if offsets.instrument == 0 { both } else { both.min(permission(instrument)) }
     }
 
+    /// Makes the calling thread the owner.
+    pub fn own(&self) {
+        // Relaxed: the previous owner is not inside a call, by contract of rebind.
+        self.owner.store(thread_token(), Ordering::Relaxed);
+    }
+
+    /// Whether the calling thread is the owner.
+    #[must_use]
+    #[inline]
+    pub fn is_owned_here(&self) -> bool {
+        // Relaxed: only the owner's own store can make this true.
+        self.owner.load(Ordering::Relaxed) == thread_token()
+    }
+
+    /// Whether this process attached and has not detached.
+    #[must_use]
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        // Relaxed: detach and publish are calls of one thread; a fork leaves 0 here.
+        self.gate.load(Ordering::Relaxed) != 0
+    }
+
     fn note_epoch(&self, account: u64, book: u64, instrument: u64) {
         let instrument = if instrument == u64::MAX { 0 } else { instrument >> 32 };
         let seen = (account >> 32).max(book >> 32).max(instrument);
@@ -159,4 +185,11 @@ impl View {
             self.seen_epoch.store(seen, Ordering::Relaxed);
         }
     }
+}
+
+/// An address that no two living threads share.
+#[inline]
+fn thread_token() -> u64 {
+    thread_local!(static TOKEN: u8 = const { 0 });
+    TOKEN.with(|token| std::ptr::from_ref(token) as u64)
 }

@@ -6,7 +6,7 @@
 //!     | <- Challenge or Refusal ---- |   the keeper's CLOCK_MONOTONIC
 //!     | -- Answer -----------------> |   the client's, read after the challenge
 //!     | <- Grant + 6 descriptors --- |   or Refusal
-//!     |        … the socket stays open: its hang-up is a sign of death, closing it is a detach …
+//!     |        … the socket stays open: Goodbye and close is a detach, a bare hang-up a death …
 //! ```
 
 use super::layout::{ABI_VERSION, Geometry, LAYOUT_HASH};
@@ -103,6 +103,7 @@ const CHALLENGE: u64 = 1;
 const REFUSAL: u64 = 2;
 const ANSWER: u64 = 3;
 const GRANT: u64 = 4;
+const GOODBYE: u64 = 5;
 
 /// What the keeper sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +194,20 @@ pub fn read_answer(packet: &Packet) -> Result<u64, Refusal> {
         return Err(Refusal::Malformed);
     }
     Ok(packet[2])
+}
+
+/// What a client sends before it closes its socket on purpose.
+#[must_use]
+pub fn goodbye() -> Packet {
+    let mut packet = [0; PACKET_WORDS];
+    (packet[0], packet[1]) = (HELLO_MAGIC, GOODBYE);
+    packet
+}
+
+/// Whether a packet is a [`goodbye`].
+#[must_use]
+pub fn is_goodbye(packet: &Packet) -> bool {
+    *packet == goodbye()
 }
 
 /// Whether a reading taken between `sent` and `received` can be of the same clock.

@@ -4,5 +4,6 @@ pub mod answer;
 mod field;
 pub mod hello;
 pub mod layout;
+pub mod link;
 pub mod record;
 pub mod stats;

@@ -1,0 +1,133 @@
+//! The table of lanes: made fresh for each client, shown to the core, sealed, handed out, punched when done.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use super::segments::{OPERATOR_LANE, Shared};
+use crate::shm::lane::{Lane, format_return_ring};
+use crate::shm::segment::Segment;
+use crate::shm::socket::{Listener, Socket};
+use crate::wire::hello::{Grant, Refusal};
+use crate::wire::layout::Geometry;
+use crate::wire::link::Link;
+
+#[derive(Debug)]
+enum State {
+    Free,
+    /// Shown to the core, or granted.
+    Used { strategy: u16, lane: Arc<Segment>, returns: Arc<Segment> },
+    /// The core still reads what the client left.
+    Closing { lane: Arc<Segment> },
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: State,
+    generation: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    geometry: Geometry,
+    entries: Vec<Entry>,
+    /// A descriptor to give up when there are no more: without it a full table could not even refuse.
+    reserve: Option<File>,
+}
+
+impl Lanes {
+    pub(super) fn new(geometry: Geometry) -> Self {
+        let entries = (0..geometry.lanes).map(|_| Entry { state: State::Free, generation: 0 }).collect();
+        Self { geometry, entries, reserve: File::open("/dev/null").ok() }
+    }
+
+    /// Makes a lane for `strategy` and shows it to the core.
+    pub(super) fn open(&mut self, core: &Socket, strategy: u16) -> Result<u16, Refusal> {
+        let index = self
+            .entries
+            .iter()
+            .enumerate()
+            .position(|(index, entry)| {
+                index != usize::from(OPERATOR_LANE) && matches!(entry.state, State::Free)
+            })
+            .ok_or(Refusal::LanesFull)?;
+        let (lane, returns) = self.make().map_err(|error| {
+            tracing::warn!(event = "lane", %error, "a lane could not be made");
+            Refusal::NoRoom
+        })?;
+        let number = index as u16;
+        let entry = &mut self.entries[index];
+        let generation = entry.generation + 1;
+        let open = Link::Open { lane: number, strategy, generation };
+        core.send(&open.to_packet(), &[lane.fd(), returns.fd()]).map_err(|_| Refusal::CoreSilent)?;
+        *entry = Entry { state: State::Used { strategy, lane, returns }, generation };
+        Ok(number)
+    }
+
+    fn make(&self) -> io::Result<(Arc<Segment>, Arc<Segment>)> {
+        let lane = Arc::new(Segment::create("tripline-lane", self.geometry.lane_bytes())?);
+        Lane::format(Arc::clone(&lane), self.geometry.lane_slots);
+        let returns = Arc::new(Segment::create("tripline-return", self.geometry.return_bytes())?);
+        format_return_ring(Arc::clone(&returns), self.geometry.return_slots);
+        Ok((lane, returns))
+    }
+
+    /// Seals a lane that the core has mapped, and what its client is to be told and given.
+    pub(super) fn grant<'a>(
+        &'a self,
+        lane: u16,
+        lease_ns: u64,
+        shared: &'a Shared,
+    ) -> io::Result<(Grant, [BorrowedFd<'a>; 6])> {
+        let entry = self.entries.get(usize::from(lane)).ok_or(io::ErrorKind::NotFound)?;
+        let State::Used { strategy, lane: segment, returns } = &entry.state else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        segment.seal_for_writing()?;
+        returns.seal_against_writing()?;
+        let grant = Grant {
+            lane,
+            strategy: *strategy,
+            generation: entry.generation,
+            geometry: self.geometry,
+            lease_ns,
+        };
+        let fds = [
+            shared.gate.segment().fd(),
+            shared.positions.segment().fd(),
+            shared.stats.fd(),
+            shared.directory.segment().fd(),
+            segment.fd(),
+            returns.fd(),
+        ];
+        Ok((grant, fds))
+    }
+
+    /// The client is gone; the core is about to drain the lane.
+    pub(super) fn closing(&mut self, lane: u16) {
+        if let Some(entry) = self.entries.get_mut(usize::from(lane))
+            && let State::Used { lane, .. } = std::mem::replace(&mut entry.state, State::Free)
+        {
+            entry.state = State::Closing { lane };
+        }
+    }
+
+    /// The core has let go of the lane. Its memory goes back at once, whoever still maps it.
+    pub(super) fn free(&mut self, lane: u16) {
+        if let Some(entry) = self.entries.get_mut(usize::from(lane)) {
+            match std::mem::replace(&mut entry.state, State::Free) {
+                State::Closing { lane } | State::Used { lane, .. } => lane.punch(),
+                State::Free => {}
+            }
+        }
+    }
+
+    /// Out of descriptors: gives one up for a moment, so that the waiting connection is closed instead of spinning
+    /// the keeper.
+    pub(super) fn shed_reserve(&mut self, listener: &Listener) {
+        self.reserve = None;
+        drop(listener.accept());
+        self.reserve = File::open("/dev/null").ok();
+    }
+}

@@ -1,0 +1,367 @@
+//! The keeper: the tiny parent. It owns the attach socket, the segments and the processes, and nothing else.
+//!
+//! ```text
+//!                keeper (1 thread, never spins)
+//!      attach socket │ memfds │ lock │ signals
+//!           fork ┌───┴───┐ fork
+//!              core    control
+//! ```
+//! It parses nothing but fixed-size packets. When the core dies it closes every gate, ends control and exits with a
+//! failure, so that whoever started it starts it again; the gates of attached clients stay HALTED until they attach
+//! to the new one. When the keeper itself dies, both children die with it and the leases run out.
+
+mod lanes;
+mod process;
+mod segments;
+mod visitor;
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use process::block_terminal_signals;
+pub use segments::{OPERATOR_LANE, Shared};
+
+use crate::model::Name;
+use crate::model::event::LivenessSign;
+use crate::shm::directory::Directory;
+use crate::shm::socket::{Listener, Received, Socket};
+use crate::wire::layout::Geometry;
+use crate::wire::link::Link;
+use lanes::Lanes;
+use process::{Child, ChildExit, Signals};
+use visitor::{Visitor, Wants};
+
+/// What the keeper must know.
+#[derive(Debug)]
+pub struct Options {
+    /// The private directory of the sockets and the lock.
+    pub runtime_dir: PathBuf,
+    /// Group that may connect to the attach socket; `None` leaves the process's own.
+    pub group: Option<u32>,
+    /// Sizes of everything.
+    pub geometry: Geometry,
+    /// Name and user of each strategy, by index.
+    pub strategies: Vec<(Name, u32)>,
+}
+
+/// Why a sidecar could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeeperError {
+    /// The runtime directory cannot be used.
+    #[error("runtime directory {dir}: {error}; create it for this user with mode 0750, or name another one")]
+    RuntimeDir {
+        /// The directory.
+        dir: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// Another sidecar holds the directory.
+    #[error("another sidecar (process {holder}) runs in {dir}; stop it, or use another runtime directory")]
+    Held {
+        /// The directory.
+        dir: PathBuf,
+        /// The process id in the lock file.
+        holder: String,
+    },
+    /// The core ended by itself.
+    #[error("the core {0}; every gate reads HALTED, start the sidecar again and let the strategies attach")]
+    CoreDied(ChildExit),
+    /// The core did not get ready.
+    #[error("the core was not ready within {0:?}")]
+    NotReady(Duration),
+    /// The kernel refused something.
+    #[error("{what}: {error}")]
+    Os {
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel said.
+        error: io::Error,
+    },
+}
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+const CONTROL_BACKOFF: Duration = Duration::from_secs(1);
+
+fn os(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
+    move |error| KeeperError::Os { what, error }
+}
+
+/// Runs a sidecar until it is told to stop. Must be called while the process has one thread.
+///
+/// `core` and `control` are what the forked children do; they return when told to end.
+///
+/// # Errors
+/// [`KeeperError`] says why it did not start or had to end. Every gate is closed on every way out.
+pub fn run(
+    options: Options,
+    fill_directory: impl FnOnce(&Directory),
+    core: impl FnOnce(Shared, Socket) -> io::Result<()>,
+    mut control: impl FnMut(Shared) -> io::Result<()>,
+) -> Result<(), KeeperError> {
+    let _lock = process::claim_runtime_dir(&options.runtime_dir, options.group)?;
+    let signals = Signals::new().map_err(os("signalfd"))?;
+    let shared = Shared::create(options.geometry, fill_directory).map_err(os("shared segments"))?;
+    let (link, core_link) = Socket::pair().map_err(os("socketpair"))?;
+    let core = Child::fork(|| core(shared.clone(), core_link)).map_err(os("fork of the core"))?;
+    link.set_nonblocking().map_err(os("socket of the core"))?;
+    shared.seal().map_err(os("sealing the shared segments"))?;
+    let mut keeper = Keeper {
+        lanes: Lanes::new(options.geometry),
+        visitors: Vec::new(),
+        listener: None,
+        link,
+        core,
+        control: None,
+        control_due: Instant::now(),
+        ready_by: Some(Instant::now() + READY_WITHIN),
+        stop_by: None,
+        lease_ns: 0,
+        signals,
+        shared,
+        options,
+    };
+    let outcome = keeper.keep(&mut control);
+    keeper.shared.gate.close();
+    keeper.end_children();
+    outcome
+}
+
+struct Keeper {
+    options: Options,
+    shared: Shared,
+    signals: Signals,
+    link: Socket,
+    core: Child,
+    control: Option<Child>,
+    /// When a control process that ended may be started again.
+    control_due: Instant,
+    /// Until the core is ready: when to give up.
+    ready_by: Option<Instant>,
+    /// Once told to stop: when to stop waiting.
+    stop_by: Option<Instant>,
+    lease_ns: u64,
+    /// Listening only while the core is ready.
+    listener: Option<Listener>,
+    visitors: Vec<Visitor>,
+    lanes: Lanes,
+}
+
+impl Keeper {
+    fn keep(&mut self, control: &mut impl FnMut(Shared) -> io::Result<()>) -> Result<(), KeeperError> {
+        loop {
+            self.wait()?;
+            while let Some(signal) = self.signals.next() {
+                match signal {
+                    libc::SIGTERM | libc::SIGINT => self.stop(),
+                    _ => {}
+                }
+            }
+            if let Some(exit) = self.core.reap() {
+                self.shared.gate.close();
+                return if self.stop_by.is_some() { Ok(()) } else { Err(KeeperError::CoreDied(exit)) };
+            }
+            let now = Instant::now();
+            if self.stop_by.is_some_and(|by| now >= by) {
+                return Ok(());
+            }
+            if self.ready_by.is_some_and(|by| now >= by) {
+                return Err(KeeperError::NotReady(READY_WITHIN));
+            }
+            self.hear_core()?;
+            self.welcome();
+            self.hear_visitors(now);
+            self.tend_control(control, now)?;
+        }
+    }
+
+    fn stop(&mut self) {
+        tracing::info!(event = "stopping", "told to stop");
+        self.stop_by = Some(Instant::now() + STOP_WITHIN);
+        self.listener = None;
+        self.say(Link::Shutdown);
+    }
+
+    /// Sleeps until a descriptor has something to say or a deadline comes.
+    fn wait(&self) -> Result<(), KeeperError> {
+        let now = Instant::now();
+        let deadlines = [self.ready_by, self.stop_by, self.control.is_none().then_some(self.control_due)];
+        let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
+        let next = deadlines.into_iter().flatten().chain(visitor_deadlines).min();
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.fd(), self.link.fd()];
+        fds.extend(self.listener.as_ref().map(Listener::fd));
+        for visitor in &self.visitors {
+            fds.extend(visitor.fds());
+        }
+        let timeout = next.map(|at| at.saturating_duration_since(now));
+        process::poll_readable(&fds, timeout).map_err(os("poll"))
+    }
+
+    fn say(&self, message: Link) -> bool {
+        self.link.send(&message.to_packet(), &[]).is_ok()
+    }
+
+    fn hear_core(&mut self) -> Result<(), KeeperError> {
+        loop {
+            let packet = match self.link.receive() {
+                Ok(Received::Packet(packet, _)) => packet,
+                _ => return Ok(()),
+            };
+            match Link::from_packet(&packet) {
+                Some(Link::Ready { lease_ns }) => self.open_doors(lease_ns)?,
+                Some(Link::Opened { lane }) => self.grant(lane),
+                Some(Link::NoRoom { lane }) => self.refuse_lane(lane),
+                Some(Link::Closed { lane }) => self.lanes.free(lane),
+                _ => tracing::warn!(event = "link", "the core said something unknown"),
+            }
+        }
+    }
+
+    fn open_doors(&mut self, lease_ns: u64) -> Result<(), KeeperError> {
+        let path = self.options.runtime_dir.join("attach.sock");
+        let listener = Listener::bind(&path, 0o660).map_err(os("attach socket"))?;
+        process::give_to_group(&path, self.options.group).map_err(os("group of the attach socket"))?;
+        self.listener = Some(listener);
+        self.ready_by = None;
+        self.lease_ns = lease_ns;
+        tracing::info!(event = "ready", lease_ns, socket = %path.display(), "strategies may attach");
+        Ok(())
+    }
+
+    fn welcome(&mut self) {
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok(Some(socket)) => {
+                    if let Some(visitor) = Visitor::welcome(socket, &self.visitors) {
+                        self.visitors.push(visitor);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(event = "accept", %error, "a connection could not be accepted");
+                    self.lanes.shed_reserve(listener);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hear_visitors(&mut self, now: Instant) {
+        let mut index = 0;
+        while index < self.visitors.len() {
+            let wants = self.visitors[index].hear(now, &self.options.strategies);
+            let keep = match wants {
+                Wants::Nothing => true,
+                Wants::Lane { strategy } => self.open_lane(index, strategy),
+                Wants::Leave { lane, sign } => {
+                    self.close_lane(lane, sign);
+                    false
+                }
+            };
+            if keep {
+                index += 1;
+            } else {
+                self.visitors.swap_remove(index);
+            }
+        }
+    }
+
+    /// Makes a lane for a visitor and shows it to the core; the grant follows when the core has mapped it.
+    fn open_lane(&mut self, index: usize, strategy: u16) -> bool {
+        let visitor = &mut self.visitors[index];
+        match self.lanes.open(&self.link, strategy) {
+            Ok(lane) => {
+                visitor.wait_for_core(lane);
+                true
+            }
+            Err(refusal) => {
+                visitor.refuse(refusal);
+                false
+            }
+        }
+    }
+
+    fn grant(&mut self, lane: u16) {
+        let waiting = self.visitors.iter_mut().find(|visitor| visitor.waits_for(lane));
+        let granted = waiting.is_some_and(|visitor| {
+            self.lanes.grant(lane, self.lease_ns, &self.shared).is_ok_and(|(grant, fds)| {
+                visitor.grant(grant, &fds).inspect_err(|error| {
+                    tracing::warn!(event = "grant", lane, %error, "a grant could not be delivered");
+                })
+                .is_ok()
+            })
+        });
+        if !granted {
+            self.visitors.retain(|visitor| !visitor.waits_for(lane));
+            self.close_lane(Some(lane), LivenessSign::Alive);
+        }
+    }
+
+    fn refuse_lane(&mut self, lane: u16) {
+        if let Some(index) = self.visitors.iter().position(|visitor| visitor.waits_for(lane)) {
+            self.visitors.swap_remove(index).refuse(crate::wire::hello::Refusal::NoRoom);
+        }
+        self.lanes.free(lane);
+    }
+
+    fn close_lane(&mut self, lane: Option<u16>, sign: LivenessSign) {
+        if let Some(lane) = lane {
+            tracing::info!(event = "lane_closed", lane, sign = ?sign, "a client left");
+            self.lanes.closing(lane);
+            self.say(Link::Close { lane, sign });
+        }
+    }
+
+    /// Control is not on the safety path: when it ends it is started again, once a second at most.
+    fn tend_control(
+        &mut self,
+        control: &mut impl FnMut(Shared) -> io::Result<()>,
+        now: Instant,
+    ) -> Result<(), KeeperError> {
+        if let Some(exit) = self.control.as_mut().and_then(Child::reap) {
+            tracing::warn!(event = "control_ended", %exit, "control ended; it will be started again");
+            self.control = None;
+            self.control_due = now + CONTROL_BACKOFF;
+        }
+        let ready = self.ready_by.is_none() && self.stop_by.is_none();
+        if ready && self.control.is_none() && now >= self.control_due {
+            let shared = self.shared.clone();
+            self.control = Some(Child::fork(|| control(shared)).map_err(os("fork of control"))?);
+            self.control_due = now + CONTROL_BACKOFF;
+        }
+        if !ready {
+            self.control_due = now + CONTROL_BACKOFF;
+        }
+        Ok(())
+    }
+
+    fn end_children(&mut self) {
+        self.core.end(libc::SIGKILL, Duration::ZERO);
+        // The core may have renewed a lease between the first closing and its end.
+        self.shared.gate.close();
+        if let Some(control) = &mut self.control {
+            control.end(libc::SIGTERM, STOP_WITHIN);
+        }
+        for socket in ["attach.sock", "admin.sock"] {
+            remove_quietly(&self.options.runtime_dir.join(socket));
+        }
+    }
+}
+
+fn remove_quietly(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(event = "cleanup", path = %path.display(), %error, "a socket file is left behind");
+    }
+}
+
+/// Raw descriptor numbers, for poll.
+fn raw(fds: &[BorrowedFd<'_>]) -> Vec<libc::pollfd> {
+    fds.iter()
+        .map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        .collect()
+}

@@ -1,0 +1,214 @@
+//! Processes, signals and the lock: the keeper's system calls.
+
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{KeeperError, raw};
+
+/// Signals the keeper reads from a descriptor; children reset the mask.
+const KEPT: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
+
+/// The keeper's signals, as a descriptor.
+#[derive(Debug)]
+pub(super) struct Signals(OwnedFd);
+
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        let set = signal_set(&KEPT);
+        // SAFETY: `set` is a live signal set; the process has one thread, whose mask this is.
+        check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: -1 asks for a new descriptor; `set` is live.
+        let fd = check(unsafe { libc::signalfd(-1, &raw const set, flags) })?;
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        use std::os::fd::AsFd;
+        self.0.as_fd()
+    }
+
+    /// The next pending signal.
+    pub(super) fn next(&self) -> Option<libc::c_int> {
+        // SAFETY: zeros are a valid signalfd_siginfo; the read fills at most its size.
+        unsafe {
+            let mut info: libc::signalfd_siginfo = std::mem::zeroed();
+            let size = size_of::<libc::signalfd_siginfo>();
+            let got = libc::read(self.0.as_raw_fd(), (&raw mut info).cast(), size);
+            (got == size as isize).then_some(info.ssi_signo as libc::c_int)
+        }
+    }
+}
+
+fn signal_set(signals: &[libc::c_int]) -> libc::sigset_t {
+    // SAFETY: sigemptyset initialises the set; sigaddset takes valid signal numbers.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for &signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        set
+    }
+}
+
+/// Leaves exactly SIGINT and SIGHUP blocked: a terminal sends them to the whole group, but only the keeper acts on
+/// them. SIGTERM reaches a child only from the keeper.
+pub fn block_terminal_signals() {
+    let set = signal_set(&[libc::SIGINT, libc::SIGHUP]);
+    // SAFETY: `set` is a live signal set; the calling process has one thread.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildExit {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl fmt::Display for ChildExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+        }
+    }
+}
+
+/// A forked child.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: libc::pid_t,
+    exit: Option<ChildExit>,
+}
+
+impl Child {
+    /// Forks; the child runs `role`, and dies when the keeper does.
+    pub(super) fn fork(role: impl FnOnce() -> io::Result<()>) -> io::Result<Self> {
+        // SAFETY: getpid has no preconditions.
+        let keeper = unsafe { libc::getpid() };
+        // SAFETY: the keeper has one thread, so the child inherits no lock that another thread holds.
+        let pid = check(unsafe { libc::fork() })?;
+        if pid > 0 {
+            return Ok(Self { pid, exit: None });
+        }
+        // SAFETY: integer arguments; the keeper may have died before the request took effect, hence the check.
+        let orphan = unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::getppid() != keeper
+        };
+        let outcome = if orphan { Ok(()) } else { role() };
+        if let Err(error) = &outcome {
+            tracing::error!(event = "child_failed", %error, "a process of the sidecar cannot go on");
+        }
+        // SAFETY: ends this child only; the keeper's exit handlers and buffers are not ours to run.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) }
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn reap(&mut self) -> Option<ChildExit> {
+        let mut status = 0;
+        // SAFETY: `status` is live; the pid is our own child's, not yet reaped, so it cannot be another process's.
+        if self.exit.is_none() && unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } == self.pid
+        {
+            self.exit = Some(if libc::WIFSIGNALED(status) {
+                ChildExit::Signal(libc::WTERMSIG(status))
+            } else {
+                ChildExit::Code(libc::WEXITSTATUS(status))
+            });
+        }
+        self.exit
+    }
+
+    /// Sends `signal` and waits; after `patience`, kills.
+    pub(super) fn end(&mut self, signal: libc::c_int, patience: Duration) {
+        if self.reap().is_some() {
+            return;
+        }
+        self.signal(signal);
+        let by = Instant::now() + patience;
+        while self.reap().is_none() {
+            if Instant::now() >= by {
+                self.signal(libc::SIGKILL);
+                let mut status = 0;
+                // SAFETY: as in `reap`; a killed child always ends.
+                unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+                self.exit = Some(ChildExit::Signal(libc::SIGKILL));
+                return;
+            }
+            // SAFETY: no descriptors, only a short wait for the child.
+            unsafe { libc::poll(std::ptr::null_mut(), 0, 5) };
+        }
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        // SAFETY: the pid is our own child's, not yet reaped.
+        unsafe { libc::kill(self.pid, signal) };
+    }
+}
+
+/// Waits until one of `fds` is readable, hung up or the time is over.
+pub(super) fn poll_readable(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
+    let mut polled = raw(fds);
+    // Rounded up: waking a moment before a deadline would only mean going round once more, over and over.
+    let millis = timeout.map_or(-1, |time| time.as_millis().saturating_add(1).min(60_000) as libc::c_int);
+    // SAFETY: `polled` is live and its length is passed.
+    match check(unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) }) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `fd` is readable now.
+pub(super) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = raw(&[fd]);
+    // SAFETY: `polled` is live and holds one entry.
+    unsafe { libc::poll(polled.as_mut_ptr(), 1, 0) > 0 }
+}
+
+/// Makes the runtime directory private and takes its lock, for as long as the returned file lives.
+pub(super) fn claim_runtime_dir(dir: &Path, group: Option<u32>) -> Result<File, KeeperError> {
+    let unusable = |error| KeeperError::RuntimeDir { dir: dir.to_path_buf(), error };
+    DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(unusable)?;
+    let metadata = std::fs::metadata(dir).map_err(unusable)?;
+    if metadata.mode() & 0o002 != 0 {
+        return Err(unusable(io::Error::other("anyone may write to it")));
+    }
+    give_to_group(dir, group).map_err(unusable)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o640);
+    let mut lock = options.open(dir.join("tripline.lock")).map_err(unusable)?;
+    // SAFETY: a system call on a descriptor we own.
+    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } < 0 {
+        let mut holder = String::new();
+        let _unknown = lock.read_to_string(&mut holder);
+        let holder = if holder.trim().is_empty() { "unknown".into() } else { holder.trim().into() };
+        return Err(KeeperError::Held { dir: dir.to_path_buf(), holder });
+    }
+    lock.set_len(0).and_then(|()| lock.rewind()).map_err(unusable)?;
+    writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
+    Ok(lock)
+}
+
+/// Lets `group` use what is at `path`.
+pub(super) fn give_to_group(path: &Path, group: Option<u32>) -> io::Result<()> {
+    match group {
+        Some(gid) => std::os::unix::fs::chown(path, None, Some(gid)),
+        None => Ok(()),
+    }
+}
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

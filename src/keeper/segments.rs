@@ -1,0 +1,78 @@
+//! The segments that live as long as the sidecar: made and mapped before the fork, sealed after it.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::shm::directory::Directory;
+use crate::shm::gate::GatePage;
+use crate::shm::lane::{Lane, format_return_ring};
+use crate::shm::positions::Positions;
+use crate::shm::ring::Slots;
+use crate::shm::segment::Segment;
+use crate::shm::stats::stats_bytes;
+use crate::wire::layout::Geometry;
+
+/// The lane of the operator's commands: control's, never handed to a client.
+pub const OPERATOR_LANE: u16 = 0;
+
+/// Everything the processes of one sidecar share from the start. Cloning shares the same memory.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Sizes of everything.
+    pub geometry: Geometry,
+    /// Halt words and leases.
+    pub gate: GatePage,
+    /// Consumed positions.
+    pub positions: Positions,
+    /// Counters and rows, to be formatted by their writer.
+    pub stats: Arc<Segment>,
+    /// Names.
+    pub directory: Directory,
+    /// The operator's lane.
+    pub operator: Lane,
+    /// The operator's return ring.
+    pub operator_returns: Slots,
+    /// The segment of that ring.
+    pub operator_returns_segment: Arc<Segment>,
+}
+
+impl Shared {
+    /// Makes, allocates and maps all of it; every gate word is HALTED and no lease runs.
+    ///
+    /// # Errors
+    /// What the kernel said, usually that memory is short.
+    pub fn create(geometry: Geometry, fill_directory: impl FnOnce(&Directory)) -> io::Result<Self> {
+        let make = |name, bytes| Segment::create(name, bytes).map(Arc::new);
+        let directory = Directory::new(make("tripline-directory", geometry.directory_bytes())?, geometry);
+        directory.format();
+        fill_directory(&directory);
+        let positions = make("tripline-positions", geometry.positions_bytes())?;
+        let positions = Positions::format(positions, geometry);
+        let operator = Lane::format(make("tripline-operator", geometry.lane_bytes())?, geometry.lane_slots);
+        positions.publish(OPERATOR_LANE, operator.slots().first_position());
+        let returns = make("tripline-answers", geometry.return_bytes())?;
+        Ok(Self {
+            geometry,
+            gate: GatePage::format(make("tripline-gate", geometry.gate_bytes())?, geometry),
+            positions,
+            stats: make("tripline-stats", stats_bytes(&geometry))?,
+            directory,
+            operator,
+            operator_returns: format_return_ring(Arc::clone(&returns), geometry.return_slots),
+            operator_returns_segment: returns,
+        })
+    }
+
+    /// Seals every page that clients are to read, once the core has its mappings.
+    ///
+    /// # Errors
+    /// What fcntl said: without seals nothing may be handed out.
+    pub fn seal(&self) -> io::Result<()> {
+        for segment in
+            [self.gate.segment(), self.positions.segment(), &self.stats, self.directory.segment()]
+        {
+            segment.seal_against_writing()?;
+        }
+        Ok(())
+    }
+}

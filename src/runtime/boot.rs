@@ -1,0 +1,174 @@
+//! The core's start: everything that may block, allocate or call the kernel, before the loop turns for the first time.
+
+use std::io;
+use std::sync::Arc;
+
+use super::bridge::{self, MappedLane};
+use super::clock::EngineClock;
+use super::commit::Commit;
+use super::duty::Duty;
+use super::housekeeping::Housekeeping;
+use super::idle::Idle;
+use super::pin;
+use crate::engine::{Engine, Limits};
+use crate::keeper::{OPERATOR_LANE, Shared, block_terminal_signals};
+use crate::model::Nanos;
+use crate::shm::client::OPERATOR;
+use crate::shm::clock::{monotonic, utc};
+use crate::shm::gate::GatePage;
+use crate::shm::socket::Socket;
+use crate::shm::stats::StatsWriter;
+use crate::wire::stats::{Degraded, LoopRow};
+
+/// Where the loop runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CpuChoice {
+    /// The last isolated processor, else the last allowed one.
+    #[default]
+    Auto,
+    /// This one.
+    Number(usize),
+    /// Wherever the kernel puts it.
+    Unpinned,
+}
+
+/// What the loop does when idle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleChoice {
+    /// Spin on an isolated processor, back off elsewhere.
+    #[default]
+    Auto,
+    /// Spin: the processor is given over.
+    Spin,
+    /// Back off.
+    Backoff,
+}
+
+/// How the core runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreOptions {
+    /// Where.
+    pub cpu: CpuChoice,
+    /// What when idle.
+    pub idle: IdleChoice,
+    /// Length of a lease; `None` chooses by isolation and the measured stalls.
+    pub lease: Option<Nanos>,
+}
+
+/// Lease on a processor that other work shares.
+const SHARED_LEASE: Nanos = Nanos(250_000_000);
+/// Lease on an isolated processor.
+const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
+const PROBE_FOR: Nanos = Nanos(100_000_000);
+
+/// Runs the core until shutdown. Every gate is closed when it returns or panics.
+///
+/// # Errors
+/// What the kernel said when the cold thread could not be started.
+pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
+    block_terminal_signals();
+    close_gates_on_panic(shared.gate.clone());
+    let isolated = pin::isolated_cpus();
+    let cpu = match options.cpu {
+        CpuChoice::Auto => isolated.last().copied().or_else(|| pin::allowed_cpus().last().copied()),
+        CpuChoice::Number(cpu) => Some(cpu),
+        CpuChoice::Unpinned => None,
+    };
+    // Before pinning, since threads inherit the mask.
+    let bridge = bridge::start(link, shared.geometry, cpu)?;
+    let pinned = cpu.filter(|&cpu| pin::pin_to(cpu));
+    let on_isolated = pinned.is_some_and(|cpu| isolated.contains(&cpu));
+    pin::sleep_precisely();
+    let mut clock = EngineClock::new();
+    let (lease, lengthened) = choose_lease(options.lease, on_isolated, &mut clock);
+    let spins = match options.idle {
+        IdleChoice::Auto => on_isolated,
+        IdleChoice::Spin => true,
+        IdleChoice::Backoff => false,
+    };
+    let now = clock.now();
+    let engine = Engine::new(limits, now);
+    let mut degraded = Degraded::empty();
+    degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
+    degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
+    degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
+    degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
+    let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
+    let lanes = (0..shared.geometry.lanes).map(|_| None).collect();
+    let locked = pin::lock_memory();
+    degraded.set(Degraded::MLOCK, locked.is_err());
+    let row = LoopRow {
+        lease,
+        degraded: degraded.bits(),
+        core_pid: u64::from(std::process::id()),
+        started: monotonic(),
+        started_utc_ns: utc().0,
+        cpu: pinned.map_or(u64::MAX, |cpu| cpu as u64),
+        isolated: on_isolated,
+        spinning: spins,
+        ..LoopRow::default()
+    };
+    let mut duty = Duty {
+        clock,
+        engine,
+        gate: shared.gate,
+        positions: shared.positions,
+        lanes,
+        commit: Commit::default(),
+        idle: Idle::new(spins, now),
+        bridge,
+        house: Housekeeping::new(stats, row),
+        lease,
+        lease_due: Nanos::ZERO,
+        last_turn: now,
+        shutdown: false,
+    };
+    let operator = MappedLane {
+        number: OPERATOR_LANE,
+        strategy: OPERATOR,
+        generation: 0,
+        lane: shared.operator,
+        returns: shared.operator_returns,
+    };
+    duty.open_lane(Box::new(operator), now);
+    duty.publish_first_words();
+    duty.run();
+    Ok(())
+}
+
+impl Duty {
+    /// The words as the engine starts them; no lease runs yet, so nothing reads them as permission.
+    fn publish_first_words(&self) {
+        for (id, word) in self.engine.words() {
+            self.gate.store(super::duty::scope_of(id), word);
+        }
+    }
+}
+
+/// A panic in the core halts first and dies second.
+fn close_gates_on_panic(gate: GatePage) {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        gate.close();
+        report(panic);
+        pin::abort();
+    }));
+}
+
+/// The configured lease, or the default for this processor, lengthened to four times the worst stall that a short
+/// probe sees, so that the sidecar does not halt everybody by its own jitter.
+fn choose_lease(configured: Option<Nanos>, isolated: bool, clock: &mut EngineClock) -> (Nanos, bool) {
+    if let Some(lease) = configured {
+        return (lease, false);
+    }
+    let default = if isolated { ISOLATED_LEASE } else { SHARED_LEASE };
+    let start = clock.now();
+    let (mut last, mut worst) = (start, Nanos::ZERO);
+    while last.since(start) < PROBE_FOR {
+        let now = clock.now();
+        worst = worst.max(now.since(last));
+        last = now;
+    }
+    let needed = Nanos(worst.0.saturating_mul(4));
+    (default.max(needed), needed > default)
+}

@@ -1,0 +1,325 @@
+//! HOT: the duty cycle: one thread, pinned, that turns until it is told to stop.
+//!
+//! ```text
+//! t0 = engine clock, r0 = CLOCK_MONOTONIC when a lease is due, both before draining
+//! own stall, timers due <= t0, messages of the cold thread     each a record with its own time
+//! for each lane, at most 16 records: take -> decode -> apply -> words that tighten -> commit -> the rest
+//! lease = r0 + T_lease, when due                                only this loop renews it
+//! housekeeping, when due
+//! ```
+//! The lease is stamped from a time read before draining, so that it never vouches for longer than the loop has
+//! turned; a lane that is not drained in time loses its strategy's permission instead (LAG).
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+use super::bridge::{FromLoop, LoopEnd, MappedLane, ToLoop};
+use super::clock::EngineClock;
+use super::commit::Commit;
+use super::housekeeping::Housekeeping;
+use super::idle::Idle;
+use super::lanes::ActiveLane;
+use crate::engine::{Engine, Source, WordId};
+use crate::model::event::LivenessSign;
+use crate::model::verdict::StateNotice;
+use crate::model::{Event, Flags, Handle, HaltWord, Message, Nanos, Scope};
+use crate::shm::clock::monotonic;
+use crate::shm::gate::GatePage;
+use crate::shm::positions::Positions;
+use crate::shm::ring::Taken;
+use crate::wire::answer::Answer;
+use crate::wire::record::{Words, decode};
+
+/// Records taken from one lane before the next lane has its turn.
+const BATCH: usize = 16;
+/// Code of a REJECTED_RECORD for a stamp no producer can have stored; decode errors have their own.
+const CORRUPT_STAMP: u16 = 100;
+/// Code of a REJECTED_RECORD for a kind that only the sidecar writes.
+const FOREIGN_KIND: u16 = 101;
+
+/// Everything the loop owns.
+pub(super) struct Duty {
+    pub(super) clock: EngineClock,
+    pub(super) engine: Engine,
+    pub(super) gate: GatePage,
+    pub(super) positions: Positions,
+    pub(super) lanes: Vec<Option<ActiveLane>>,
+    pub(super) commit: Commit,
+    pub(super) idle: Idle,
+    pub(super) bridge: LoopEnd,
+    pub(super) house: Housekeeping,
+    pub(super) lease: Nanos,
+    pub(super) lease_due: Nanos,
+    pub(super) last_turn: Nanos,
+    pub(super) shutdown: bool,
+}
+
+impl Duty {
+    /// Turns until shutdown; the last turn halts every word.
+    pub(super) fn run(&mut self) {
+        let now = self.clock.now();
+        self.gate.renew(monotonic().after(self.lease));
+        self.last_turn = now;
+        self.tell(FromLoop::Ready { lease_ns: self.lease.0 });
+        while !self.shutdown {
+            let worked = self.turn();
+            let now = self.last_turn;
+            let until = self.lease_due.min(self.engine.next_deadline()).min(self.house.due());
+            self.idle.after_turn(worked, now, until);
+        }
+        self.gate.close();
+    }
+
+    fn turn(&mut self) -> bool {
+        let t0 = self.clock.now();
+        let r0 = (t0 >= self.lease_due).then(monotonic);
+        self.house.turned();
+        self.note_own_stall(t0);
+        self.run_timers(t0);
+        self.hear_cold_thread(t0);
+        let mut worked = false;
+        for index in 0..self.lanes.len() {
+            worked |= self.drain(index, t0);
+        }
+        if let Some(r0) = r0 {
+            self.gate.renew(r0.after(self.lease));
+            self.lease_due = t0.after(Nanos(self.lease.0 >> 4));
+        }
+        if t0 >= self.house.due() {
+            self.keep_house(t0);
+        }
+        worked
+    }
+
+    /// A stall of our own is not evidence about anybody else: it becomes a record, and deadlines move by it.
+    fn note_own_stall(&mut self, t0: Nanos) {
+        let gap = t0.since(self.last_turn);
+        self.last_turn = t0;
+        if gap.0 > self.lease.0 >> 2 {
+            self.house.stalled(gap);
+            for lane in self.lanes.iter_mut().flatten() {
+                lane.kept_up_at = lane.kept_up_at.after(gap);
+            }
+            self.apply_own(t0, Event::Stall { duration: gap });
+        }
+    }
+
+    fn run_timers(&mut self, t0: Nanos) {
+        let due = self.engine.next_deadline();
+        if due <= t0 {
+            self.apply_own(t0, Event::Timer { due: t0 });
+        }
+    }
+
+    fn hear_cold_thread(&mut self, t0: Nanos) {
+        while let Ok(order) = self.bridge.orders.pop() {
+            match order {
+                ToLoop::Open(mapped) => self.open_lane(mapped, t0),
+                ToLoop::Close { lane, sign } => self.close_lane(lane, sign, t0),
+                ToLoop::Shutdown => self.shutdown = true,
+            }
+        }
+    }
+
+    pub(super) fn open_lane(&mut self, mapped: Box<MappedLane>, t0: Nanos) {
+        let (lane, strategy, generation) = (mapped.number, mapped.strategy, mapped.generation);
+        let Some(place @ None) = self.lanes.get_mut(usize::from(lane)) else {
+            return self.tell(FromLoop::Refused(mapped));
+        };
+        let active = ActiveLane::new(mapped, t0);
+        self.positions.publish(lane, active.events.position());
+        let operators = active.is_operators();
+        *place = Some(active);
+        if !operators {
+            self.apply_own(t0, Event::Lane { lane, strategy, open: 1, generation });
+            self.tell(FromLoop::Opened { lane });
+        }
+    }
+
+    /// The halt comes first; what the client still left in its lane is applied in the turns that follow.
+    fn close_lane(&mut self, lane: u16, sign: LivenessSign, t0: Nanos) {
+        let Some(Some(active)) = self.lanes.get_mut(usize::from(lane)) else { return };
+        active.closing = Some(sign);
+        let strategy = active.mapped.strategy;
+        if sign != LivenessSign::Alive {
+            self.apply_own(t0, Event::Liveness { lane, strategy, sign, beat: 0 });
+        }
+    }
+
+    fn tell(&mut self, news: FromLoop) {
+        // The queue holds an answer for every lane several times over; one that does not fit was never asked for.
+        let _no_room = self.bridge.news.push(news);
+    }
+
+    /// Takes at most one batch from a lane.
+    fn drain(&mut self, index: usize, t0: Nanos) -> bool {
+        let mut worked = false;
+        for _ in 0..BATCH {
+            let Some(Some(lane)) = self.lanes.get_mut(index) else { return worked };
+            if lane.quarantined {
+                self.let_go_if_closing(index, t0);
+                return worked;
+            }
+            match lane.events.take() {
+                Taken::Record(words) => self.consume(index, &words, t0),
+                Taken::Empty => {
+                    lane.note_progress(true, t0);
+                    self.publish_position(index);
+                    self.let_go_if_closing(index, t0);
+                    return worked;
+                }
+                Taken::Corrupt { stamp } => {
+                    lane.quarantined = true;
+                    self.reject(index, CORRUPT_STAMP, stamp, t0);
+                    return true;
+                }
+            }
+            worked = true;
+        }
+        self.publish_position(index);
+        worked
+    }
+
+    /// One record: decode, decide, commit, move on. A record that is none consumes its position and halts.
+    fn consume(&mut self, index: usize, words: &Words, t0: Nanos) {
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
+        let number = lane.mapped.number;
+        let strategy = lane.mapped.strategy;
+        let operators = lane.is_operators();
+        let header = words[1];
+        let source = match decode(words) {
+            Err(error) => Err(error.code()),
+            Ok(message) if operators => match message.event {
+                Event::Command { .. } => Ok((Source::Operator, message)),
+                Event::Roll { .. } => Ok((Source::Sidecar, message)),
+                _ => Err(FOREIGN_KIND),
+            },
+            Ok(message) if message.event.kind() >= crate::model::event::FIRST_SIDECAR_KIND => {
+                Err(FOREIGN_KIND)
+            }
+            Ok(message) => Ok((Source::Lane { lane: number, strategy }, message)),
+        };
+        match source {
+            Ok((source, message)) => self.apply(t0, source, &message),
+            Err(code) => self.reject(index, code, header, t0),
+        }
+        if let Some(Some(lane)) = self.lanes.get_mut(index) {
+            lane.events.advance();
+            lane.note_progress(false, t0);
+        }
+    }
+
+    fn reject(&mut self, index: usize, code: u16, header: u64, t0: Nanos) {
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
+        let (number, position) = (lane.mapped.number, lane.events.position());
+        self.house.rejected();
+        self.apply_own(t0, Event::RejectedRecord { lane: number, code, position, header });
+    }
+
+    fn publish_position(&mut self, index: usize) {
+        if let Some(Some(lane)) = self.lanes.get(index) {
+            self.positions.publish(lane.mapped.number, lane.events.position());
+        }
+    }
+
+    /// A closing lane is given back once it is empty, so that a dead client's last events still count.
+    fn let_go_if_closing(&mut self, index: usize, t0: Nanos) {
+        let Some(place) = self.lanes.get_mut(index) else { return };
+        if place.as_ref().is_none_or(|lane| lane.closing.is_none()) {
+            return;
+        }
+        if let Some(lane) = place.take() {
+            let MappedLane { number, strategy, generation, .. } = *lane.mapped;
+            self.apply_own(t0, Event::Lane { lane: number, strategy, open: 0, generation });
+            self.tell(FromLoop::Closed(lane.mapped));
+        }
+    }
+
+    /// Applies an input of the sidecar's own.
+    pub(super) fn apply_own(&mut self, now: Nanos, event: Event) {
+        let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event };
+        self.apply(now, Source::Sidecar, &message);
+    }
+
+    /// Decide, tighten, commit, then everything else.
+    fn apply(&mut self, now: Nanos, source: Source, message: &Message) {
+        let outcome = self.engine.apply(now, source, message);
+        let changes = outcome.changes();
+        for change in changes.iter().filter(|change| change.old.tightens_to(change.new)) {
+            self.gate.store(scope_of(change.id), change.new);
+        }
+        self.commit.append(message);
+        for change in changes.iter().filter(|change| !change.old.tightens_to(change.new)) {
+            self.gate.store(scope_of(change.id), change.new);
+        }
+        if let (Some(record), Some(Some(lane))) = (outcome.reply(), self.lanes.first_mut()) {
+            let position = lane.events.position();
+            lane.answer(Answer::Verdict { record, position }.to_words());
+        }
+        if !outcome.transitions().is_empty() {
+            let decided = self.clock.now();
+            self.announce(now, decided);
+        }
+    }
+
+    /// Tells the stats page and every lane a transition concerns.
+    fn announce(&mut self, now: Nanos, decided: Nanos) {
+        let Self { engine, lanes, house, .. } = self;
+        for transition in engine.outcome().transitions() {
+            let id = house.note_transition(transition, decided.since(now));
+            let scope = transition.scope;
+            let word = word_of(engine, scope);
+            let notice = StateNotice {
+                scope,
+                state: transition.new_state,
+                mode: word.mode,
+                reason: transition.reason,
+                epoch: transition.epoch,
+                causes: engine.cause_bits(scope),
+            };
+            let words = Answer::State { id, notice }.to_words();
+            for lane in lanes.iter_mut().flatten() {
+                if !lane.is_operators() && concerns(engine, scope, lane.mapped.strategy) {
+                    lane.answer(words);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn scope_of(id: WordId) -> Scope {
+    match id {
+        WordId::Account(account) => Scope::Account(account),
+        WordId::Book(book) => Scope::Book(book),
+        WordId::Instrument(account, instrument) => Scope::Instrument(account, instrument),
+    }
+}
+
+/// The word a scope's mode can be read from; scopes without a word of their own share the limits' mode.
+fn word_of(engine: &Engine, scope: Scope) -> HaltWord {
+    match scope {
+        Scope::Account(account) => engine.word(WordId::Account(account)),
+        Scope::Book(book) => engine.word(WordId::Book(book)),
+        Scope::Instrument(account, instrument) => engine.word(WordId::Instrument(account, instrument)),
+        Scope::Firm | Scope::Strategy(_) => {
+            HaltWord { mode: engine.limits().mode, ..HaltWord::default() }
+        }
+    }
+}
+
+/// Whether a change of `scope` matters to `strategy`.
+fn concerns(engine: &Engine, scope: Scope, strategy: u16) -> bool {
+    let books = &engine.limits().books;
+    match scope {
+        Scope::Firm => true,
+        Scope::Strategy(changed) => changed == strategy,
+        Scope::Book(book) => books.get(usize::from(book)).is_some_and(|b| b.strategy == strategy),
+        Scope::Account(account) | Scope::Instrument(account, _) => {
+            books.iter().any(|b| b.strategy == strategy && b.account == account)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! HOT: what may wait: heartbeats, lost words, lag, unsent notices, the clock's anchor, and the stats page.
+//!
+//! Run every millisecond, jittered so that it does not beat against a strategy's own timer; the stats page is copied
+//! out every tenth time, or at once after a transition. Nothing here is on the way from an event to its halt.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+use std::collections::VecDeque;
+
+use super::duty::Duty;
+use crate::engine::Transition;
+use crate::model::event::LivenessSign;
+use crate::model::{Event, Nanos};
+use crate::shm::clock::{monotonic, utc};
+use crate::shm::stats::StatsWriter;
+use crate::wire::stats::{LATENCY_BUCKETS, LoopRow, TRANSITIONS_KEPT, TransitionRow, bucket_of};
+
+const EVERY: u64 = 1_000_000;
+const JITTER: u64 = 0x3_ffff;
+const COPY_OUT_EVERY: Nanos = Nanos(10_000_000);
+const ANCHOR_EVERY: Nanos = Nanos(1_000_000_000);
+/// A beat is passed to the engine at most this often per lane: an eighth of the shortest sensible time-out.
+const BEAT_EVERY: Nanos = Nanos(5_000_000);
+
+/// The loop's own counters, and when what is due.
+pub(super) struct Housekeeping {
+    due: Nanos,
+    copied_at: Nanos,
+    anchored_at: Nanos,
+    dirty: bool,
+    jitter: u64,
+    stats: StatsWriter,
+    row: LoopRow,
+    transitions: VecDeque<TransitionRow>,
+    latency: [u64; LATENCY_BUCKETS],
+}
+
+impl Housekeeping {
+    pub(super) fn new(stats: StatsWriter, row: LoopRow) -> Self {
+        Self {
+            due: Nanos::ZERO,
+            copied_at: Nanos::ZERO,
+            anchored_at: Nanos::ZERO,
+            dirty: true,
+            jitter: 0x9e37_79b9_7f4a_7c15,
+            stats,
+            row,
+            transitions: VecDeque::with_capacity(TRANSITIONS_KEPT),
+            latency: [0; LATENCY_BUCKETS],
+        }
+    }
+
+    #[inline]
+    pub(super) fn due(&self) -> Nanos {
+        self.due
+    }
+
+    #[inline]
+    pub(super) fn turned(&mut self) {
+        self.row.ticks = self.row.ticks.wrapping_add(1);
+    }
+
+    pub(super) fn rejected(&mut self) {
+        self.row.rejected = self.row.rejected.wrapping_add(1);
+    }
+
+    pub(super) fn stalled(&mut self, gap: Nanos) {
+        self.row.stalls = self.row.stalls.wrapping_add(1);
+        self.row.worst_stall = self.row.worst_stall.max(gap);
+    }
+
+    /// Keeps a transition for the page and returns its number.
+    pub(super) fn note_transition(&mut self, transition: &Transition, decision: Nanos) -> u64 {
+        self.row.transitions = self.row.transitions.wrapping_add(1);
+        if let Some(bucket) = self.latency.get_mut(bucket_of(decision.0)) {
+            *bucket = bucket.wrapping_add(1);
+        }
+        if self.transitions.len() == TRANSITIONS_KEPT {
+            self.transitions.pop_front();
+        }
+        self.transitions.push_back(TransitionRow {
+            sequence: self.row.transitions,
+            at: transition.at,
+            at_utc_ns: utc().0,
+            scope: Some(transition.scope),
+            guard: u64::from(transition.guard),
+            reason: Some(transition.reason),
+            old_state: transition.old_state,
+            new_state: transition.new_state,
+            began: transition.began,
+            epoch: u64::from(transition.epoch),
+            nonce: transition.nonce,
+            latch: Some(transition.latch),
+            measured: transition.measured,
+            limit: transition.limit,
+            equity: transition.equity,
+            peak: transition.peak,
+            drawdown_bps: transition.drawdown_bps,
+            mark: transition.mark,
+            decision,
+        });
+        // The page follows at the end of this turn.
+        self.dirty = true;
+        self.due = Nanos::ZERO;
+        self.row.transitions
+    }
+
+    fn next_due(&mut self, now: Nanos) -> Nanos {
+        // xorshift64: any cheap sequence without a period near a millisecond will do.
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        now.after(Nanos(EVERY.wrapping_add(self.jitter & JITTER)))
+    }
+}
+
+impl Duty {
+    pub(super) fn keep_house(&mut self, t0: Nanos) {
+        for index in 0..self.lanes.len() {
+            self.look_at(index, t0);
+        }
+        if t0.since(self.house.anchored_at) >= ANCHOR_EVERY {
+            self.house.anchored_at = t0;
+            self.clock.anchor_again();
+        }
+        if self.house.dirty || t0.since(self.house.copied_at) >= COPY_OUT_EVERY {
+            self.copy_out(t0);
+        }
+        self.house.due = self.house.next_due(t0);
+    }
+
+    /// Heartbeat, lost word, lag and unsent notices of one lane.
+    fn look_at(&mut self, index: usize, t0: Nanos) {
+        let lag_after = Nanos(self.lease.0 >> 2);
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
+        lane.retry_answer();
+        if lane.is_operators() || lane.closing.is_some() {
+            return;
+        }
+        let sign = if lane.mapped.lane.lost() {
+            Some(LivenessSign::Lost)
+        } else if t0.since(lane.kept_up_at) > lag_after && !lane.quarantined {
+            Some(LivenessSign::Lag)
+        } else {
+            None
+        };
+        let beat_due = t0.since(lane.beat_at) >= BEAT_EVERY;
+        let (number, strategy, beat) = (lane.mapped.number, lane.mapped.strategy, lane.beats);
+        let own = |sign, beat| Event::Liveness { lane: number, strategy, sign, beat };
+        match sign {
+            Some(sign) if !lane.reported => {
+                lane.reported = true;
+                self.apply_own(t0, own(sign, beat));
+            }
+            _ if beat_due && lane.has_beaten(t0) => {
+                let beat = lane.beats;
+                self.apply_own(t0, own(LivenessSign::Alive, beat));
+            }
+            _ => {}
+        }
+    }
+
+    fn copy_out(&mut self, t0: Nanos) {
+        let Self { engine, lanes, house, commit, .. } = self;
+        house.copied_at = t0;
+        house.dirty = false;
+        let counters = engine.counters();
+        house.row = LoopRow {
+            last_tick: monotonic(),
+            records: commit.sequence(),
+            epoch: u64::from(engine.epoch()),
+            lanes: lanes.iter().flatten().filter(|lane| !lane.is_operators()).count() as u64,
+            orders: counters.orders,
+            fills: counters.fills,
+            duplicate_fills: counters.duplicate_fills,
+            marks: counters.marks,
+            ignored_marks: counters.ignored_marks,
+            unhandled: counters.unhandled,
+            stragglers: counters.stragglers,
+            violations: counters.violations,
+            ..house.row
+        };
+        let stats = &mut house.stats;
+        stats.begin();
+        stats.looping(&house.row);
+        engine.account_rows().for_each(|row| stats.account(&row));
+        engine.book_rows().for_each(|row| stats.book(&row));
+        engine.guard_rows().for_each(|row| stats.guard(&row));
+        engine.cause_rows().for_each(|row| stats.cause(&row));
+        lanes.iter().flatten().for_each(|lane| stats.lane(&lane.row()));
+        house.transitions.iter().for_each(|row| stats.transition(row));
+        stats.latency(&house.latency);
+        stats.finish();
+    }
+}

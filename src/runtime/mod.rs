@@ -1,0 +1,28 @@
+//! HOT: the core process: the engine, and the pinned loop that feeds it.
+//!
+//! [`boot`] prepares everything that may block or allocate; [`duty`] is the loop; [`lanes`] the rings it drains;
+//! [`commit`] the one place where a record becomes history; [`housekeeping`] what may wait; [`bridge`] the cold
+//! thread that maps lanes for it. Between boot and shutdown the loop allocates nothing, locks nothing, logs nothing
+//! and makes no system call other than going idle.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+pub mod boot;
+mod bridge;
+pub mod clock;
+mod commit;
+mod duty;
+mod housekeeping;
+mod idle;
+mod lanes;
+pub mod pin;
+
+pub use boot::{CoreOptions, CpuChoice, IdleChoice, run};
