@@ -5,10 +5,12 @@
 //!                     ├─> Tape ──> (sidecar and strategy processes) ──> Frame, Trip, Summary ──> Screen
 //!   synthetic::tape() ┘                                                       └─> one JSON record each
 //! ```
-//! Nothing here decides anything: equity, peak and trips are the sidecar's, copied into a frame or a
-//! trip. Prices stay the integers that were written in the file; no float is involved anywhere.
+//! Nothing here decides anything: equity, peak and trips are the sidecar's, copied into a [`screen::Frame`] or a
+//! [`report::Trip`]. Prices stay the integers that were written in the file; no float is involved anywhere.
 
 pub mod csv;
 mod digits;
+pub mod report;
+pub mod screen;
 pub mod synthetic;
 pub mod tape;
