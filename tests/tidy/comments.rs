@@ -124,24 +124,38 @@ pub(crate) fn lonely_labels(sources: &[Source]) -> Vec<Violation> {
         .collect()
 }
 
-/// Hot modules that do not deny what is forbidden there.
-pub(crate) fn hot_lints(source: &Source) -> Vec<Violation> {
-    if !source.lines.first().is_some_and(|line| line.comment.starts_with("//! HOT:")) {
-        return Vec::new();
+/// Hot modules that do not deny what is forbidden there. Lints go down the tree of modules, so a parent's deny counts.
+pub(crate) fn hot_lints(sources: &[Source]) -> Vec<Violation> {
+    let is_hot =
+        |source: &&Source| source.lines.first().is_some_and(|line| line.comment.starts_with("//! HOT:"));
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(is_hot) {
+        let above = sources.iter().filter(|other| is_module_around(&other.path, &source.path));
+        let denied: String = above.map(denied).collect();
+        for lint in HOT_LINTS.iter().filter(|lint| words(&denied, lint).next().is_none()) {
+            let what = format!("a HOT module does not deny {lint}");
+            let remedy =
+                "add it to the `#![deny(…)]` below the documentation of this module or of one around it";
+            violations.push(source.violation(0, what, remedy));
+        }
     }
+    violations
+}
+
+/// Whether the module of file `outer` is that of file `inner` or lies around it. The crate root does not count: what
+/// is hot says so closer by.
+fn is_module_around(outer: &str, inner: &str) -> bool {
+    let folder = outer.strip_suffix("/mod.rs").or(outer.strip_suffix(".rs")).unwrap_or(outer);
+    outer == inner || inner.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The text of a file's inner deny attributes.
+fn denied(source: &Source) -> String {
     let code = source.code();
-    let denied: String = ["#![deny(", "#![forbid("]
+    ["#![deny(", "#![forbid("]
         .iter()
         .flat_map(|attribute| code.match_indices(attribute).map(|(at, _)| at))
-        .filter_map(|at| Some(&code[at..closing(&code, at + 2)?]))
-        .collect();
-    HOT_LINTS
-        .iter()
-        .filter(|lint| words(&denied, lint).next().is_none())
-        .map(|lint| {
-            let what = format!("a HOT module does not deny {lint}");
-            source.violation(0, what, "add it to the `#![deny(…)]` below the module's documentation")
-        })
+        .filter_map(|at| code.get(at..closing(&code, at + 2)?))
         .collect()
 }
 
@@ -226,11 +240,31 @@ mod tests {
     #[test]
     fn hot_modules_without_the_lints_are_found() {
         let all = HOT_LINTS.join(", ");
-        assert_eq!(hot_lints(&source("//! HOT: a ring.\nfn f() {}")).len(), 4);
+        let found = |text: &str| hot_lints(&[source(text)]).len();
+        assert_eq!(found("//! HOT: a ring.\nfn f() {}"), 4);
         let most = HOT_LINTS[1..].join(",\n    ");
-        assert_eq!(hot_lints(&source(&format!("//! HOT: a ring.\n\n#![deny(\n    {most}\n)]"))).len(), 1);
-        assert_eq!(hot_lints(&source(&format!("//! HOT: a ring.\n// #![deny({all})]"))).len(), 4);
-        assert_eq!(hot_lints(&source(&format!("//! HOT: a ring.\n#![deny({all})]"))), []);
-        assert_eq!(hot_lints(&source("//! COLD: anything.")), []);
+        assert_eq!(found(&format!("//! HOT: a ring.\n\n#![deny(\n    {most}\n)]")), 1);
+        assert_eq!(found(&format!("//! HOT: a ring.\n// #![deny({all})]")), 4);
+        assert_eq!(found(&format!("//! HOT: a ring.\n#![deny({all})]")), 0);
+        assert_eq!(found("//! COLD: anything."), 0);
+    }
+
+    #[test]
+    fn a_module_around_a_hot_one_denies_for_it_and_a_neighbour_does_not() {
+        let all = HOT_LINTS.join(", ");
+        for (around, count) in [
+            ("src/shm/mod.rs", 0),
+            ("src/shm.rs", 0),
+            ("src/shm/ring.rs", 0),
+            ("src/shm/lane.rs", 4),
+            ("src/lib.rs", 4),
+            ("src/sh.rs", 4),
+        ] {
+            let sources = [
+                Source::parse(around, &format!("#![deny({all})]")),
+                Source::parse("src/shm/ring/slots.rs", "//! HOT: slots."),
+            ];
+            assert_eq!(hot_lints(&sources).len(), count, "{around}");
+        }
     }
 }
