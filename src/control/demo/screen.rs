@@ -1,7 +1,7 @@
 //! COLD: the demonstration on a terminal: a panel of a few lines redrawn in place, or plain lines elsewhere.
 //!
 //! Drawing is bounded to twenty times a second by the time the caller passes in; there is no clock here. While the
-//! panel stands, the cursor is hidden and lines do not wrap; both are restored by [`Screen::finish`] and on drop, so
+//! panel stands, the cursor is hidden and its lines do not wrap; both are restored by [`Screen::finish`] and on drop, so
 //! also when the caller panics.
 
 use std::io::{self, IsTerminal, Write};
@@ -154,7 +154,13 @@ impl<W: Write> Screen<W> {
     /// Those of the output.
     pub fn trip(&mut self, trip: &Trip) -> io::Result<()> {
         self.lower()?;
+        if self.raised {
+            queue!(self.out, EnableLineWrap)?;
+        }
         writeln!(self.out, "{}", printable(&trip.line()))?;
+        if self.raised {
+            queue!(self.out, DisableLineWrap)?;
+        }
         self.raise()?;
         self.out.flush()
     }

@@ -132,7 +132,7 @@ fn a_trip_stands_above_the_panel() {
         screen.trip(&trip())
     });
     let line = "TRIP can?ary at 1970-01-01T00:00:00Z: drawdown 3.00 % >= 3.00 %, mark 97, equity 97, peak 100, event to halt 412 ns\n";
-    assert_eq!(text, format!("{HIDE}{PANEL}\x1b[6F\x1b[J{line}{PANEL}{SHOW}"));
+    assert_eq!(text, format!("{HIDE}{PANEL}\x1b[6F\x1b[J\x1b[?7h{line}\x1b[?7l{PANEL}{SHOW}"));
 }
 
 #[test]
