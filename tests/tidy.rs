@@ -25,7 +25,8 @@ const OTHER_LANGUAGES: [&str; 7] = ["c", "h", "cpp", "hpp", "cc", "py", "pyi"];
 const GENERATED: [&str; 4] = ["target", "build", "__pycache__", "dist"];
 
 /// Rules that look at one Rust file.
-const RULES: [fn(&Source) -> Vec<Violation>; 8] = [
+const RULES: [fn(&Source) -> Vec<Violation>; 9] = [
+    source::readable,
     layers::arrows,
     layers::doors,
     comments::safety,
