@@ -15,7 +15,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("runtime", &["model", "wire", "sync", "shm", "engine"]),
     ("keeper", &["model", "wire", "shm", "runtime"]),
     ("control", &["model", "wire", "sync", "shm", "engine", "runtime", "keeper"]),
-    ("ffi", &["model", "wire", "shm", "engine"]),
+    ("ffi", &["model", "wire", "sync", "shm", "engine"]),
 ];
 
 /// One door per outside crate: the paths (as prefixes) of the code that may name it. Replacing a crate then means
