@@ -1,0 +1,3 @@
+//! COLD: everything that may allocate, format and wait.
+
+pub mod demo;
