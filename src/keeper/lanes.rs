@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use super::segments::{OPERATOR_LANE, Shared};
 use crate::shm::lane::{Lane, format_return_ring};
 use crate::shm::segment::Segment;
+use crate::shm::shared::{OPERATOR_LANE, Shared};
 use crate::shm::socket::{Listener, Socket};
 use crate::wire::hello::{Grant, Refusal};
 use crate::wire::layout::Geometry;

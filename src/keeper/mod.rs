@@ -12,7 +12,6 @@
 
 mod lanes;
 mod process;
-mod segments;
 mod visitor;
 
 use std::io;
@@ -20,12 +19,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use process::block_terminal_signals;
-pub use segments::{OPERATOR_LANE, Shared};
 
 use crate::model::Name;
 use crate::model::event::LivenessSign;
 use crate::shm::directory::Directory;
+use crate::shm::shared::Shared;
 use crate::shm::socket::{Listener, Received, Socket};
 use crate::wire::layout::Geometry;
 use crate::wire::link::Link;

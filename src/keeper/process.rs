@@ -60,14 +60,6 @@ fn signal_set(signals: &[libc::c_int]) -> libc::sigset_t {
     }
 }
 
-/// Leaves exactly SIGINT and SIGHUP blocked: a terminal sends them to the whole group, but only the keeper acts on
-/// them. SIGTERM reaches a child only from the keeper.
-pub fn block_terminal_signals() {
-    let set = signal_set(&[libc::SIGINT, libc::SIGHUP]);
-    // SAFETY: `set` is a live signal set; the calling process has one thread.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
-}
-
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildExit {

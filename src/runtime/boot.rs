@@ -11,11 +11,11 @@ use super::housekeeping::Housekeeping;
 use super::idle::Idle;
 use super::pin;
 use crate::engine::{Engine, Limits};
-use crate::keeper::{OPERATOR_LANE, Shared, block_terminal_signals};
 use crate::model::Nanos;
 use crate::shm::client::OPERATOR;
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
+use crate::shm::shared::{OPERATOR_LANE, Shared};
 use crate::shm::socket::Socket;
 use crate::shm::stats::StatsWriter;
 use crate::wire::stats::{Degraded, LoopRow};
@@ -66,7 +66,7 @@ const PROBE_FOR: Nanos = Nanos(100_000_000);
 /// # Errors
 /// What the kernel said when the cold thread could not be started.
 pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
-    block_terminal_signals();
+    pin::block_terminal_signals();
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
     let cpu = match options.cpu {

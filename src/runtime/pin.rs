@@ -95,6 +95,19 @@ pub fn clock_is_slow() -> bool {
     !matches!(source.trim(), "tsc" | "kvm-clock" | "hyperv_clocksource_tsc_page" | "arch_sys_counter" | "")
 }
 
+/// Leaves exactly SIGINT and SIGHUP blocked: a terminal sends them to the whole group, but only the keeper acts on
+/// them. SIGTERM reaches a child only from the keeper. Call while the process has one thread.
+pub fn block_terminal_signals() {
+    // SAFETY: sigemptyset initialises the set, sigaddset takes valid signal numbers, and the set is live.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::sigaddset(&raw mut set, libc::SIGHUP);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+    }
+}
+
 /// Ends the process at once, without unwinding or exit handlers.
 pub fn abort() -> ! {
     std::process::abort()

@@ -27,6 +27,7 @@ pub mod lane;
 pub mod positions;
 pub mod ring;
 pub mod segment;
+pub mod shared;
 pub mod socket;
 pub mod stats;
 pub mod view;

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::shm::directory::Directory;
-use crate::shm::gate::GatePage;
-use crate::shm::lane::{Lane, format_return_ring};
-use crate::shm::positions::Positions;
-use crate::shm::ring::Slots;
-use crate::shm::segment::Segment;
-use crate::shm::stats::stats_bytes;
+use super::directory::Directory;
+use super::gate::GatePage;
+use super::lane::{Lane, format_return_ring};
+use super::positions::Positions;
+use super::ring::Slots;
+use super::segment::Segment;
+use super::stats::stats_bytes;
 use crate::wire::layout::Geometry;
 
 /// The lane of the operator's commands: control's, never handed to a client.
