@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 
+pub use process::end_with_parent;
+
 use crate::model::Name;
 use crate::model::event::LivenessSign;
 use crate::shm::directory::Directory;

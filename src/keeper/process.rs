@@ -60,6 +60,13 @@ fn signal_set(signals: &[libc::c_int]) -> libc::sigset_t {
     }
 }
 
+/// Asks the kernel to end this process in order (SIGTERM) when its parent ends: for sidecars that a script, a test or
+/// the demo starts.
+pub fn end_with_parent() {
+    // SAFETY: integer arguments.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildExit {
