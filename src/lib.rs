@@ -22,6 +22,8 @@
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
 compile_error!("tripline's shared memory is specified for 64-bit little-endian machines");
 
+#[cfg(feature = "sidecar")]
+pub mod control;
 pub mod engine;
 pub mod model;
 pub mod wire;

@@ -1,0 +1,4 @@
+//! COLD: everything that is not the loop: configuration, commands, HTTP, metrics and logs.
+
+pub mod config;
+pub mod decimal;
