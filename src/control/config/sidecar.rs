@@ -9,8 +9,8 @@ use super::{CpuChoice, IdleChoice, LogLevel, SidecarConfig, system, value};
 use crate::engine::limits::Capacity;
 use crate::model::{Mode, Name, Nanos};
 
-/// A socket address holds 107 bytes of path; the longest file in the directory is `/admin.sock`.
-const RUNTIME_DIR_MAX: usize = 96;
+/// A socket address holds 107 bytes of path; the longest file in the directory is `/admin.sock.new`.
+const RUNTIME_DIR_MAX: usize = 90;
 
 /// `[instance]`: what it is called and where it lives.
 pub(super) struct Instance {

@@ -200,7 +200,8 @@ fn load(text: &str) -> Config {
 
 #[test]
 fn what_was_typed_is_what_the_engine_gets() {
-    let Config { limits, sidecar, notes } = load(GOOD);
+    let Config { limits, sidecar, notes, digest } = load(GOOD);
+    assert_ne!(digest, load(&format!("{GOOD}\n")).digest);
     assert_eq!(limits.mode, Mode::Live);
     assert_eq!(limits.instruments[0].tick, Ticks(1));
     assert_eq!(limits.instruments[0].band, Some(Bps(300)));
