@@ -28,7 +28,7 @@ pub(super) fn render(desk: &Desk, stats: Option<&Stats>, tally: &Tally, marks: &
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
         describe();
-        about(desk, marks);
+        about(desk, stats, marks);
         if let Some(stats) = stats {
             loop_counters(desk, stats);
             states(desk, stats);
@@ -83,11 +83,11 @@ fn describe() {
     );
 }
 
-fn about(desk: &Desk, marks: &[&'static str]) {
+fn about(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) {
     let (version, digest) = (env!("CARGO_PKG_VERSION"), format!("{:016x}", desk.config().digest));
     gauge!("tripline_build_info", "version" => version, "abi" => ABI.to_string(), "config" => digest)
         .set(1.0);
-    let is_ready = report::readiness(desk.stats().as_ref(), desk.now()).is_ok();
+    let is_ready = report::readiness(stats, desk.now()).is_ok();
     gauge!("tripline_up").set(f64::from(u8::from(is_ready)));
     for &mark in marks {
         gauge!("tripline_degraded", "mark" => mark).set(1.0);

@@ -1,14 +1,15 @@
 //! COLD: what may be typed.
 //!
-//! Halting never asks. Resetting always does, unless the nonce of this very halt was typed on the command line or
-//! `--yes` takes the place of a person.
+//! Halting never asks. Resetting always does: on a terminal the nonce of this very halt has to be typed; without one,
+//! `--nonce` or `--yes` has to say that it was decided.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::control::config::GUARD_NAME_MAX;
 use crate::control::decimal;
-use crate::model::{Bps, Money};
+use crate::model::{Bps, Money, Name};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -115,7 +116,7 @@ pub struct ResetArgs {
     /// The guard that latched, as `status` shows it
     #[arg(long, value_name = "NAME")]
     pub guard: String,
-    /// The nonce of this halt, as `status` shows it; asked for on a terminal when it is not given
+    /// The nonce of this halt, as `status` shows it
     #[arg(long, value_name = "HEX")]
     pub nonce: Option<String>,
     /// Why it is safe to go on; kept with the reset
@@ -190,7 +191,10 @@ fn named_limit(text: &str) -> Result<NamedLimit, String> {
     let (name, percent) = text.split_once('=').ok_or(FORM)?;
     let percent = percent.trim().trim_end_matches('%');
     let bps = decimal::parse_units(percent, 2).map_err(|error| format!("{FORM}: {percent} {error}"))?;
-    match (crate::model::Name::new(name), u32::try_from(bps)) {
+    if name.len() > GUARD_NAME_MAX {
+        return Err(format!("a guard's name has at most {GUARD_NAME_MAX} characters"));
+    }
+    match (Name::new(name), u32::try_from(bps)) {
         (Ok(_), Ok(bps @ 1..=10_000)) => Ok(NamedLimit { name: name.to_owned(), limit: Bps(bps) }),
         (Err(error), _) => Err(error.to_string()),
         _ => Err(FORM.to_owned()),

@@ -9,7 +9,7 @@ use crate::engine::limits::{Anchor, Basis, DrawdownLimits};
 use crate::model::{Latch, Money, Name, Nanos, Scope};
 
 /// The engine derives `<name>.soft` from a guard's name, and both have to be names of at most 31 bytes.
-const NAME_MAX: usize = 26;
+pub const GUARD_NAME_MAX: usize = 26;
 /// Guard numbers are 16 bits, two to a guard, and the page that shows them is finite.
 const MAX_GUARDS: usize = 256;
 
@@ -79,8 +79,8 @@ pub(super) fn drawdowns(
 
 fn guard_name(value: &Value<'_>) -> Result<Name, Fault> {
     let name = value::name(value)?;
-    if name.as_str().len() > NAME_MAX {
-        return Err(Fault::OutOfRange { allowed: format!("at most {NAME_MAX} characters") });
+    if name.as_str().len() > GUARD_NAME_MAX {
+        return Err(Fault::OutOfRange { allowed: format!("at most {GUARD_NAME_MAX} characters") });
     }
     if name.as_str().ends_with(".soft") {
         return Err(Fault::ReservedName { why: "`.soft` is the suffix of the soft half of each guard" });

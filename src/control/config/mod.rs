@@ -26,6 +26,7 @@ use toml::de::DeTable;
 use crate::engine::Limits;
 use crate::model::Nanos;
 
+pub use guards::GUARD_NAME_MAX;
 pub use problems::{Fault, Problem, Problems};
 use walk::{Section, Walk};
 

@@ -286,3 +286,32 @@ fn a_file_that_is_not_there_is_a_problem_with_a_remedy() {
     let problems = super::load(std::path::Path::new("/nonexistent/tripline.toml")).unwrap_err();
     assert!(problems.to_string().contains("--config"), "{problems}");
 }
+
+proptest::proptest! {
+    /// A file is the world: whatever it holds, the answer is a configuration or a list of problems.
+    #[test]
+    fn no_text_makes_the_loader_panic(edits in proptest::collection::vec((0..GOOD.len(), proptest::char::any()), 0..8)) {
+        let mut text: Vec<char> = GOOD.chars().collect();
+        for (at, character) in edits {
+            text[at] = character;
+        }
+        let text: String = text.into_iter().collect();
+        if let Err(problems) = parse(&text, "any.toml") {
+            let lines = 1 + text.matches('\n').count();
+            proptest::prop_assert!(problems.list().iter().all(|problem| (1..=lines).contains(&problem.line)));
+        }
+    }
+
+    /// The same for whole lines taken away and put elsewhere.
+    #[test]
+    fn no_order_of_lines_makes_the_loader_panic(moves in proptest::collection::vec((0..27_usize, 0..27_usize), 0..12)) {
+        let mut lines: Vec<&str> = GOOD.lines().collect();
+        for (from, to) in moves {
+            let line = lines.remove(from % lines.len());
+            if to % 3 != 0 {
+                lines.insert(to % (lines.len() + 1), line);
+            }
+        }
+        let _ = parse(&lines.join("\n"), "any.toml");
+    }
+}

@@ -88,7 +88,12 @@ pub(super) fn strategies(
 fn read_strategy(section: &Section<'_, '_>, own_user: Option<u32>) -> Option<StrategyLimits> {
     let name = section.peek("name", |value| value::name(value).ok());
     let uid = match own_user {
-        Some(own) => Some(section.or("uid", own, user)),
+        Some(own) => {
+            if !section.has("uid") {
+                section.note("uid", format!("the user who loads this, {own}, may attach as it"));
+            }
+            Some(section.or("uid", own, user))
+        }
         None => section.required("uid", "the user of this process is unknown, name one", user),
     };
     let heartbeats = value::duration(Nanos::from_millis(10)..=Nanos::from_secs(3_600));

@@ -47,8 +47,9 @@ pub fn build(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) -> Repo
     let not_ready = readiness(stats, moment.now).err();
     let empty = Stats::default();
     let rows = stats.unwrap_or(&empty);
-    let oldest = tightest_cause(rows).map(|cause| cause.since);
-    let state = if not_ready.is_some() { TradingState::Halted } else { tightest_word(rows) };
+    let state = if not_ready.is_some() { TradingState::Halted } else { tightest(rows) };
+    let holding = rows.causes.iter().filter(|cause| cause.state == state);
+    let oldest = holding.map(|cause| cause.since).min();
     let mut causes: Vec<&CauseRow> = rows.causes.iter().collect();
     causes.sort_by_key(|cause| (cause.state, cause.since));
     Report {
@@ -79,14 +80,12 @@ pub(crate) fn degraded_names(raw: u64) -> impl Iterator<Item = &'static str> {
     Degraded::from_bits_truncate(raw).iter_names().map(|(name, _)| name)
 }
 
-/// Everything that can trade is only as free as the least free of it; nothing known is HALTED.
-fn tightest_word(rows: &Stats) -> TradingState {
+/// The tightest of all words, and of all causes: one on a single instrument is in no word of an account or a book.
+/// Nothing known is HALTED.
+fn tightest(rows: &Stats) -> TradingState {
     let words = rows.accounts.iter().map(|row| row.word).chain(rows.books.iter().map(|row| row.word));
-    words.map(|word| word.state).min().unwrap_or_default()
-}
-
-fn tightest_cause(rows: &Stats) -> Option<&CauseRow> {
-    rows.causes.iter().min_by_key(|cause| (cause.state, cause.since))
+    let causes = rows.causes.iter().map(|cause| cause.state);
+    words.map(|word| word.state).chain(causes).min().unwrap_or_default()
 }
 
 fn loop_report(stats: &Stats, limits: &Limits, moment: Moment) -> LoopReport {

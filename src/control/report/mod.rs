@@ -26,7 +26,7 @@ pub struct Report {
     pub instance: String,
     /// The moment, UTC.
     pub at: String,
-    /// The tightest state of any account or book, as their gates read it: HALTED when the lease has run out.
+    /// The tightest state of anything: HALTED when the lease has run out, as every gate reads it then.
     pub state: String,
     /// The mode it was configured with.
     pub mode: String,

@@ -154,6 +154,18 @@ fn a_loop_that_does_not_turn_reads_halted_whatever_the_words_say() {
 }
 
 #[test]
+fn a_halted_instrument_is_not_hidden_by_active_books() {
+    let mut stats = halted_stats();
+    stats.accounts.clear();
+    stats.causes[0].scope = Some(Scope::Instrument(0, 1));
+    let report = report(Some(stats));
+    assert_eq!(
+        (report.state.as_str(), report.causes[0].scope.as_str()),
+        ("HALTED", "instrument:main/ETH-PERP")
+    );
+}
+
+#[test]
 fn without_a_core_everything_is_halted_and_says_why() {
     let report = report(None);
     assert_eq!((report.state.as_str(), report.looping.is_none()), ("HALTED", true));

@@ -14,7 +14,7 @@ mod connection;
 mod door;
 mod problem;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::future::Future;
 use std::io;
