@@ -9,8 +9,10 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::clock;
 use super::config::LogLevel;
@@ -41,14 +43,22 @@ pub fn start(level: LogLevel) {
         LogLevel::Trace => "trace",
     };
     let filter = EnvFilter::try_from_env("TRIPLINE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_timer(UtcNanos).with_writer(std::io::stderr);
     // Either fails only where a subscriber is already set, and then that one is wanted.
     let _ = if std::io::stderr().is_terminal() {
-        lines.with_ansi(false).try_init()
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_timer(UtcNanos);
+        lines.with_writer(std::io::stderr).with_ansi(false).finish().try_init()
     } else {
-        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        json_lines(filter, std::io::stderr).try_init()
     };
+}
+
+/// One object a line, the fields of the event at its top.
+fn json_lines<W>(filter: EnvFilter, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_timer(UtcNanos).with_writer(writer);
+    lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish()
 }
 
 /// Halts by scope and guard, counted from transitions: the loop keeps no such table.
@@ -170,6 +180,41 @@ fn log_transition(desk: &Desk, row: &TransitionRow) {
 mod tests {
     use super::*;
     use crate::control::report::tests::{context, halted_stats};
+
+    /// Collects what is logged.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_transition_is_one_json_line_with_a_stable_event_and_utc_nanoseconds() {
+        let (context, _orders) = context(|| None);
+        let page = Page::default();
+        let writer = page.clone();
+        let lines = json_lines(EnvFilter::new("info"), move || writer.clone());
+        tracing::subscriber::with_default(lines, || {
+            look(&Desk::new(context), &Tally::default(), &mut Seen::default(), &halted_stats());
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+        assert_eq!(events, ["transition", "degraded"]);
+        let line = &lines[0];
+        assert_eq!((&line["guard"], &line["scope"]), (&"drawdown.kill".into(), &"account:main".into()));
+        assert_eq!((&line["measured"], &line["level"]), (&"15.03 %".into(), &"WARN".into()));
+        let at = line["timestamp"].as_str().unwrap();
+        assert!(clock::parse_utc(at).is_some() && at.len() == "2026-11-22T03:12:07.412318001Z".len(), "{at}");
+    }
 
     #[test]
     fn a_transition_is_seen_once_and_again_after_the_core_restarts() {

@@ -356,3 +356,25 @@ fn a_new_core_is_told_the_session_once() {
     assert_eq!(rig.get("/healthz").0, 200);
     assert_eq!(rolls(), 1);
 }
+
+#[test]
+fn control_runs_until_it_is_told_to_stop_and_needs_its_directory() {
+    let (mut context, _orders) = context(|| None);
+    let directory = own_directory();
+    context.config.sidecar.runtime_dir = directory.clone();
+    context.config.sidecar.http = None;
+    let (stop, stopped) = oneshot::channel();
+    let control = std::thread::spawn(move || serve(context, stopped));
+    let deadline = Instant::now() + PATIENCE;
+    while UnixStream::connect(directory.join(ADMIN_SOCKET)).is_err() {
+        assert!(Instant::now() < deadline, "control never served");
+        std::thread::yield_now();
+    }
+    stop.send(()).unwrap();
+    control.join().unwrap().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+
+    let (mut context, _orders) = crate::control::report::tests::context(|| None);
+    context.config.sidecar.runtime_dir = directory;
+    assert_eq!(serve(context, oneshot::channel().1).unwrap_err().kind(), ErrorKind::NotFound);
+}
