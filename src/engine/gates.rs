@@ -241,8 +241,7 @@ impl Gates {
         if let Some(configured) = guard.checked_sub(guard::CONFIGURED) {
             return self.names.get(usize::from(configured)).copied().unwrap_or_default();
         }
-        let built_in = usize::from(guard).checked_sub(1).and_then(|index| guard::BUILT_IN.get(index));
-        built_in.and_then(|name| Name::new(name).ok()).unwrap_or_default()
+        built_in_name(guard)
     }
 
     pub(super) fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
@@ -543,8 +542,14 @@ fn word_index(accounts: usize, books: usize, instruments: usize, id: WordId) -> 
     }
 }
 
+/// The name of one of the engine's own guards.
+pub(super) fn built_in_name(guard: u16) -> Name {
+    let name = usize::from(guard).checked_sub(1).and_then(|index| guard::BUILT_IN.get(index));
+    name.and_then(|name| Name::new(name).ok()).unwrap_or_default()
+}
+
 /// `<name>.soft`, the name cut where the two do not fit.
-fn soft_name(name: Name) -> Name {
+pub(super) fn soft_name(name: Name) -> Name {
     let keep: String = name.as_str().chars().take(Name::SIZE.saturating_sub(6)).collect();
     Name::new(&format!("{keep}.soft")).unwrap_or(name)
 }

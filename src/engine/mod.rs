@@ -107,6 +107,16 @@ struct Judged {
     accounts: Vec<u64>,
 }
 
+/// The name of a guard of an engine with these limits; empty for a number no guard has.
+#[must_use]
+pub fn guard_name(limits: &Limits, guard: u16) -> Name {
+    let Some(configured) = guard.checked_sub(gates::guard::CONFIGURED) else {
+        return gates::built_in_name(guard);
+    };
+    let Some(drawdown) = limits.drawdowns.get(usize::from(configured >> 1)) else { return Name::default() };
+    if configured & 1 == 0 { drawdown.name } else { gates::soft_name(drawdown.name) }
+}
+
 impl Engine {
     /// An engine with these limits, starting at `now`. The only place that allocates.
     ///
@@ -196,6 +206,20 @@ impl Engine {
     #[must_use]
     pub fn guard_name(&self, guard: u16) -> Name {
         self.gates.guard_name(guard)
+    }
+
+    /// What the last [`Engine::apply`] decided.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.gates.outcome
+    }
+
+    /// One bit for each guard that has a cause on `scope` now: bit `guard % 64`.
+    #[must_use]
+    pub fn cause_bits(&self, scope: Scope) -> u64 {
+        self.cause_rows()
+            .filter(|cause| cause.scope == Some(scope))
+            .fold(0, |bits, cause| bits | 1 << (cause.guard & 63))
     }
 
     /// The number of the guard called `name` on `scope`.
