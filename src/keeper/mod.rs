@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 
-pub use process::end_with_parent;
+pub use process::{ask_to_end, end_with_parent};
 
 use crate::model::Name;
 use crate::model::event::LivenessSign;

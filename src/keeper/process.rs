@@ -67,6 +67,12 @@ pub fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
 }
 
+/// Asks a sidecar that this process started, and has not waited for, to end in order.
+pub fn ask_to_end(sidecar: &std::process::Child) {
+    // SAFETY: the pid is our own child's, not yet reaped, so it cannot be another process's.
+    unsafe { libc::kill(sidecar.id() as libc::pid_t, libc::SIGTERM) };
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildExit {

@@ -1,7 +1,7 @@
 //! COLD: the command line. [`args`] is what may be typed, [`ExitCode`] what a script learns from it; [`run`] carries
 //! out the commands that start no process.
 
-mod admin;
+pub mod admin;
 pub mod args;
 mod check;
 mod exit;

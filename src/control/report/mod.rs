@@ -49,8 +49,43 @@ pub struct Report {
     pub causes: Vec<CauseReport>,
     /// Attached lanes.
     pub lanes: Vec<LaneReport>,
+    /// The newest transitions, oldest first.
+    pub transitions: Vec<TransitionReport>,
     /// What the sidecar could not have.
     pub degraded: Vec<String>,
+}
+
+/// One change of a scope's state, or of the causes behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionReport {
+    /// Counts from 1.
+    pub sequence: u64,
+    /// When, UTC.
+    pub at: String,
+    /// What changed.
+    pub scope: String,
+    /// The guard that caused it.
+    pub guard: String,
+    /// The stable name of the reason.
+    pub reason: String,
+    /// The scope's state before.
+    pub old_state: String,
+    /// The scope's state after.
+    pub new_state: String,
+    /// Whether a cause began or latched, rather than ended.
+    pub began: bool,
+    /// The halt epoch after it.
+    pub epoch: u64,
+    /// The mark that was being applied, in price units of its instrument; 0 when none was.
+    pub mark: i64,
+    /// Equity at the time, for drawdown guards.
+    pub equity: String,
+    /// Peak at the time, for drawdown guards.
+    pub peak: String,
+    /// Drawdown at the time in basis points, for drawdown guards.
+    pub drawdown_bps: u64,
+    /// From the start of the loop's turn to the words stored.
+    pub decision_ns: u64,
 }
 
 /// The duty cycle.
