@@ -71,7 +71,7 @@ impl Plan {
         let text = args.qty.as_deref().unwrap_or("1");
         let qty_decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
         let qty_decimals = u8::try_from(qty_decimals).unwrap_or(u8::MAX);
-        let qty = decimal::parse_units(text, u32::from(qty_decimals)).map_err(|e| format!("--qty: {e}"))?;
+        let qty = decimal::parse_units(text, qty_decimals).map_err(|e| format!("--qty: {e}"))?;
         let qty_units = i64::try_from(qty).map_err(|_| "--qty is too large".to_string())?;
         if qty_units == 0 {
             return Err("--qty must not be 0: without a position nothing can be lost".into());
@@ -273,7 +273,8 @@ impl Demo {
     fn play(&mut self) -> Result<(), Failure> {
         let mut strategy = self.start_strategy()?;
         let lines = strategy.stdout.take().map(BufReader::new).ok_or("the strategy has no output")?;
-        let width = if self.style == Style::Live { crossterm::terminal::size().map_or(80, |s| s.0) } else { 80 };
+        let width =
+            if self.style == Style::Live { crossterm::terminal::size().map_or(80, |s| s.0) } else { 80 };
         let mut screen = Screen::new(io::stdout(), self.style, width);
         let mut told = Told::default();
         let mut report = self.sidecar.status()?;
@@ -337,10 +338,7 @@ impl Demo {
             let trip = Trip {
                 guard: transition.guard.clone(),
                 at_utc_ns: self.plan.tape.points[index as usize].at_utc_ns,
-                mark: Decimal {
-                    units: i128::from(transition.mark),
-                    decimals: self.plan.tape.price_decimals,
-                },
+                mark: Decimal { units: i128::from(transition.mark), decimals: self.plan.tape.price_decimals },
                 peak: money(&transition.peak)?,
                 equity: money(&transition.equity)?,
                 limit: limit.limit,
@@ -421,10 +419,7 @@ impl Demo {
             gate: told.gate,
             send_refused: told.refused,
             event_to_halt_ns: told.latencies,
-            position: Decimal {
-                units: i128::from(self.plan.qty_units),
-                decimals: self.plan.qty_decimals,
-            },
+            position: Decimal { units: i128::from(self.plan.qty_units), decimals: self.plan.qty_decimals },
         };
         if self.json {
             println!("{}", summary.to_json().map_err(|error| error.to_string())?);

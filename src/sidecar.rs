@@ -12,12 +12,12 @@ use tripline::control::cli::args::RunArgs;
 use tripline::control::config::{self, Config};
 use tripline::control::desk::{Context, Order};
 use tripline::control::{logs, server};
-use tripline::engine::limits::{InstrumentKind, Limits};
 use tripline::engine::guard_name;
+use tripline::engine::limits::{InstrumentKind, Limits};
 use tripline::keeper::{self, KeeperError};
 use tripline::model::verdict::VerdictRecord;
 use tripline::model::{Flags, Handle, Nanos};
-use tripline::runtime::{self, CoreOptions};
+use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice};
 use tripline::shm::attach::Segments;
 use tripline::shm::client::{Client, OPERATOR};
 use tripline::shm::clock::monotonic;
@@ -62,8 +62,16 @@ fn keep(config: Config) -> Result<(), KeeperError> {
     };
     let limits = config.limits.clone();
     let core_options = CoreOptions {
-        cpu: config.sidecar.cpu,
-        idle: config.sidecar.idle,
+        cpu: match config.sidecar.cpu {
+            config::CpuChoice::Auto => CpuChoice::Auto,
+            config::CpuChoice::Number(cpu) => CpuChoice::Number(usize::from(cpu)),
+            config::CpuChoice::None => CpuChoice::Unpinned,
+        },
+        idle: match config.sidecar.idle {
+            config::IdleChoice::Auto => IdleChoice::Auto,
+            config::IdleChoice::Spin => IdleChoice::Spin,
+            config::IdleChoice::Backoff => IdleChoice::Backoff,
+        },
         lease: config.sidecar.lease,
         stall_probe: config.sidecar.stall_probe,
     };

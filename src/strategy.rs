@@ -96,9 +96,8 @@ impl Strategy {
         check("attach", unsafe { tripline_attach(&raw const options, &raw mut client) })?;
         let mut target = tripline_target::default();
         // SAFETY: the client was just attached; the strings are live.
-        let code = unsafe {
-            tripline_look_up(client, account.as_ptr(), instrument.as_ptr(), &raw mut target)
-        };
+        let code =
+            unsafe { tripline_look_up(client, account.as_ptr(), instrument.as_ptr(), &raw mut target) };
         check("look-up", code)?;
         Ok(Self { client, target })
     }

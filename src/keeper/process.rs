@@ -125,7 +125,8 @@ impl Child {
     pub(super) fn reap(&mut self) -> Option<ChildExit> {
         let mut status = 0;
         // SAFETY: `status` is live; the pid is our own child's, not yet reaped, so it cannot be another process's.
-        if self.exit.is_none() && unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } == self.pid
+        if self.exit.is_none()
+            && unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } == self.pid
         {
             self.exit = Some(if libc::WIFSIGNALED(status) {
                 ChildExit::Signal(libc::WTERMSIG(status))

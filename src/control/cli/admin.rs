@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::ExitCode;
+use crate::control::report::Report;
 use crate::control::server::{ADMIN_SOCKET, Problem};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -22,10 +23,13 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 
 /// Why a command failed, what to do, and what scripts learn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) code: ExitCode,
-    pub(super) what: String,
-    pub(super) remedy: String,
+pub struct Failure {
+    /// What scripts learn.
+    pub code: ExitCode,
+    /// What went wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 impl Failure {
@@ -62,6 +66,14 @@ impl Failure {
         };
         Self::new(code, problem.title, problem.hint)
     }
+}
+
+/// The status of the sidecar whose sockets are in `directory`.
+///
+/// # Errors
+/// [`Failure`] says what went wrong and what to do.
+pub fn status(directory: &Path) -> Result<Report, Failure> {
+    get(directory, "/v1/status")
 }
 
 /// GET `path`.

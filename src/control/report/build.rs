@@ -1,12 +1,16 @@
 //! COLD: from rows of numbers to a report with names.
 
-use super::{CauseReport, GuardReport, LaneReport, LoopReport, Report, STATUS_SCHEMA, WordReport};
+use super::{
+    CauseReport, GuardReport, LaneReport, LoopReport, Report, STATUS_SCHEMA, TransitionReport, WordReport,
+};
 use crate::control::clock;
 use crate::control::desk::{Desk, FIRST_DRAWDOWN_GUARD};
 use crate::control::scopes;
 use crate::engine::Limits;
 use crate::model::{Bps, HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
-use crate::wire::stats::{CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, bucket_floor};
+use crate::wire::stats::{
+    CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, TransitionRow, bucket_floor,
+};
 
 /// One moment on both clocks.
 #[derive(Clone, Copy)]
@@ -68,6 +72,7 @@ pub fn build(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) -> Repo
         guards: rows.guards.iter().map(|row| guard(row, desk)).collect(),
         causes: causes.into_iter().map(|row| cause(row, desk, moment)).collect(),
         lanes: rows.lanes.iter().map(|row| lane(row, limits, rows.looping.epoch, moment)).collect(),
+        transitions: rows.transitions.iter().map(|row| transition(row, desk)).collect(),
         degraded: degraded_names(rows.looping.degraded)
             .chain(marks.iter().copied())
             .map(str::to_owned)
@@ -205,6 +210,25 @@ fn cause(row: &CauseRow, desk: &Desk, moment: Moment) -> CauseReport {
         measured,
         limit,
         epoch: row.epoch,
+    }
+}
+
+fn transition(row: &TransitionRow, desk: &Desk) -> TransitionReport {
+    TransitionReport {
+        sequence: row.sequence,
+        at: clock::utc_text(row.at_utc_ns),
+        scope: scope_name(desk.limits(), row.scope),
+        guard: guard_name(desk, row.guard),
+        reason: row.reason.map_or("UNKNOWN", Reason::as_str).to_owned(),
+        old_state: row.old_state.to_string(),
+        new_state: row.new_state.to_string(),
+        began: row.began,
+        epoch: row.epoch,
+        mark: row.mark,
+        equity: row.equity.to_string(),
+        peak: row.peak.to_string(),
+        drawdown_bps: row.drawdown_bps,
+        decision_ns: row.decision.0,
     }
 }
 
