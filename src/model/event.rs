@@ -53,7 +53,7 @@ impl Handle {
             Some(index) => index as u32 + 1,
             None => 0,
         };
-        Self((lane as u32 & 0xff) << 24 | (account as u32 + 1 & 0xff) << 16 | instrument)
+        Self((lane as u32 & 0xff) << 24 | ((account as u32 + 1) & 0xff) << 16 | instrument)
     }
 
     /// Low eight bits of the lane this handle was granted to.

@@ -289,7 +289,7 @@ fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
             if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
                 let bytes = ((*header).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
                 let data: *const RawFd = libc::CMSG_DATA(header).cast();
-                for index in 0..bytes / size_of::<RawFd>() {
+                for index in 0..bytes >> 2 {
                     fds.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
                 }
             }
