@@ -33,6 +33,11 @@ impl FormatTime for UtcNanos {
     }
 }
 
+/// Logs why this process has to end.
+pub fn failed(event: &'static str, error: &dyn std::error::Error) {
+    tracing::error!(event, %error);
+}
+
 /// Starts logging at `level`; the variable `TRIPLINE_LOG` overrides it with a filter. A second call changes nothing.
 pub fn start(level: LogLevel) {
     let level = match level {
