@@ -67,7 +67,11 @@ fn time_alone_and_repetition_never_accept_a_jump() {
     marks.offer(0, 0, Ticks(10_000), 1, ms(0));
     assert_eq!(marks.offer(0, 0, Ticks(11_000), 2, ms(1)), Offer::Suspect);
     for at in [2, 300, 4_000] {
-        assert_eq!(marks.offer(0, 0, Ticks(11_000), 2, ms(at)), Offer::Ignored, "the sequence did not advance");
+        assert_eq!(
+            marks.offer(0, 0, Ticks(11_000), 2, ms(at)),
+            Offer::Ignored,
+            "the sequence did not advance"
+        );
     }
     assert_eq!(marks.quote(0).good, Some(10_000));
     assert_eq!(marks.quote(0).suspect, Some(11_000));
