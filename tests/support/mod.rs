@@ -2,3 +2,4 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod desk;
+pub mod oracle;
