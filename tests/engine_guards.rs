@@ -339,3 +339,53 @@ fn harmless_kinds_are_counted_and_change_nothing() {
     assert_eq!(desk.engine.counters().unhandled, 4);
     assert_eq!(desk.engine.cause_count(), 0);
 }
+
+#[test]
+fn no_record_can_make_the_engine_panic() {
+    use tripline::wire::record::decode;
+    let extremes = [0, 1, 2, 7, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1, 1 << 32, 0xffff, 0x1_0001];
+    let mut guards = vec![drawdown("kill")];
+    guards[0].limit_abs = Some(Money(i128::MAX));
+    let mut limits = limits(i128::MAX / 4, guards);
+    for instrument in &mut limits.instruments {
+        (instrument.allow_negative, instrument.multiplier_e9) = (true, i64::MAX);
+    }
+    limits.books.iter_mut().for_each(|book| book.max_order_notional = Some(Money(1)));
+    let mut desk = Desk::new(limits);
+    let mut seed = 1_u64;
+    let mut applied = 0;
+    for round in 0..400_000_u64 {
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize
+        };
+        let (kind, _) = Event::KINDS[next() % Event::KINDS.len()];
+        let handle = Handle::new(0, (next() % 2) as u16, Some((next() % 4) as u16));
+        let flags = if next() % 4 == 0 { next() as u64 & 0xcf } else { next() as u64 & 0x01 };
+        let header = u64::from(kind) | flags << 8 | u64::from(handle.0) << 32;
+        let mut words = [0, header, 0, 0, 0, 0, 0, 0];
+        words[2..7].iter_mut().for_each(|word| *word = extremes[next() % extremes.len()]);
+        let Ok(message) = decode(&words) else { continue };
+        applied += 1;
+        let source = match next() % 4 {
+            0 => Source::Sidecar,
+            1 => Source::Operator,
+            _ => Source::Lane { lane: 0, strategy: 0 },
+        };
+        let now = if round % 1_000 == 999 { Nanos(u64::MAX - round) } else { Nanos(round) };
+        desk.engine.apply(now, source, &message);
+        let due = desk.engine.next_deadline();
+        if due != Nanos::NEVER && round % 3 == 0 {
+            let event = Event::Timer { due };
+            let timer = Message { flags: Flags::empty(), epoch: 0, handle: Handle(0), event };
+            desk.engine.apply(now, Source::Sidecar, &timer);
+        }
+        if round % 5_000 == 0 {
+            // A fresh engine, so that what has halted does not hide the rest.
+            let limits = desk.engine.limits().clone();
+            desk = Desk::new(limits);
+        }
+    }
+    assert!(applied > 20_000, "{applied}");
+    assert_eq!(desk.engine.guard_rows().count() + desk.engine.book_rows().count(), 4);
+}
