@@ -288,3 +288,17 @@ fn an_overflow_halts_the_book_and_books_nothing() {
     assert_eq!(reply.reason, None);
     assert_eq!(desk.state(0), TradingState::Active);
 }
+
+#[test]
+fn a_fill_without_venue_time_is_never_forgotten_and_does_not_block_the_others() {
+    let mut small = limits(1_000 * E9, vec![]);
+    small.capacity.executions = 2;
+    let mut desk = Desk::new(small);
+    desk.fill_as(0, PLAIN, 1, 0, 1, 100, 0);
+    for exec in 2..50 {
+        desk.fill_at(0, PLAIN, exec, 1, 100, 0, 0, exec as i64);
+    }
+    desk.fill_as(0, PLAIN, 1, 0, 1, 100, 0);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.counters().duplicate_fills), (49, 1));
+    assert_eq!(desk.state(0), TradingState::Active);
+}
