@@ -22,7 +22,6 @@ struct Counting;
 
 // SAFETY: every call is passed to the system's allocator unchanged; counting touches only a thread-local cell that
 // needs no allocation and no destructor.
-
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
@@ -44,7 +43,7 @@ fn record(step: u64) -> (Source, Message) {
     let qty = Lots((step % 7) as i64 + 1);
     let px = Ticks(1_000 + (step.wrapping_mul(2_654_435_761) % 400) as i64);
     let t_venue = step as i64 + 1;
-    let mut flags = if step / 5 % 2 == 0 { Flags::empty() } else { Flags::SELL };
+    let mut flags = if (step / 5).is_multiple_of(2) { Flags::empty() } else { Flags::SELL };
     let event = match step % 16 {
         0..=5 => {
             let mark = Some(px);
@@ -55,7 +54,7 @@ fn record(step: u64) -> (Source, Message) {
             Event::Fill { order: 0, exec: step + 1, px, qty, fee: 5 }
         }
         8 => {
-            flags = if (step - 2) / 5 % 2 == 0 { Flags::empty() } else { Flags::SELL };
+            flags = if ((step - 2) / 5).is_multiple_of(2) { Flags::empty() } else { Flags::SELL };
             Event::FillExt {
                 exec_high: 1,
                 cum_qty: qty,

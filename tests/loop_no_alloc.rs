@@ -146,7 +146,7 @@ fn event(number: u64, handle: Handle) -> Words {
         ),
         // Every fifth execution is reported twice.
         3 | 5 => {
-            let exec = number / 8 - u64::from(number % 5 == 0 && number > 40) + 1;
+            let exec = number / 8 - u64::from(number.is_multiple_of(5) && number > 40) + 1;
             let side = if number % 16 < 8 { Flags::empty() } else { Flags::SELL };
             (side, Event::Fill { order: order.get(), exec, px: Ticks(px), qty: Lots(1), fee: 1_000 })
         }

@@ -215,6 +215,7 @@ impl Desk {
         exec
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one per field of a fill, in the order of the wire")]
     pub fn fill_as(
         &mut self,
         book: u16,
