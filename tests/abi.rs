@@ -1,0 +1,24 @@
+//! COLD: whether `include/tripline.h`, `libtripline` and the Rust they are built from say the same thing.
+//!
+//! Real compilers and real processes: the header is compiled, its numbers and offsets are printed by C and compared
+//! with Rust's. Run with `cargo test --no-default-features --test abi`; `CC` and `CXX` choose other compilers.
+
+#![allow(unsafe_code)]
+
+#[path = "../ffi/src/lib.rs"]
+pub mod ffi;
+
+#[path = "abi/compiles.rs"]
+mod compiles;
+#[path = "abi/constructors.rs"]
+mod constructors;
+#[path = "abi/header.rs"]
+mod header;
+#[path = "abi/layout.rs"]
+mod layout;
+#[path = "abi/numbers.rs"]
+mod numbers;
+#[path = "abi/symbols.rs"]
+mod symbols;
+#[path = "abi/toolchain.rs"]
+mod toolchain;
