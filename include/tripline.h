@@ -425,7 +425,8 @@ static inline int32_t tripline_gate_inline(tripline_client *client, const tripli
     gate = __atomic_load_n(&client->gate, __ATOMIC_RELAXED);
     size = __atomic_load_n(&client->gate_bytes, __ATOMIC_RELAXED);
     if (gate == 0 || __atomic_load_n(&client->latched, __ATOMIC_RELAXED) != 0 || target->account_at < 64 ||
-        target->book_at < 64 || (uint64_t)target->account_at + 16 > size || (uint64_t)target->book_at + 8 > size ||
+        target->book_at < 64 || (target->instrument_at != 0 && target->instrument_at < 64) ||
+        (uint64_t)target->account_at + 16 > size || (uint64_t)target->book_at + 8 > size ||
         (uint64_t)target->instrument_at + 8 > size ||
         ((target->account_at | target->book_at | target->instrument_at) & 7u) != 0)
         return TRIPLINE_GATE_HALTED;

@@ -1,7 +1,8 @@
 //! COLD: whether `include/tripline.h`, `libtripline` and the Rust they are built from say the same thing.
 //!
 //! Real compilers and real processes: the header is compiled, its numbers and offsets are printed by C and compared
-//! with Rust's. Run with `cargo test --no-default-features --test abi`; `CC` and `CXX` choose other compilers.
+//! with Rust's, its inline gate is run against `View::gate`. Run with
+//! `cargo test --no-default-features --test abi`; `CC` and `CXX` choose other compilers.
 
 #![allow(unsafe_code)]
 
@@ -12,6 +13,8 @@ pub mod ffi;
 mod compiles;
 #[path = "abi/constructors.rs"]
 mod constructors;
+#[path = "abi/gate.rs"]
+mod gate;
 #[path = "abi/header.rs"]
 mod header;
 #[path = "abi/layout.rs"]
