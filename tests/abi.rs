@@ -1,8 +1,8 @@
 //! COLD: whether `include/tripline.h`, `libtripline` and the Rust they are built from say the same thing.
 //!
 //! Real compilers and real processes: the header is compiled, its numbers and offsets are printed by C and compared
-//! with Rust's, its inline gate is run against `View::gate`. Run with
-//! `cargo test --no-default-features --test abi`; `CC` and `CXX` choose other compilers.
+//! with Rust's, its inline gate is run against `View::gate`, and every exported function is called wrongly on
+//! purpose. Run with `cargo test --no-default-features --test abi`; `CC` and `CXX` choose other compilers.
 
 #![allow(unsafe_code)]
 
@@ -21,6 +21,8 @@ mod header;
 mod layout;
 #[path = "abi/numbers.rs"]
 mod numbers;
+#[path = "abi/refusals.rs"]
+mod refusals;
 #[path = "abi/symbols.rs"]
 mod symbols;
 #[path = "abi/toolchain.rs"]

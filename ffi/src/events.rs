@@ -129,21 +129,22 @@ pub unsafe extern "C" fn tripline_publish_many(
     count: u64,
     published: *mut u64,
 ) -> i32 {
-    if events.is_null() && count != 0 {
-        return text::fail(TRIPLINE_ERR_NULL);
-    }
     let mut done = 0;
-    // SAFETY: by contract `events` points to `count` events.
-    let code = unsafe {
-        with_client(client, |attached| {
-            while done < count {
-                if let Err(code) = publish(attached, &*events.add(done as usize)) {
-                    return code;
+    let code = if events.is_null() && count != 0 {
+        text::fail(TRIPLINE_ERR_NULL)
+    } else {
+        // SAFETY: by contract `events` points to `count` events.
+        unsafe {
+            with_client(client, |attached| {
+                while done < count {
+                    if let Err(code) = publish(attached, &*events.add(done as usize)) {
+                        return code;
+                    }
+                    done += 1;
                 }
-                done += 1;
-            }
-            TRIPLINE_OK
-        })
+                TRIPLINE_OK
+            })
+        }
     };
     // SAFETY: by contract null or valid.
     if let Some(out) = unsafe { published.as_mut() } {

@@ -8,6 +8,10 @@ use std::sync::OnceLock;
 /// Every warning that a strategy's own build may have made an error.
 pub(crate) const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
+/// What a program linked against `libtripline.a` needs besides; the same list as in the Makefile's pkg-config file.
+pub(crate) const NATIVE_LIBRARIES: [&str; 7] =
+    ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+
 /// A place in the repository.
 pub(crate) fn at(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -117,6 +121,18 @@ pub(crate) fn library() -> &'static Path {
         succeed(&mut cargo, "run the test through cargo");
         target.join("debug")
     })
+}
+
+/// Arguments that link a program with the shared library and let it be found when the program runs.
+pub(crate) fn shared_library() -> Vec<String> {
+    let folder = library().display();
+    vec![format!("-L{folder}"), "-ltripline".to_owned(), format!("-Wl,-rpath,{folder}")]
+}
+
+/// Arguments that link a program with the static library.
+pub(crate) fn static_library() -> Vec<String> {
+    let archive = library().join("libtripline.a").display().to_string();
+    std::iter::once(archive).chain(NATIVE_LIBRARIES.map(str::to_owned)).collect()
 }
 
 #[test]
