@@ -123,10 +123,13 @@ pub(crate) fn library() -> &'static Path {
     })
 }
 
-/// Arguments that link a program with the shared library and let it be found when the program runs.
+/// Arguments that link a program with the shared library and let it be found when the program runs. The old kind of
+/// tag, because it comes before LD_LIBRARY_PATH: cargo puts the usual target folder there, with a library that nobody
+/// has brought up to date.
 pub(crate) fn shared_library() -> Vec<String> {
     let folder = library().display();
-    vec![format!("-L{folder}"), "-ltripline".to_owned(), format!("-Wl,-rpath,{folder}")]
+    let found = format!("-Wl,--disable-new-dtags,-rpath,{folder}");
+    vec![format!("-L{folder}"), "-ltripline".to_owned(), found]
 }
 
 /// Arguments that link a program with the static library.
