@@ -9,6 +9,8 @@
 #[path = "../ffi/src/lib.rs"]
 pub mod ffi;
 
+#[path = "abi/attached.rs"]
+mod attached;
 #[path = "abi/compiles.rs"]
 mod compiles;
 #[path = "abi/constructors.rs"]
@@ -23,6 +25,8 @@ mod layout;
 mod numbers;
 #[path = "abi/refusals.rs"]
 mod refusals;
+#[path = "abi/sidecar.rs"]
+mod sidecar;
 #[path = "abi/symbols.rs"]
 mod symbols;
 #[path = "abi/toolchain.rs"]
