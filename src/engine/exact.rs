@@ -20,6 +20,7 @@ pub(super) const FINE: i128 = 1_000_000_000;
 /// `value / divisor`, rounded towards minus infinity. `divisor` must be positive.
 pub(super) fn floor_div(value: i128, divisor: i128) -> Option<i128> {
     match divisor {
+        1.. if value == 0 => Some(0),
         1 => Some(value),
         2.. => value.checked_div_euclid(divisor),
         _ => None,
