@@ -115,6 +115,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         gate: shared.gate,
         positions: shared.positions,
         lanes,
+        open: Vec::with_capacity(usize::from(shared.geometry.lanes)),
         commit: Commit::default(),
         idle: Idle::new(spins, now),
         bridge,
