@@ -142,8 +142,8 @@ impl StatsWriter {
     /// Adds a transition in place of the one [`TRANSITIONS_KEPT`] before it.
     pub fn transition(&mut self, row: &TransitionRow) {
         let index = Section::Transitions as usize;
-        let place = row.sequence.wrapping_sub(1).wrapping_rem(TRANSITIONS_KEPT as u64);
-        let offset = (place as usize).wrapping_mul(TransitionRow::WORDS) << 3;
+        let place = (row.sequence.wrapping_sub(1) as usize) % TRANSITIONS_KEPT;
+        let offset = place.wrapping_mul(TransitionRow::WORDS) << 3;
         self.write(self.sections.starts[index].wrapping_add(offset), row);
         self.counts[index] = row.sequence.min(TRANSITIONS_KEPT as u64);
     }
