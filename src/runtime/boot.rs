@@ -9,6 +9,7 @@ use super::commit::Commit;
 use super::duty::Duty;
 use super::housekeeping::Housekeeping;
 use super::idle::Idle;
+use super::lanes::ActiveLane;
 use super::pin;
 use crate::engine::{Engine, Limits};
 use crate::model::Nanos;
@@ -95,9 +96,8 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
     degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
-    let lanes = (0..shared.geometry.lanes).map(|_| None).collect();
-    let locked = pin::lock_memory();
-    degraded.set(Degraded::MLOCK, locked.is_err());
+    let (lanes, open) = lane_tables(shared.geometry.lanes);
+    degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
     let row = LoopRow {
         lease,
         degraded: degraded.bits(),
@@ -115,6 +115,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         gate: shared.gate,
         positions: shared.positions,
         lanes,
+        open,
         commit: Commit::default(),
         idle: Idle::new(spins, now),
         bridge,
@@ -135,6 +136,11 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     duty.publish_first_words();
     duty.run();
     Ok(())
+}
+
+/// Room for every lane, taken before memory is locked: the loop itself allocates nothing.
+fn lane_tables(lanes: u16) -> (Vec<Option<ActiveLane>>, Vec<u16>) {
+    ((0..lanes).map(|_| None).collect(), Vec::with_capacity(usize::from(lanes)))
 }
 
 impl Duty {

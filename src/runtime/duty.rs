@@ -3,9 +3,9 @@
 //! ```text
 //! t0 = engine clock, r0 = CLOCK_MONOTONIC when a lease is due, both before draining
 //! own stall, timers due <= t0, messages of the cold thread     each a record with its own time
-//! for each lane, at most 16 records: take -> decode -> apply -> words that tighten -> commit -> the rest
+//! for each open lane, at most 16 records: take -> decode -> apply -> words that tighten -> commit -> the rest
 //! lease = r0 + T_lease, when due                                only this loop renews it
-//! housekeeping, when due
+//! housekeeping, when due and no record waits
 //! ```
 //! The lease is stamped from a time read before draining, so that it never vouches for longer than the loop has
 //! turned; a lane that is not drained in time loses its strategy's permission instead (LAG).
@@ -31,6 +31,8 @@ use crate::wire::record::{Words, decode};
 
 /// Records taken from one lane before the next lane has its turn.
 const BATCH: usize = 16;
+/// How long housekeeping gives way to records that keep coming.
+const GIVE_WAY: Nanos = Nanos(1_000_000);
 /// Code of a REJECTED_RECORD for a stamp no producer can have stored; decode errors have their own.
 const CORRUPT_STAMP: u16 = 100;
 /// Code of a REJECTED_RECORD for a kind that only the sidecar writes.
@@ -43,6 +45,8 @@ pub(super) struct Duty {
     pub(super) gate: GatePage,
     pub(super) positions: Positions,
     pub(super) lanes: Vec<Option<ActiveLane>>,
+    /// Numbers of the lanes that are open, ascending, so that a turn does not look at the others.
+    pub(super) open: Vec<u16>,
     pub(super) commit: Commit,
     pub(super) idle: Idle,
     pub(super) bridge: LoopEnd,
@@ -77,14 +81,21 @@ impl Duty {
         self.run_timers(t0);
         self.hear_cold_thread(t0);
         let mut worked = false;
-        for index in 0..self.lanes.len() {
-            worked |= self.drain(index, t0);
+        let mut at = 0_usize;
+        while let Some(&lane) = self.open.get(at) {
+            worked |= self.drain(usize::from(lane), t0);
+            // A lane that was let go has left the list, and the next one has taken its place.
+            if self.open.get(at) == Some(&lane) {
+                at = at.wrapping_add(1);
+            }
         }
         if let Some(r0) = r0 {
             self.gate.renew(r0.after(self.lease));
             self.lease_due = t0.after(Nanos(self.lease.0 >> 4));
         }
-        if t0 >= self.house.due() {
+        // A copy-out takes microseconds: the record behind one that tripped must not wait for it.
+        let due = self.house.due();
+        if t0 >= due && (!worked || t0.since(due) >= GIVE_WAY) {
             self.keep_house(t0);
         }
         worked
@@ -129,6 +140,8 @@ impl Duty {
         self.positions.publish(lane, active.events.position());
         let operators = active.is_operators();
         *place = Some(active);
+        let at = self.open.partition_point(|&open| open < lane);
+        self.open.insert(at, lane);
         if !operators {
             self.apply_own(t0, Event::Lane { lane, strategy, open: 1, generation });
             self.tell(FromLoop::Opened { lane });
@@ -163,8 +176,11 @@ impl Duty {
                 Taken::Record(words) => self.consume(index, &words, t0),
                 Taken::Empty => {
                     lane.note_progress(true, t0);
+                    let closing = lane.closing.is_some();
                     self.publish_position(index);
-                    self.let_go_if_closing(index, t0);
+                    if closing {
+                        self.let_go_if_closing(index, t0);
+                    }
                     return worked;
                 }
                 Taken::Corrupt { stamp } => {
@@ -215,9 +231,13 @@ impl Duty {
         self.apply_own(t0, Event::RejectedRecord { lane: number, code, position, header });
     }
 
+    /// Only a position that moved: a store per turn would take the line from a client that watches it.
     fn publish_position(&mut self, index: usize) {
-        if let Some(Some(lane)) = self.lanes.get(index) {
-            self.positions.publish(lane.mapped.number, lane.events.position());
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
+        let position = lane.events.position();
+        if lane.published != position {
+            lane.published = position;
+            self.positions.publish(lane.mapped.number, position);
         }
     }
 
@@ -229,6 +249,7 @@ impl Duty {
         }
         if let Some(lane) = place.take() {
             let MappedLane { number, strategy, generation, .. } = *lane.mapped;
+            self.open.retain(|&open| open != number);
             self.apply_own(t0, Event::Lane { lane: number, strategy, open: 0, generation });
             self.tell(FromLoop::Closed(lane.mapped));
         }

@@ -1,7 +1,8 @@
 //! HOT: what may wait: heartbeats, lost words, lag, unsent notices, the clock's anchor, and the stats page.
 //!
 //! Run every millisecond, jittered so that it does not beat against a strategy's own timer; the stats page is copied
-//! out every tenth time, or at once after a transition. Nothing here is on the way from an event to its halt.
+//! out every tenth time, or after a transition as soon as no record waits. Nothing here is on the way from an event to
+//! its halt.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
@@ -31,6 +32,7 @@ pub(super) struct Housekeeping {
     jitter: u64,
     stats: StatsWriter,
     row: LoopRow,
+    /// Not yet on the page.
     transitions: VecDeque<TransitionRow>,
     latency: [u64; LATENCY_BUCKETS],
 }
@@ -69,7 +71,7 @@ impl Housekeeping {
         self.row.worst_stall = self.row.worst_stall.max(gap);
     }
 
-    /// Keeps a transition for the page and returns its number.
+    /// Keeps a transition for the next copy-out and returns its number.
     pub(super) fn note_transition(&mut self, transition: &Transition, decision: Nanos) -> u64 {
         self.row.transitions = self.row.transitions.wrapping_add(1);
         if let Some(bucket) = self.latency.get_mut(bucket_of(decision.0)) {
@@ -99,9 +101,8 @@ impl Housekeeping {
             mark: transition.mark,
             decision,
         });
-        // The page follows at the end of this turn.
         self.dirty = true;
-        self.due = Nanos::ZERO;
+        self.due = self.due.min(transition.at);
         self.row.transitions
     }
 
@@ -188,7 +189,7 @@ impl Duty {
         engine.guard_rows().for_each(|row| stats.guard(&row));
         engine.cause_rows().for_each(|row| stats.cause(&row));
         lanes.iter().flatten().for_each(|lane| stats.lane(&lane.row()));
-        house.transitions.iter().for_each(|row| stats.transition(row));
+        house.transitions.drain(..).for_each(|row| stats.transition(&row));
         stats.latency(&house.latency);
         stats.finish();
     }

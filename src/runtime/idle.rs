@@ -1,7 +1,9 @@
 //! HOT: what the loop does when there is nothing to do.
 //!
-//! On an isolated processor it spins: nobody else wants it, and a wake-up would cost microseconds. On a shared one it
-//! spins briefly, then yields, then sleeps in steps that grow, so that a laptop or a container is not starved.
+//! On an isolated processor it turns again at once: nobody else wants it, and a wake-up would cost microseconds. Not
+//! even a PAUSE: a turn is long enough that the polled lines are not hammered, an event would wait for the rest of
+//! it, and a virtual machine may leave to its host when it sees many. On a shared processor the loop spins briefly,
+//! then yields, then sleeps in steps that grow, so that a laptop or a container is not starved.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
@@ -37,7 +39,10 @@ impl Idle {
             return;
         }
         let quiet = now.since(self.last_work);
-        if self.spins || quiet < SPIN_FOR {
+        if self.spins {
+            return;
+        }
+        if quiet < SPIN_FOR {
             std::hint::spin_loop();
         } else if quiet < YIELD_FOR {
             std::thread::yield_now();

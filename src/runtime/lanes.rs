@@ -19,6 +19,8 @@ pub(super) struct ActiveLane {
     pub(super) mapped: Box<MappedLane>,
     pub(super) events: Consumer,
     pub(super) answers: Producer,
+    /// The position the client was last told.
+    pub(super) published: u64,
     /// A newest state notice that found no room, to be tried again.
     pub(super) unsent: Option<Words>,
     /// When the lane was last seen empty, or had advanced by its capacity.
@@ -39,6 +41,7 @@ impl ActiveLane {
         let events = Consumer::new(mapped.lane.slots());
         Self {
             kept_up_position: events.position(),
+            published: events.position(),
             events,
             answers: Producer::new(mapped.returns.clone()),
             unsent: None,

@@ -213,6 +213,7 @@ impl Segment {
     /// When `offset` is not that of a whole word inside the segment: a programmer's mistake, as every offset comes
     /// from a [`Geometry`](crate::wire::layout::Geometry) against which the size was checked.
     #[must_use]
+    #[inline]
     pub fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(
             offset.is_multiple_of(8) && offset.checked_add(8).is_some_and(|end| end <= self.map.len()),

@@ -5,6 +5,8 @@
 //! ```
 //! The core writes in housekeeping: sequence odd, rows, sequence even. A reader copies and tries again when the
 //! sequence moved. Nothing on the decision path reads this page.
+//! Every copy-out writes all sections but one: transition number n keeps row (n - 1) % TRANSITIONS_KEPT, so only new
+//! ones are written, and the reader puts them in order.
 
 use std::sync::Arc;
 
@@ -98,7 +100,9 @@ impl StatsWriter {
     /// Opens a copy-out: readers will try again until [`StatsWriter::finish`].
     pub fn begin(&mut self) {
         self.sequence = self.sequence.wrapping_add(1);
+        let transitions = self.counts[Section::Transitions as usize];
         self.counts = [0; SECTIONS];
+        self.counts[Section::Transitions as usize] = transitions;
         // Release, then the rows: a reader that sees any of the new rows has to see the odd sequence too.
         // SYNC(stats-sequence): pairs with the acquire loads in `read`.
         self.segment.word(SEQUENCE_AT).store(self.sequence, Ordering::Release);
@@ -135,9 +139,13 @@ impl StatsWriter {
         self.push(Section::Lanes, row);
     }
 
-    /// Adds a transition.
+    /// Adds a transition in place of the one [`TRANSITIONS_KEPT`] before it.
     pub fn transition(&mut self, row: &TransitionRow) {
-        self.push(Section::Transitions, row);
+        let index = Section::Transitions as usize;
+        let place = (row.sequence.wrapping_sub(1) as usize) % TRANSITIONS_KEPT;
+        let offset = place.wrapping_mul(TransitionRow::WORDS) << 3;
+        self.write(self.sections.starts[index].wrapping_add(offset), row);
+        self.counts[index] = row.sequence.min(TRANSITIONS_KEPT as u64);
     }
 
     /// Writes the latency histogram.
@@ -228,6 +236,8 @@ impl StatsReader {
     fn copy(&self) -> Stats {
         let latency = self.count(Section::Latency);
         let start = self.sections.starts[Section::Latency as usize];
+        let mut transitions: Vec<TransitionRow> = self.rows(Section::Transitions);
+        transitions.sort_unstable_by_key(|row| row.sequence);
         Stats {
             looping: self.row(ROWS_AT),
             accounts: self.rows(Section::Accounts),
@@ -235,7 +245,7 @@ impl StatsReader {
             guards: self.rows(Section::Guards),
             causes: self.rows(Section::Causes),
             lanes: self.rows(Section::Lanes),
-            transitions: self.rows(Section::Transitions),
+            transitions,
             latency: (0..latency).map(|index| self.load(start.wrapping_add(index << 3))).collect(),
         }
     }
@@ -302,6 +312,22 @@ mod tests {
             "rows beyond the capacity are left out"
         );
         assert_eq!(stats.latency[..4], [1, 2, 3, 0]);
+    }
+
+    #[test]
+    fn the_newest_transitions_stay_readable_oldest_first_over_many_copies() {
+        let (mut writer, reader) = page();
+        let kept = TRANSITIONS_KEPT as u64;
+        for (first, last) in [(1, 3), (4, 3), (4, kept), (kept + 1, kept + 1), (kept + 2, 3 * kept + 5)] {
+            writer.begin();
+            for sequence in first..=last {
+                writer.transition(&TransitionRow { sequence, ..TransitionRow::default() });
+            }
+            writer.finish();
+            let read: Vec<u64> = reader.read().unwrap().transitions.iter().map(|row| row.sequence).collect();
+            let oldest = last.saturating_sub(kept) + 1;
+            assert_eq!(read, (oldest..=last).collect::<Vec<u64>>(), "after {last}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 
 use super::ExitCode;
 use crate::control::report::Report;
-use crate::control::server::{ADMIN_SOCKET, Problem};
+use crate::control::server::{ADMIN_SOCKET, Done, Problem, ResetBody};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A status of the largest sidecar is well below this.
@@ -74,6 +74,14 @@ impl Failure {
 /// [`Failure`] says what went wrong and what to do.
 pub fn status(directory: &Path) -> Result<Report, Failure> {
     get(directory, "/v1/status")
+}
+
+/// Resets the guard that `body` names, at the sidecar whose sockets are in `directory`.
+///
+/// # Errors
+/// [`Failure`] says what went wrong and what to do; a nonce of another halt is a conflict.
+pub fn reset(directory: &Path, body: &ResetBody) -> Result<Done, Failure> {
+    post(directory, "/v1/reset", body)
 }
 
 /// GET `path`.

@@ -61,7 +61,7 @@ pub(super) fn reset(args: &ResetArgs, terminal: &mut Terminal<'_>) -> io::Result
         reason: args.reason.clone(),
         rebase: args.rebase,
     };
-    match admin::post::<Done>(&args.target.runtime_dir, "/v1/reset", &body) {
+    match admin::reset(&args.target.runtime_dir, &body) {
         Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,
         Ok(done) => {
             writeln!(
