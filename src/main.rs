@@ -1,9 +1,15 @@
 //! The `tripline` program: parse, load, boot, run, exit code.
+//!
+//! [`sidecar`] turns a configuration into processes, [`demo`] shows one at work with [`strategy`] as its client.
 
+#[path = "main/demo.rs"]
 mod demo;
+// The demo's strategy goes through the C ABI, linked in as a C program links libtripline.a.
 #[path = "../ffi/src/lib.rs"]
 mod ffi;
+#[path = "main/sidecar.rs"]
 mod sidecar;
+#[path = "main/strategy.rs"]
 mod strategy;
 
 use std::process::ExitCode;

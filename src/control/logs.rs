@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use super::clock;
 use super::config::LogLevel;
@@ -33,32 +35,38 @@ impl FormatTime for UtcNanos {
     }
 }
 
+/// Logs why this process has to end.
+pub fn failed(event: &'static str, error: &dyn std::error::Error) {
+    tracing::error!(event, %error);
+}
+
 /// Starts logging at `level`; the variable `TRIPLINE_LOG` overrides it with a filter. A second call changes nothing.
 pub fn start(level: LogLevel) {
     let level = match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
     };
-    let filter = EnvFilter::try_from_env("TRIPLINE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let wanted = std::env::var("TRIPLINE_LOG").ok().and_then(|filter| filter.parse().ok());
+    let filter: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(level));
     // Either fails only where a subscriber is already set, and then that one is wanted.
     let _ = if std::io::stderr().is_terminal() {
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_timer(UtcNanos);
-        lines.with_writer(std::io::stderr).with_ansi(false).finish().try_init()
+        let lines = fmt::layer().with_timer(UtcNanos).with_writer(std::io::stderr).with_ansi(false);
+        Registry::default().with(lines.with_filter(filter)).try_init()
     } else {
         json_lines(filter, std::io::stderr).try_init()
     };
 }
 
 /// One object a line, the fields of the event at its top.
-fn json_lines<W>(filter: EnvFilter, writer: W) -> impl tracing::Subscriber + Send + Sync
+fn json_lines<W>(filter: Targets, writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_timer(UtcNanos).with_writer(writer);
-    lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish()
+    let lines = fmt::layer().with_timer(UtcNanos).with_writer(writer).json().flatten_event(true);
+    Registry::default().with(lines.with_current_span(false).with_span_list(false).with_filter(filter))
 }
 
 /// Halts by scope and guard, counted from transitions: the loop keeps no such table.
@@ -202,7 +210,7 @@ mod tests {
         let written = || {
             let page = Page::default();
             let writer = page.clone();
-            let lines = json_lines(EnvFilter::new("info"), move || writer.clone());
+            let lines = json_lines(Targets::new().with_default(tracing::Level::INFO), move || writer.clone());
             tracing::subscriber::with_default(lines, || {
                 look(&desk, &Tally::default(), &mut Seen::default(), &halted_stats());
             });

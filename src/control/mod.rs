@@ -17,6 +17,7 @@ pub mod demo;
 pub mod desk;
 pub mod logs;
 mod metrics;
+pub mod operator_lane;
 pub mod report;
 pub mod scopes;
 pub mod server;

@@ -123,11 +123,13 @@ impl Child {
 
     /// How it ended, if it has.
     pub(super) fn reap(&mut self) -> Option<ChildExit> {
+        if self.exit.is_some() {
+            return self.exit;
+        }
         let mut status = 0;
         // SAFETY: `status` is live; the pid is our own child's, not yet reaped, so it cannot be another process's.
-        if self.exit.is_none()
-            && unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } == self.pid
-        {
+        let reaped = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
+        if reaped == self.pid {
             self.exit = Some(if libc::WIFSIGNALED(status) {
                 ChildExit::Signal(libc::WTERMSIG(status))
             } else {

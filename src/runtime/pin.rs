@@ -113,6 +113,7 @@ pub fn abort() -> ! {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -289,7 +289,8 @@ mod tests {
     #[test]
     fn each_wrong_word_has_its_refusal() {
         let good = hello(Name::new("mm1").unwrap());
-        let cases: [(&str, fn(&mut Packet), Refusal); 7] = [
+        type Spoil = fn(&mut Packet);
+        let cases: [(&str, Spoil, Refusal); 7] = [
             ("magic", |p| p[0] ^= 1, Refusal::Magic),
             ("abi", |p| p[1] += 1, Refusal::Abi),
             ("size", |p| p[1] += 1 << 32, Refusal::Size),

@@ -4,27 +4,21 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tripline::control::cli::ExitCode;
 use tripline::control::cli::args::RunArgs;
 use tripline::control::config::{self, Config};
-use tripline::control::desk::{Context, Order};
-use tripline::control::{logs, server};
+use tripline::control::{logs, operator_lane};
 use tripline::engine::guard_name;
 use tripline::engine::limits::{InstrumentKind, Limits};
 use tripline::keeper::{self, KeeperError};
-use tripline::model::verdict::VerdictRecord;
-use tripline::model::{Flags, Handle, Nanos};
 use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice};
 use tripline::shm::attach::Segments;
 use tripline::shm::client::{Client, OPERATOR};
-use tripline::shm::clock::monotonic;
 use tripline::shm::directory::{Directory, InstrumentEntry};
+use tripline::shm::segment::Segment;
 use tripline::shm::shared::{OPERATOR_LANE, Shared};
 use tripline::shm::stats::StatsReader;
-use tripline::wire::answer::Answer;
 use tripline::wire::hello::Grant;
 use tripline::wire::layout::Geometry;
 
@@ -44,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
     match keep(config) {
         Ok(()) => ExitCode::Ok,
         Err(error) => {
-            tracing::error!(event = "sidecar_ended", %error);
+            logs::failed("sidecar_ended", &error);
             match error {
                 KeeperError::Held { .. } => ExitCode::Conflict,
                 _ => ExitCode::Failure,
@@ -130,30 +124,20 @@ fn fill(directory: &Directory, limits: &Limits) {
     }
 }
 
-/// The control process: the server, and the thread that owns the operator's lane.
+/// The control process: sees the stats page, writes the operator's lane, and maps nothing else.
 fn control(config: Config, shared: Shared) -> io::Result<()> {
     runtime::pin::block_terminal_signals();
     let stats = StatsReader::new(Arc::new(shared.stats.reopen_read_only()?), &shared.geometry);
-    let (desk, orders) = crossbeam_channel::bounded(64);
-    let client = operator(&shared)?;
-    // What control may not write it no longer maps.
+    let operator = operator(&shared)?;
     drop(shared);
-    let names = Arc::new(config.limits.clone());
-    std::thread::Builder::new().name("tripline-desk".into()).spawn(move || serve_desk(client, &orders))?;
-    let (_stop, stopped) = tokio::sync::oneshot::channel();
-    let context = Context {
-        config,
-        stats: Arc::new(move || stats.read()),
-        now: monotonic,
-        desk,
-        guard_name: Arc::new(move |guard| guard_name(&names, guard).to_string()),
-    };
-    server::serve(context, stopped)
+    let limits = config.limits.clone();
+    let guard_name = Arc::new(move |guard| guard_name(&limits, guard).to_string());
+    operator_lane::serve(config, operator, stats, guard_name)
 }
 
 /// The client's end of the operator's lane, on segments inherited from the keeper.
 fn operator(shared: &Shared) -> io::Result<Client> {
-    let read_only = |segment: &tripline::shm::segment::Segment| segment.reopen_read_only().map(Arc::new);
+    let read_only = |segment: &Segment| segment.reopen_read_only().map(Arc::new);
     let grant = Grant {
         lane: OPERATOR_LANE,
         strategy: OPERATOR,
@@ -170,48 +154,4 @@ fn operator(shared: &Shared) -> io::Result<Client> {
         returns: read_only(&shared.operator_returns_segment)?,
     };
     Client::new(grant, segments, None)
-}
-
-/// How long a command may go unanswered before whoever waits is told so.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-
-/// Owns the operator's lane: publishes each order and passes its verdict on.
-fn serve_desk(mut client: Client, orders: &Receiver<Order>) {
-    client.rebind();
-    // Verdicts that nobody waits for any more: of a control that was restarted.
-    while let Ok(Some(_)) = client.poll() {}
-    loop {
-        match orders.recv_timeout(Duration::from_secs(1)) {
-            Ok(order) => carry_out(&mut client, order),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
-}
-
-fn carry_out(client: &mut Client, order: Order) {
-    let published = client.publish(Handle::default(), Flags::empty(), order.event);
-    if let Err(error) = &published {
-        tracing::error!(event = "desk", %error, "a command could not be published");
-    }
-    let Some(reply) = order.reply else { return };
-    let verdict = published.ok().and_then(|position| await_verdict(client, position));
-    // Whoever asked may have given up.
-    let _gone = reply.send(verdict);
-}
-
-fn await_verdict(client: &mut Client, asked: u64) -> Option<VerdictRecord> {
-    let by = Instant::now() + ANSWER_WITHIN;
-    while Instant::now() < by {
-        match client.poll() {
-            Ok(Some(Answer::Verdict { record, position })) if position == asked => return Some(record),
-            Ok(Some(_)) => {}
-            Ok(None) => runtime::pin::sleep(Nanos(20_000).0),
-            Err(error) => {
-                tracing::error!(event = "desk", %error, "the operator's return ring cannot be read");
-                return None;
-            }
-        }
-    }
-    None
 }

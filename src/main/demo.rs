@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tripline::control;
 use tripline::control::cli::args::{DemoArgs, NamedLimit};
 use tripline::control::cli::{ExitCode, admin};
 use tripline::control::decimal;
@@ -22,8 +23,6 @@ use tripline::control::demo::tape::Tape;
 use tripline::control::report::Report;
 use tripline::keeper;
 use tripline::model::{Bps, Money, TradingState};
-
-use super::strategy::load_tape;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LIVE_PACE: &str = "8s";
@@ -67,12 +66,11 @@ struct Sidecar {
 
 impl Plan {
     fn new(args: &DemoArgs) -> Result<Self, Failure> {
-        let tape = load_tape(args.csv.as_deref())?;
+        let tape = control::demo::load(args.csv.as_deref()).map_err(|error| error.to_string())?;
         let text = args.qty.as_deref().unwrap_or("1");
         let qty_decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
         let qty_decimals = u8::try_from(qty_decimals).unwrap_or(u8::MAX);
-        let qty = decimal::parse_units(text, qty_decimals).map_err(|e| format!("--qty: {e}"))?;
-        let qty_units = i64::try_from(qty).map_err(|_| "--qty is too large".to_string())?;
+        let qty_units = decimal::parse_units(text, qty_decimals).map_err(|e| format!("--qty: {e}"))?;
         if qty_units == 0 {
             return Err("--qty must not be 0: without a position nothing can be lost".into());
         }
@@ -273,9 +271,7 @@ impl Demo {
     fn play(&mut self) -> Result<(), Failure> {
         let mut strategy = self.start_strategy()?;
         let lines = strategy.stdout.take().map(BufReader::new).ok_or("the strategy has no output")?;
-        let width =
-            if self.style == Style::Live { crossterm::terminal::size().map_or(80, |s| s.0) } else { 80 };
-        let mut screen = Screen::new(io::stdout(), self.style, width);
+        let mut screen = Screen::on_stdout(self.style);
         let mut told = Told::default();
         let mut report = self.sidecar.status()?;
         let (started, mut looked) = (Instant::now(), Instant::now());
@@ -327,7 +323,8 @@ impl Demo {
         told.points = index as usize + 1;
         told.gate = state_of(gate);
         told.latencies.push(nanos);
-        let report = self.status_with_epoch(after)?;
+        let reached = |report: &Report| report.looping.as_ref().is_some_and(|l| l.epoch >= after);
+        let report = self.status_once(reached, "the halt epoch the gate shows")?;
         for transition in &report.transitions {
             let limit = self.plan.limits.iter().find(|limit| limit.name == transition.guard);
             let (Some(limit), true) = (limit, transition.began) else { continue };
@@ -354,16 +351,16 @@ impl Demo {
         Ok(report)
     }
 
-    /// The status page follows its gate by a moment.
-    fn status_with_epoch(&self, epoch: u64) -> Result<Report, Failure> {
+    /// The first status that is as far as the strategy: the page follows the gate by some milliseconds.
+    fn status_once(&self, reached: impl Fn(&Report) -> bool, what: &str) -> Result<Report, Failure> {
         let by = Instant::now() + Duration::from_secs(2);
         loop {
             let report = self.sidecar.status()?;
-            if report.looping.as_ref().is_some_and(|looping| looping.epoch >= epoch) {
+            if reached(&report) {
                 return Ok(report);
             }
             if Instant::now() >= by {
-                return Err(format!("the sidecar's status never reached halt epoch {epoch}"));
+                return Err(format!("the sidecar's status never reached {what}"));
             }
         }
     }
@@ -376,14 +373,16 @@ impl Demo {
         now: Duration,
     ) -> Result<(), Failure> {
         let gauges: Vec<Gauge<'_>> = self.plan.limits.iter().map(|limit| self.gauge(limit, told)).collect();
-        let index = told.points - 1;
+        // The page follows the gate by some milliseconds: show the mark that its figures belong to.
+        let shown = report.looping.as_ref().map_or(0, |looping| looping.marks as usize);
+        let index = told.points.min(shown).max(1) - 1;
         let money = |text: Option<&String>| text.and_then(|text| decimal::parse_money(text).ok());
         let guard = report.guards.first();
         let frame = Frame {
             now,
             source: &self.plan.tape.label,
             synthetic: self.plan.tape.synthetic,
-            point: told.points as u64,
+            point: index as u64 + 1,
             points: self.plan.tape.points.len() as u64,
             at_utc_ns: self.plan.tape.points[index].at_utc_ns,
             mark: self.plan.mark(index),
@@ -402,7 +401,9 @@ impl Demo {
     }
 
     fn finish(&self, screen: &mut Screen<io::Stdout>, told: Told) -> Result<(), Failure> {
-        let report = self.sidecar.status()?;
+        let all = self.plan.tape.points.len() as u64;
+        let reached = |report: &Report| report.looping.as_ref().is_some_and(|l| l.marks >= all);
+        let report = self.status_once(reached, "the last mark")?;
         let guard = report.guards.first().ok_or("the sidecar shows no guard")?;
         let money = |text: &str| decimal::parse_money(text).map_err(|error| error.to_string());
         let points = &self.plan.tape.points;

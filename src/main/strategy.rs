@@ -14,13 +14,12 @@
 
 use std::ffi::{CStr, CString};
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tripline::control::cli::ExitCode;
 use tripline::control::cli::args::StrategyArgs;
+use tripline::control::demo;
 use tripline::control::demo::tape::{Point, Tape};
-use tripline::control::demo::{csv, synthetic};
 use tripline::sync::Ordering;
 
 use super::ffi::{
@@ -47,21 +46,14 @@ type Failure = String;
 
 /// Runs the path as a strategy of the sidecar in `args.runtime_dir`.
 pub(crate) fn run(args: &StrategyArgs) -> ExitCode {
-    let outcome = load_tape(args.csv.as_deref()).and_then(|tape| Strategy::attach(args)?.trade(&tape, args));
+    let tape = demo::load(args.csv.as_deref()).map_err(|error| error.to_string());
+    let outcome = tape.and_then(|tape| Strategy::attach(args)?.trade(&tape, args));
     match outcome {
         Ok(()) => ExitCode::Ok,
         Err(failure) => {
             eprintln!("strategy: {failure}");
             ExitCode::Failure
         }
-    }
-}
-
-/// The price path of a run: the file's, else the built-in one.
-pub(crate) fn load_tape(file: Option<&Path>) -> Result<Tape, Failure> {
-    match file {
-        Some(path) => csv::read(path).map_err(|error| error.to_string()),
-        None => Ok(synthetic::tape()),
     }
 }
 
