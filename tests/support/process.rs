@@ -1,5 +1,7 @@
 //! Signals to processes these tests started, and what the kernel says of them.
 
+#![allow(unsafe_code)]
+
 use std::fs;
 
 /// Sends `signal` to a process that a test started and has not seen end.

@@ -204,6 +204,14 @@ impl Sidecar {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// The end of that, for failures.
+    fn last_words(&self) -> String {
+        const LINES: usize = 12;
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     pub fn attach_path(&self) -> PathBuf {
         self.run_dir().join("attach.sock")
     }
@@ -252,11 +260,7 @@ impl Sidecar {
             if let Some(cause) = causes.iter().find(|cause| cause.scope == scope && cause.reason == reason) {
                 return cause.clone();
             }
-            assert!(
-                std::time::Instant::now() < by,
-                "nothing holds {scope} for {reason}: {causes:?}\n{}",
-                self.log()
-            );
+            assert!(std::time::Instant::now() < by, "nothing holds {scope} for {reason}: {causes:?}");
         }
     }
 
@@ -279,7 +283,7 @@ impl Sidecar {
         let client = wait_for("the strategy attaches", || match Client::attach(&self.attach_path(), name) {
             Ok(client) => Some(client),
             Err(AttachError::Refused(Refusal::TimedOut | Refusal::Busy | Refusal::CoreSilent)) => None,
-            Err(error) => panic!("{strategy} cannot attach: {error}\n{}", self.log()),
+            Err(error) => panic!("{strategy} cannot attach: {error}"),
         });
         Attached::new(client)
     }
@@ -308,7 +312,7 @@ impl Sidecar {
 impl Drop for Sidecar {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the sidecar's log:\n{}", self.log());
+            eprintln!("the sidecar's last words:\n{}", self.last_words());
         }
         self.end();
     }
@@ -355,12 +359,7 @@ impl Attached {
     pub fn await_pass(&self, sidecar: &Sidecar) {
         let by = std::time::Instant::now() + super::PATIENCE;
         while self.gate() != Gate::Pass {
-            assert!(
-                std::time::Instant::now() < by,
-                "the gate never passes: {:?}\n{}",
-                sidecar.status().causes,
-                sidecar.log()
-            );
+            assert!(std::time::Instant::now() < by, "the gate never passes: {:?}", sidecar.status().causes);
             tripline::runtime::pin::sleep(200_000);
         }
     }

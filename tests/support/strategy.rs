@@ -5,6 +5,8 @@
 //!      <── stdout: `@ ` and one answer a line ──
 //! ```
 
+#![allow(unsafe_code)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
