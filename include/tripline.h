@@ -31,7 +31,9 @@
  * Memory      The library owns the client and everything behind it. Strings you pass are not kept. Strings it returns
  *             are valid for ever, that of tripline_last_error until the thread's next failed call.
  * Returns     int32_t: 0 or a count on success, negative TRIPLINE_ERR_* on failure. Numbers are never reused.
- *             A null pointer where none is allowed is TRIPLINE_ERR_NULL, never a crash.
+ *             A null pointer where none is allowed is TRIPLINE_ERR_NULL, never a crash. Null pointers are looked for
+ *             first, then whether the client is closed or another thread's, then what a call was given. Out-pointers
+ *             are left alone on failure unless their function says otherwise.
  */
 #ifndef TRIPLINE_H
 #define TRIPLINE_H
@@ -298,8 +300,8 @@ int32_t tripline_detach(tripline_client *client);
 int32_t tripline_rebind(tripline_client *client);
 
 /*
- * Finds the target of orders on an account and, unless NULL, an instrument. Not for the hot path: look up once, keep
- * the target. ERR_UNKNOWN_ACCOUNT, ERR_UNKNOWN_INSTRUMENT, ERR_THREAD, ERR_CLOSED.
+ * Finds the target of orders on an account and, unless NULL, an instrument; on failure the target is all zeros. Not
+ * for the hot path: look up once, keep the target. ERR_UNKNOWN_ACCOUNT, ERR_UNKNOWN_INSTRUMENT, ERR_THREAD, ERR_CLOSED.
  */
 int32_t tripline_look_up(tripline_client *client, const char *account, const char *instrument,
                          tripline_target *target);
@@ -425,7 +427,8 @@ static inline int32_t tripline_gate_inline(tripline_client *client, const tripli
     gate = __atomic_load_n(&client->gate, __ATOMIC_RELAXED);
     size = __atomic_load_n(&client->gate_bytes, __ATOMIC_RELAXED);
     if (gate == 0 || __atomic_load_n(&client->latched, __ATOMIC_RELAXED) != 0 || target->account_at < 64 ||
-        target->book_at < 64 || (uint64_t)target->account_at + 16 > size || (uint64_t)target->book_at + 8 > size ||
+        target->book_at < 64 || (target->instrument_at != 0 && target->instrument_at < 64) ||
+        (uint64_t)target->account_at + 16 > size || (uint64_t)target->book_at + 8 > size ||
         (uint64_t)target->instrument_at + 8 > size ||
         ((target->account_at | target->book_at | target->instrument_at) & 7u) != 0)
         return TRIPLINE_GATE_HALTED;

@@ -79,14 +79,17 @@ pub unsafe extern "C" fn tripline_attach(
     options: *const tripline_attach_options,
     client: *mut *mut tripline_client,
 ) -> i32 {
-    // SAFETY: by contract both are null or valid.
-    let (Some(options), Some(out)) = (unsafe { options.as_ref() }, unsafe { client.as_mut() }) else {
-        return text::fail(TRIPLINE_ERR_NULL);
-    };
+    // SAFETY: by contract null or valid.
+    let Some(out) = (unsafe { client.as_mut() }) else { return text::fail(TRIPLINE_ERR_NULL) };
     *out = std::ptr::null_mut();
+    // SAFETY: by contract null or valid.
+    let Some(options) = (unsafe { options.as_ref() }) else { return text::fail(TRIPLINE_ERR_NULL) };
     if options.size as usize != size_of::<tripline_attach_options>() || options.reserved != 0 {
         text::remember(&"tripline_attach_options.size must be the size of the struct and reserved 0");
         return TRIPLINE_ERR_ARGUMENT;
+    }
+    if options.strategy.is_null() {
+        return text::fail(TRIPLINE_ERR_NULL);
     }
     guarded(|| {
         let dir = if options.runtime_dir.is_null() {
@@ -95,7 +98,7 @@ pub unsafe extern "C" fn tripline_attach(
             // SAFETY: by contract a terminated string.
             OsStr::from_bytes(unsafe { CStr::from_ptr(options.runtime_dir) }.to_bytes())
         };
-        // SAFETY: by contract null or a terminated string.
+        // SAFETY: by contract a terminated string.
         let Some(strategy) = (unsafe { name(options.strategy) }) else {
             text::remember(&"a strategy name is 1 to 31 characters of letters, digits, '.', '_' and '-'");
             return TRIPLINE_ERR_ARGUMENT;
@@ -133,11 +136,14 @@ pub unsafe extern "C" fn tripline_detach(client: *mut tripline_client) -> i32 {
             TRIPLINE_OK
         })
     };
-    if code == TRIPLINE_OK && !taken.is_null() {
+    if taken.is_null() {
+        return code;
+    }
+    guarded(|| {
         // SAFETY: the box that attach leaked; `with_client` found it still there, and after this nobody can.
         drop(unsafe { Box::from_raw(taken) });
-    }
-    code
+        TRIPLINE_OK
+    })
 }
 
 /// Makes the calling thread the owner of the handle.
@@ -169,22 +175,24 @@ pub unsafe extern "C" fn tripline_look_up(
     // SAFETY: by contract null or valid.
     let Some(out) = (unsafe { target.as_mut() }) else { return text::fail(TRIPLINE_ERR_NULL) };
     *out = tripline_target::default();
-    // SAFETY: by contract null or terminated.
-    let Some(account) = (unsafe { name(account) }) else { return text::fail(TRIPLINE_ERR_UNKNOWN_ACCOUNT) };
-    // SAFETY: by contract null or terminated.
-    let instrument = match (instrument.is_null(), unsafe { name(instrument) }) {
-        (true, _) => None,
-        (false, None) => return text::fail(TRIPLINE_ERR_UNKNOWN_INSTRUMENT),
-        (false, known) => known,
-    };
-    // SAFETY: by contract of this function.
+    if account.is_null() {
+        return text::fail(TRIPLINE_ERR_NULL);
+    }
+    // SAFETY: by contract of this function; the names are null or terminated.
     unsafe {
-        with_client(client, |attached| match attached.look_up(account, instrument) {
-            Ok(found) => {
-                *out = found.into();
-                TRIPLINE_OK
+        with_client(client, |attached| {
+            let Some(account) = name(account) else { return text::fail(TRIPLINE_ERR_UNKNOWN_ACCOUNT) };
+            let known = name(instrument);
+            if known.is_none() && !instrument.is_null() {
+                return text::fail(TRIPLINE_ERR_UNKNOWN_INSTRUMENT);
             }
-            Err(error) => text::fail(codes::of_client(error)),
+            match attached.look_up(account, known) {
+                Ok(found) => {
+                    *out = found.into();
+                    TRIPLINE_OK
+                }
+                Err(error) => text::fail(codes::of_client(error)),
+            }
         })
     }
 }
@@ -203,25 +211,26 @@ pub unsafe extern "C" fn tripline_describe(
     let (Some(target), Some(out)) = (unsafe { target.as_ref() }, unsafe { instrument.as_mut() }) else {
         return text::fail(TRIPLINE_ERR_NULL);
     };
-    if out.size as usize != size_of::<tripline_instrument>() {
-        return text::fail(TRIPLINE_ERR_ARGUMENT);
-    }
     // SAFETY: by contract of this function.
     unsafe {
-        with_client(client, |attached| match attached.instrument(&(*target).into()) {
-            Some(entry) => {
-                *out = tripline_instrument {
-                    size: out.size,
-                    kind: entry.kind as u32,
-                    price_decimals: entry.price_decimals,
-                    qty_decimals: entry.qty_decimals,
-                    multiplier_e9: entry.multiplier_e9,
-                    tick: entry.tick,
-                    lot: entry.lot,
-                };
-                TRIPLINE_OK
+        with_client(client, |attached| {
+            if out.size as usize != size_of::<tripline_instrument>() {
+                text::remember(&"tripline_instrument.size must be the size of the struct");
+                return TRIPLINE_ERR_ARGUMENT;
             }
-            None => text::fail(TRIPLINE_ERR_UNKNOWN_INSTRUMENT),
+            let Some(entry) = attached.instrument(&(*target).into()) else {
+                return text::fail(TRIPLINE_ERR_UNKNOWN_INSTRUMENT);
+            };
+            *out = tripline_instrument {
+                size: out.size,
+                kind: entry.kind as u32,
+                price_decimals: entry.price_decimals,
+                qty_decimals: entry.qty_decimals,
+                multiplier_e9: entry.multiplier_e9,
+                tick: entry.tick,
+                lot: entry.lot,
+            };
+            TRIPLINE_OK
         })
     }
 }

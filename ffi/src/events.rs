@@ -69,8 +69,10 @@ pub struct tripline_message {
 
 const _: () = assert!(size_of::<tripline_event>() == 48 && size_of::<tripline_message>() == 64);
 
-const MESSAGE_VERDICT: u8 = 1;
-const MESSAGE_STATE: u8 = 2;
+/// Kind of a message that answers a request.
+pub const TRIPLINE_MESSAGE_VERDICT: u8 = 1;
+/// Kind of a message that tells of a state.
+pub const TRIPLINE_MESSAGE_STATE: u8 = 2;
 
 impl tripline_event {
     fn words(&self) -> Words {
@@ -127,21 +129,22 @@ pub unsafe extern "C" fn tripline_publish_many(
     count: u64,
     published: *mut u64,
 ) -> i32 {
-    if events.is_null() && count != 0 {
-        return text::fail(TRIPLINE_ERR_NULL);
-    }
     let mut done = 0;
-    // SAFETY: by contract `events` points to `count` events.
-    let code = unsafe {
-        with_client(client, |attached| {
-            while done < count {
-                if let Err(code) = publish(attached, &*events.add(done as usize)) {
-                    return code;
+    let code = if events.is_null() && count != 0 {
+        text::fail(TRIPLINE_ERR_NULL)
+    } else {
+        // SAFETY: by contract `events` points to `count` events.
+        unsafe {
+            with_client(client, |attached| {
+                while done < count {
+                    if let Err(code) = publish(attached, &*events.add(done as usize)) {
+                        return code;
+                    }
+                    done += 1;
                 }
-                done += 1;
-            }
-            TRIPLINE_OK
-        })
+                TRIPLINE_OK
+            })
+        }
     };
     // SAFETY: by contract null or valid.
     if let Some(out) = unsafe { published.as_mut() } {
@@ -234,7 +237,7 @@ pub unsafe extern "C" fn tripline_poll(client: *mut tripline_client, message: *m
 fn message_of(answer: Answer) -> tripline_message {
     match answer {
         Answer::State { id, notice } => tripline_message {
-            kind: MESSAGE_STATE,
+            kind: TRIPLINE_MESSAGE_STATE,
             state: notice.state as u8,
             mode: notice.mode as u8,
             reason: notice.reason as u16,
@@ -248,7 +251,7 @@ fn message_of(answer: Answer) -> tripline_message {
             let VerdictRecord { order, verdict, action, reason, guard, scope_kind, measured, limit, extra } =
                 record;
             tripline_message {
-                kind: MESSAGE_VERDICT,
+                kind: TRIPLINE_MESSAGE_VERDICT,
                 state: verdict as u8,
                 mode: action,
                 reserved: 0,

@@ -84,7 +84,7 @@ fn guarded(body: impl FnOnce() -> i32) -> i32 {
 /// `client` is null or came from `tripline_attach` and has not been detached in this process.
 unsafe fn with_client(client: *mut tripline_client, body: impl FnOnce(&mut Client) -> i32) -> i32 {
     // SAFETY: by contract of this function the view is mapped; in a forked child it reads zeros.
-    let Some(view) = (unsafe { client.as_ref() }) else { return TRIPLINE_ERR_NULL };
+    let Some(view) = (unsafe { client.as_ref() }) else { return text::fail(TRIPLINE_ERR_NULL) };
     // Relaxed: stored by attach in this process; a fork leaves 0.
     let behind = view.client.load(Ordering::Relaxed) as *mut Client;
     if behind.is_null() {

@@ -23,11 +23,14 @@ struct Bounded<'a> {
 
 impl Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        for &byte in text.as_bytes().iter().filter(|&&byte| byte != 0) {
-            if self.used < ROOM - 1 {
-                self.buffer[self.used] = byte;
-                self.used += 1;
+        for letter in text.chars().filter(|&letter| letter != '\0') {
+            // Only whole letters: what is cut must still be UTF-8.
+            let end = self.used + letter.len_utf8();
+            if end >= ROOM {
+                return Err(std::fmt::Error);
             }
+            letter.encode_utf8(&mut self.buffer[self.used..end]);
+            self.used = end;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! lanes counts once. Fundings and flows are (book, kind, id): a book's cash is its own, and no client can use up
 //! another's ids.
 //!
-//! The table is fixed. When it is full the oldest entry is forgotten and its venue time becomes the account's
+//! The table is fixed. When it is full the oldest entry with a venue time is forgotten and its venue time becomes the account's
 //! horizon: anything new that is not younger (`t <= horizon`) could be a repeat and is refused. Entries without a
 //! venue time are never forgotten, because nothing could tell their repeat from a new one: a table full of them
 //! refuses everything, and the book that needed room halts.
@@ -88,7 +88,8 @@ pub(super) enum Admission {
 #[derive(Debug)]
 pub(super) struct Executions {
     table: Table<Identity, Booked>,
-    oldest_first: VecDeque<u32>,
+    /// Entries with a venue time, oldest first: those that may be forgotten.
+    timed: VecDeque<u32>,
     /// Per account, the newest venue time forgotten.
     horizons: Vec<i64>,
 }
@@ -97,7 +98,7 @@ impl Executions {
     pub(super) fn new(capacity: u32, accounts: usize) -> Self {
         Self {
             table: Table::new(capacity),
-            oldest_first: VecDeque::with_capacity(capacity as usize),
+            timed: VecDeque::with_capacity(capacity as usize),
             horizons: vec![i64::MIN; accounts],
         }
     }
@@ -122,21 +123,22 @@ impl Executions {
         if t_venue != 0 && t_venue <= self.horizons[usize::from(account)] {
             return Admission::BeyondHorizon;
         }
-        let may_forget = self.oldest_first.front().is_some_and(|&oldest| self.table.get(oldest).t_venue != 0);
-        if self.table.has_room() || may_forget { Admission::New } else { Admission::Full }
+        if self.table.has_room() || !self.timed.is_empty() { Admission::New } else { Admission::Full }
     }
 
     /// Remembers what [`Executions::admit`] found new.
     pub(super) fn remember(&mut self, identity: Identity, booked: Booked) -> Option<u32> {
         if !self.table.has_room() {
-            let oldest = self.oldest_first.pop_front()?;
+            let oldest = self.timed.pop_front()?;
             let forgotten = *self.table.get(oldest);
             let horizon = &mut self.horizons[usize::from(forgotten.account)];
             *horizon = (*horizon).max(forgotten.t_venue);
             self.table.remove(oldest);
         }
         let entry = self.table.insert(identity, booked)?;
-        self.oldest_first.push_back(entry);
+        if booked.t_venue != 0 {
+            self.timed.push_back(entry);
+        }
         Some(entry)
     }
 }

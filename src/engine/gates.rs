@@ -26,6 +26,10 @@
     clippy::print_stderr
 )]
 
+mod layout;
+
+use layout::{BUILT_IN, Layout};
+
 use super::exact::bump;
 use super::limits::Limits;
 use super::outcome::{Outcome, Transition, WordChange, WordId};
@@ -56,7 +60,6 @@ pub mod guard {
         ["operator", "client", "heartbeat", "integrity", "position", "order-qty", "order-notional"];
 }
 
-const BUILT_IN: usize = guard::BUILT_IN.len();
 const UNLISTED: u32 = u32::MAX;
 
 /// What a guard wants to hold.
@@ -133,11 +136,7 @@ struct Word {
 /// Causes, levels and words of every scope.
 #[derive(Debug)]
 pub(super) struct Gates {
-    accounts: usize,
-    strategies: usize,
-    books: usize,
-    instruments: usize,
-    guarded: Vec<Scope>,
+    layout: Layout,
     names: Vec<Name>,
     causes: Vec<Cause>,
     held: Vec<u32>,
@@ -159,23 +158,18 @@ impl Reading {
 
 impl Gates {
     pub(super) fn new(limits: &Limits, now: Nanos) -> Self {
-        let (accounts, strategies) = (limits.accounts.len(), limits.strategies.len());
-        let (books, instruments) = (limits.books.len(), limits.instruments.len());
-        let shared = [1, accounts, strategies, books].iter().fold(0_usize, |sum, &n| sum.saturating_add(n));
-        let cells = accounts.saturating_mul(instruments);
+        let layout = Layout::new(limits);
+        let shared = layout.shared();
+        let cells = layout.accounts.saturating_mul(layout.instruments);
         let built_in = shared.saturating_mul(BUILT_IN);
         let configured = limits.drawdowns.len().saturating_mul(2);
         let causes = built_in.saturating_add(cells).saturating_add(configured);
-        let words = accounts.saturating_add(books).saturating_add(cells);
+        let words = layout.accounts.saturating_add(layout.books).saturating_add(cells);
         let fresh = HaltWord { state: TradingState::Active, mode: limits.mode, epoch: 1 };
         // Per call a configured or shared cause begins and ends a few times at most; an instrument's only once.
         let transitions = built_in.saturating_add(configured).saturating_mul(4).saturating_add(16);
         Self {
-            accounts,
-            strategies,
-            books,
-            instruments,
-            guarded: limits.drawdowns.iter().map(|guard| guard.scope).collect(),
+            layout,
             names: limits.drawdowns.iter().flat_map(|guard| [guard.name, soft_name(guard.name)]).collect(),
             causes: vec![Cause::idle(); causes],
             held: Vec::with_capacity(causes),
@@ -194,7 +188,7 @@ impl Gates {
     /// Starts a call: nothing has changed yet.
     pub(super) fn open_turn(&mut self, now: Nanos) {
         for change in &self.outcome.changes {
-            if let Some(index) = word_index(self.accounts, self.books, self.instruments, change.id) {
+            if let Some(index) = self.layout.word(change.id) {
                 self.words[index].change = UNLISTED;
             }
         }
@@ -209,28 +203,26 @@ impl Gates {
 
     /// A word; HALTED for one that does not exist.
     pub(super) fn word(&self, id: WordId) -> HaltWord {
-        word_index(self.accounts, self.books, self.instruments, id)
-            .map_or(HaltWord::default(), |index| self.words[index].word)
+        self.layout.word(id).map_or(HaltWord::default(), |index| self.words[index].word)
     }
 
     /// The epoch with which a word last left ACTIVE.
     pub(super) fn closed(&self, id: WordId) -> u32 {
-        word_index(self.accounts, self.books, self.instruments, id)
-            .map_or(self.epoch, |index| self.words[index].closed)
+        self.layout.word(id).map_or(self.epoch, |index| self.words[index].closed)
     }
 
     pub(super) fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
-        self.words.iter().enumerate().map(|(index, word)| (self.word_id(index), word.word))
+        self.words.iter().enumerate().map(|(index, word)| (self.layout.word_id(index), word.word))
     }
 
     /// Whether the scope exists.
     pub(super) fn knows(&self, scope: Scope) -> bool {
-        self.ordinal(scope).is_some()
+        self.layout.ordinal(scope).is_some()
     }
 
     /// The cause a guard holds on a scope.
     pub(super) fn cause(&self, scope: Scope, guard: u16) -> Option<&Cause> {
-        self.slot(scope, guard).map(|slot| &self.causes[slot]).filter(|cause| cause.listed != UNLISTED)
+        self.layout.slot(scope, guard).map(|slot| &self.causes[slot]).filter(|cause| cause.listed != UNLISTED)
     }
 
     pub(super) fn holds(&self, scope: Scope, guard: u16) -> bool {
@@ -246,19 +238,21 @@ impl Gates {
 
     pub(super) fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
         let configured = self.names.iter().enumerate().find(|&(index, known)| {
-            known.as_str() == name && self.guarded.get(index / 2).is_some_and(|&guarded| guarded == scope)
+            known.as_str() == name
+                && self.layout.guarded.get(index / 2).is_some_and(|&guarded| guarded == scope)
         });
         if let Some((index, _)) = configured {
             return u16::try_from(index).ok()?.checked_add(guard::CONFIGURED);
         }
         let index = guard::BUILT_IN.iter().position(|&known| known == name)?;
         let number = u16::try_from(index).ok()?.checked_add(1)?;
-        self.slot(scope, number).map(|_| number)
+        self.layout.slot(scope, number).map(|_| number)
     }
 
     /// Begins a cause, or makes one that holds worse. `true` when something changed.
     pub(super) fn begin(&mut self, hold: Hold) -> bool {
-        let (Some(slot), Some(ordinal)) = (self.slot(hold.scope, hold.guard), self.ordinal(hold.scope))
+        let (Some(slot), Some(ordinal)) =
+            (self.layout.slot(hold.scope, hold.guard), self.layout.ordinal(hold.scope))
         else {
             return false;
         };
@@ -304,7 +298,7 @@ impl Gates {
 
     /// Ends the cause a guard holds. `true` when it held.
     pub(super) fn end(&mut self, scope: Scope, guard: u16, reading: Reading) -> bool {
-        let (Some(slot), Some(ordinal)) = (self.slot(scope, guard), self.ordinal(scope)) else {
+        let (Some(slot), Some(ordinal)) = (self.layout.slot(scope, guard), self.layout.ordinal(scope)) else {
             return false;
         };
         let cause = self.causes[slot];
@@ -382,19 +376,21 @@ impl Gates {
     /// Recomputes the words that fold `scope`.
     fn refresh(&mut self, scope: Scope, latched: bool) {
         match scope {
-            Scope::Firm => (0..self.accounts).for_each(|account| self.refresh_word(account, latched)),
+            Scope::Firm => (0..self.layout.accounts).for_each(|account| self.refresh_word(account, latched)),
             Scope::Strategy(strategy) => {
-                for book in 0..self.books {
+                for book in 0..self.layout.books {
                     if self.book_strategy[book] == strategy {
-                        self.refresh_word(self.accounts.saturating_add(book), latched);
+                        self.refresh_word(self.layout.accounts.saturating_add(book), latched);
                     }
                 }
             }
             Scope::Account(account) => self.refresh_word(usize::from(account), latched),
-            Scope::Book(book) => self.refresh_word(self.accounts.saturating_add(usize::from(book)), latched),
+            Scope::Book(book) => {
+                self.refresh_word(self.layout.accounts.saturating_add(usize::from(book)), latched)
+            }
             Scope::Instrument(account, instrument) => {
                 let id = WordId::Instrument(account, instrument);
-                if let Some(index) = word_index(self.accounts, self.books, self.instruments, id) {
+                if let Some(index) = self.layout.word(id) {
                     self.refresh_word(index, latched);
                 }
             }
@@ -402,7 +398,7 @@ impl Gates {
     }
 
     fn refresh_word(&mut self, index: usize, latched: bool) {
-        let id = self.word_id(index);
+        let id = self.layout.word_id(index);
         let state = match id {
             WordId::Account(account) => self.state(Scope::Firm).min(self.state(Scope::Account(account))),
             WordId::Book(book) => {
@@ -434,7 +430,7 @@ impl Gates {
     }
 
     fn state(&self, scope: Scope) -> TradingState {
-        self.ordinal(scope).map_or(TradingState::Halted, |ordinal| self.levels[ordinal].state())
+        self.layout.ordinal(scope).map_or(TradingState::Halted, |ordinal| self.levels[ordinal].state())
     }
 
     fn next_nonce(&mut self) -> u64 {
@@ -444,61 +440,6 @@ impl Gates {
             if nonce != 0 {
                 return nonce;
             }
-        }
-    }
-
-    fn shared(&self) -> usize {
-        1_usize.saturating_add(self.accounts).saturating_add(self.strategies).saturating_add(self.books)
-    }
-
-    fn ordinal(&self, scope: Scope) -> Option<usize> {
-        let within = |index: u16, count: usize, base: usize| {
-            let index = usize::from(index);
-            (index < count).then(|| base.saturating_add(index))
-        };
-        let strategies = 1_usize.saturating_add(self.accounts);
-        let books = strategies.saturating_add(self.strategies);
-        match scope {
-            Scope::Firm => Some(0),
-            Scope::Account(account) => within(account, self.accounts, 1),
-            Scope::Strategy(strategy) => within(strategy, self.strategies, strategies),
-            Scope::Book(book) => within(book, self.books, books),
-            Scope::Instrument(account, instrument) => {
-                let row = within(account, self.accounts, 0)?.saturating_mul(self.instruments);
-                within(instrument, self.instruments, self.shared().saturating_add(row))
-            }
-        }
-    }
-
-    fn slot(&self, scope: Scope, guard: u16) -> Option<usize> {
-        let ordinal = self.ordinal(scope)?;
-        let shared = self.shared();
-        let instruments = shared.saturating_mul(BUILT_IN);
-        if let Some(configured) = guard.checked_sub(guard::CONFIGURED) {
-            let configured = usize::from(configured);
-            let owner = self.guarded.get(configured / 2)?;
-            let base = instruments.saturating_add(self.accounts.saturating_mul(self.instruments));
-            return (*owner == scope).then(|| base.saturating_add(configured));
-        }
-        let built_in = usize::from(guard).checked_sub(1).filter(|&index| index < BUILT_IN)?;
-        match ordinal.checked_sub(shared) {
-            None => Some(ordinal.saturating_mul(BUILT_IN).saturating_add(built_in)),
-            Some(cell) if guard == guard::OPERATOR => Some(instruments.saturating_add(cell)),
-            Some(_) => None,
-        }
-    }
-
-    fn word_id(&self, index: usize) -> WordId {
-        let books = self.accounts;
-        let cells = books.saturating_add(self.books);
-        if let Some(cell) = index.checked_sub(cells) {
-            let account = cell.checked_div(self.instruments).unwrap_or(0);
-            let instrument = cell.checked_rem(self.instruments).unwrap_or(0);
-            return WordId::Instrument(account as u16, instrument as u16);
-        }
-        match index.checked_sub(books) {
-            Some(book) => WordId::Book(book as u16),
-            None => WordId::Account(index as u16),
         }
     }
 }
@@ -524,21 +465,6 @@ impl Cause {
 fn lower(level: &mut Level, state: TradingState) {
     if let Some(count) = level.count(state) {
         *count = count.saturating_sub(1);
-    }
-}
-
-fn word_index(accounts: usize, books: usize, instruments: usize, id: WordId) -> Option<usize> {
-    let at = |index: u16, count: usize, base: usize| {
-        let index = usize::from(index);
-        (index < count).then(|| base.saturating_add(index))
-    };
-    match id {
-        WordId::Account(account) => at(account, accounts, 0),
-        WordId::Book(book) => at(book, books, accounts),
-        WordId::Instrument(account, instrument) => {
-            let row = at(account, accounts, 0)?.saturating_mul(instruments);
-            at(instrument, instruments, accounts.saturating_add(books).saturating_add(row))
-        }
     }
 }
 

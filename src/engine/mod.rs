@@ -16,7 +16,7 @@
 //! reported first. Causes do not hide each other: every guard is evaluated in every turn that touches its scope,
 //! halted or not. Timers due at t run before records stamped t: the runtime feeds a TIMER record first.
 //!
-//! What cannot be booked or computed halts the scope it belongs to and is counted; see [`integrity`].
+//! What cannot be booked or computed halts the scope it belongs to and is counted; see `integrity`.
 
 #![deny(
     clippy::float_arithmetic,

@@ -150,6 +150,7 @@ impl<K: Key, V> Table<K, V> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
     use std::collections::HashMap;
 

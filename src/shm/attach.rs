@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::clock::monotonic;
 use super::segment::{Access, OpenError, Segment};
@@ -100,14 +100,19 @@ pub fn attach(path: &Path, strategy: Name) -> Result<(Socket, Grant, Segments), 
     Ok((socket, grant, segments))
 }
 
+/// The keeper's next packet. A signal ends a wait early, and a socket with a timeout is never restarted, so the wait
+/// is taken up again until its time is over: a strategy may well have timers.
 fn reply(socket: &Socket, sent: io::Result<()>) -> Result<(Box<Packet>, Vec<OwnedFd>), AttachError> {
-    match socket.receive()? {
-        Received::Packet(packet, fds) => Ok((packet, fds)),
-        Received::Closed | Received::Nothing => match sent {
-            Err(error) => Err(AttachError::Os(error)),
-            Ok(()) => Err(AttachError::Silent),
-        },
-        Received::Odd { .. } => Err(AttachError::Protocol),
+    let begun = Instant::now();
+    loop {
+        match socket.receive()? {
+            Received::Packet(packet, fds) => return Ok((packet, fds)),
+            Received::Nothing if begun.elapsed() < STEP => {}
+            Received::Closed | Received::Nothing => {
+                return Err(sent.err().map_or(AttachError::Silent, AttachError::Os));
+            }
+            Received::Odd { .. } => return Err(AttachError::Protocol),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use super::gate::{Gate, GateOffsets, Lease, judge_lease, permission};
 use crate::model::Nanos;
 use crate::sync::{AtomicU64, Ordering};
-use crate::wire::layout::LEASE_AT;
+use crate::wire::layout::{HEADER_BYTES, LEASE_AT};
 
 /// What the gate needs, at the offsets that `tripline.h` declares.
 ///
@@ -54,6 +54,8 @@ pub struct ViewPage(NonNull<View>);
 unsafe impl Send for ViewPage {}
 
 const PAGE_BYTES: usize = 4096;
+/// The gate page's header: its words are no halt words, whatever a target says.
+const HEADER: u32 = HEADER_BYTES as u32;
 
 impl ViewPage {
     /// A zeroed view that a fork wipes.
@@ -109,7 +111,7 @@ impl Drop for ViewPage {
 impl View {
     /// Whether the next order of a target may go out; see [`super::gate`] for the order of the reads.
     ///
-    /// `offsets` that do not lie in the gate page read HALTED.
+    /// `offsets` that do not lie in the gate page, behind its header, read HALTED.
     #[must_use]
     #[inline]
     pub fn gate(&self, offsets: GateOffsets, now: impl FnOnce() -> Nanos) -> Gate {
@@ -119,8 +121,9 @@ impl View {
             <= bytes
             && u64::from(offsets.book).wrapping_add(8) <= bytes
             && u64::from(offsets.instrument).wrapping_add(8) <= bytes
-            && offsets.account >= 64
-            && offsets.book >= 64
+            && offsets.account >= HEADER
+            && offsets.book >= HEADER
+            && (offsets.instrument == 0 || offsets.instrument >= HEADER)
             && (offsets.account | offsets.book | offsets.instrument) & 7 == 0;
         // Relaxed: a flag of this process.
         if base == 0 || !offsets_inside || self.latched.load(Ordering::Relaxed) != 0 {
@@ -138,7 +141,8 @@ impl View {
         let deadline = word(offsets.account.wrapping_add(LEASE_AT as u32));
         let account = word(offsets.account);
         let book = word(offsets.book);
-        let instrument = if offsets.instrument == 0 { u64::MAX } else { word(offsets.instrument) };
+        // At account level the account's word stands in: it changes neither the strictest state nor the newest epoch.
+        let instrument = if offsets.instrument == 0 { account } else { word(offsets.instrument) };
         let now = now();
         self.note_epoch(account, book, instrument);
         // Relaxed: set once at attach.
@@ -151,8 +155,7 @@ impl View {
                 return Gate::Halted;
             }
         }
-        let both = permission(account).min(permission(book));
-        if offsets.instrument == 0 { both } else { both.min(permission(instrument)) }
+        permission(account).min(permission(book)).min(permission(instrument))
     }
 
     /// Makes the calling thread the owner.
@@ -178,8 +181,7 @@ impl View {
     }
 
     fn note_epoch(&self, account: u64, book: u64, instrument: u64) {
-        let instrument = if instrument == u64::MAX { 0 } else { instrument >> 32 };
-        let seen = (account >> 32).max(book >> 32).max(instrument);
+        let seen = (account >> 32).max(book >> 32).max(instrument >> 32);
         // Relaxed: travels in this thread's next event; publishes nothing.
         if seen > self.seen_epoch.load(Ordering::Relaxed) {
             // Relaxed: see above.

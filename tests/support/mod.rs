@@ -1,7 +1,9 @@
-//! What the tests of processes share: a real sidecar, real strategies, bounded waits, seeds.
-
+//! What tests share. For the engine's: a desk with its books, and an oracle. For those of processes: a real sidecar,
+//! real strategies, bounded waits, seeds.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod desk;
+pub mod oracle;
 pub mod process;
 pub mod seed;
 pub mod sidecar;

@@ -256,7 +256,7 @@ mod tests {
             ("src/engine/ledger.rs", "use super::limits; fn f() { crate::model::Bps(1); }"),
             ("src/engine/ledger.rs", "#[cfg(test)]\nmod tests { use crate::shm; }"),
             ("src/engine/ledger.rs", "// crate::shm\nlet a = \"crate::shm\";"),
-            ("src/control/demo/mod.rs", "use crate::keeper::x; pub(in crate::control) fn f() {}"),
+            ("src/control/demo/mod.rs", "use crate::shm::x; pub(in crate::control) fn f() {}"),
             ("src/main.rs", "use tripline::control;"),
             ("src/lib.rs", "pub use crate::engine::Limits;"),
             ("ffi/src/lib.rs", "use tripline::shm::gate; mod x { use crate::y; }"),

@@ -1,0 +1,33 @@
+/* Prints what each inline constructor builds: its name and the six words of the event. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tripline.h"
+
+static void print(const char *name, tripline_event event) {
+    uint64_t words[6];
+    memcpy(words, &event, sizeof words);
+    printf("%s %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", name, words[0], words[1],
+           words[2], words[3], words[4], words[5]);
+}
+
+int main(void) {
+    const tripline_target target = {0x01020304u, 64, 128, 0};
+    const uint64_t limit = tripline_attrs(TRIPLINE_ORDER_LIMIT, TRIPLINE_TIF_GTC, TRIPLINE_INTENT_OPEN);
+    const uint64_t peg = tripline_attrs(TRIPLINE_ORDER_PEG, TRIPLINE_TIF_GTD, TRIPLINE_INTENT_EXIT);
+    const uint8_t all = TRIPLINE_FLAG_SELL | TRIPLINE_FLAG_LEG_SHORT | TRIPLINE_FLAG_VENUE_REDUCE_ONLY |
+                        TRIPLINE_FLAG_PAPER | TRIPLINE_FLAG_MAKER;
+    print("order_new", tripline_order_new(&target, 0, 1, 100, 2, limit));
+    print("order_new", tripline_order_new(&target, all, UINT64_MAX, INT64_MIN, INT64_MAX, peg));
+    print("order_cancel", tripline_order_cancel(&target, 5, peg));
+    print("order_ack", tripline_order_ack(&target, 6, UINT64_MAX, -7, 8, -9));
+    print("order_done",
+          tripline_order_done(&target, 10, TRIPLINE_DONE_REJECTED_LATE, TRIPLINE_BY_LIQUIDATION, 11, 12));
+    print("fill", tripline_fill(&target, TRIPLINE_FLAG_SELL | TRIPLINE_FLAG_MAKER, 0, 13, -14, 15,
+                                TRIPLINE_FEE_UNKNOWN));
+    print("fill", tripline_fill(&target, 0, 16, UINT64_MAX, INT64_MAX, 17, -18));
+    print("mark", tripline_mark(&target, 0, 1));
+    print("mark", tripline_mark(&target, -19, UINT64_MAX));
+    return 0;
+}
