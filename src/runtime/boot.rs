@@ -67,8 +67,11 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 ///
 /// # Errors
 /// What the kernel said when the cold thread could not be started.
-pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
+pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
     pin::block_terminal_signals();
+    // The engine knows lanes by number, and the operator's has one too: without this the last lane a strategy may
+    // have would be one the engine has no room for, and opening it would halt the firm.
+    limits.capacity.lanes = shared.geometry.lanes;
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
     let cpu = match options.cpu {

@@ -1,5 +1,14 @@
-//! What the engine's tests share.
+//! What tests share. For the engine's: a desk with its books, and an oracle. For those of processes: a real sidecar,
+//! real strategies, bounded waits, seeds.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod desk;
 pub mod oracle;
+pub mod process;
+pub mod seed;
+pub mod sidecar;
+pub mod strategy;
+pub mod wait;
+
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use wait::{PATIENCE, tries, wait_for, wait_within};

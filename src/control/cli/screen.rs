@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::control::clock;
 use crate::control::report::{CauseReport, GuardReport, LoopReport, Report};
 use crate::model::Nanos;
+use crate::shm::shared::OPERATOR_LANE;
 
 /// The whole screen. `directory` is where the sidecar was found, for lines to paste.
 pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
@@ -26,10 +27,13 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
     for guard in &report.guards {
         line(&mut text, "guard", &headroom(guard));
     }
+    // The operator's own lane sends no orders: it neither counts against the lanes strategies may have nor
+    // acknowledges halts.
+    let lanes: Vec<_> = report.lanes.iter().filter(|lane| lane.lane != u64::from(OPERATOR_LANE)).collect();
     if let Some(looping) = &report.looping {
-        loop_lines(&mut text, looping, report.lanes.len());
+        loop_lines(&mut text, looping, lanes.len());
     }
-    for lane in &report.lanes {
+    for lane in lanes {
         let seen = if lane.acknowledged { "ACK" } else { "NOT ACKED" };
         let lost = if lane.lost { "  LOST EVENTS" } else { "" };
         let beat = clock::age_text(Nanos(lane.last_beat_age_ns));

@@ -49,6 +49,7 @@ fn status_is_one_screen_with_the_line_to_paste() {
         assert!(said.out.contains(part), "{part:?} in\n{}", said.out);
     }
     assert!(!said.out.contains('\x1b'));
+    assert!(!said.out.contains("operator"), "its lane acknowledges nothing: {}", said.out);
 }
 
 #[test]

@@ -80,7 +80,11 @@ pub(crate) fn halted_stats() -> Stats {
         books: vec![BookRow { book: 0, word: active, ..BookRow::default() }],
         guards: vec![guard],
         causes: vec![cause],
-        lanes: vec![LaneRow { strategy: 0, echoed_epoch: 3, last_beat: NOW, ..LaneRow::default() }, lane],
+        lanes: vec![
+            LaneRow { lane: 0, strategy: u64::MAX, ..LaneRow::default() },
+            LaneRow { lane: 2, strategy: 0, echoed_epoch: 3, last_beat: NOW, ..LaneRow::default() },
+            lane,
+        ],
         transitions: vec![transition],
         latency,
     }
@@ -125,7 +129,7 @@ fn a_latched_drawdown_reads_with_its_value_its_limit_and_its_reset() {
     assert_eq!(report.guards[0].equity, "84970");
     assert_eq!(report.books[0].name, "mm1/main");
     let acknowledged: Vec<_> = report.lanes.iter().map(|l| (l.strategy.as_str(), l.acknowledged)).collect();
-    assert_eq!(acknowledged, [("mm1", true), ("arb", false)]);
+    assert_eq!(acknowledged, [("operator", false), ("mm1", true), ("arb", false)]);
     assert_eq!(report.degraded, ["NOT_ISOLATED", "HTTP_PORT"]);
     let looping = report.looping.unwrap();
     assert_eq!((looping.decision_p50_ns, looping.decision_p99_ns), (Some(415), Some(415)));

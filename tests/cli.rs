@@ -1,0 +1,386 @@
+//! The program as a person and a script use it: what it prints, what it exits with, and what the sidecar then does.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use support::sidecar::{CAPITAL, Place, Setup, Sidecar, run};
+use support::{PATIENCE, wait_for};
+use tripline::shm::gate::Gate;
+
+/// Leases that outlast any scheduling: no gate here may close by one.
+fn patient() -> Setup {
+    Setup { lease: "2s", ..Setup::default() }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"))
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The smallest configuration that loads. Bad ones are made from it, so that each has one thing wrong.
+const GOOD: &str = r#"schema = 1
+[instance]
+name = "desk-1"
+mode = "live"
+runtime_dir = "/tmp/never-made"
+[[account]]
+name = "main"
+venue = "binance"
+currency = "USDT"
+[[instrument]]
+name = "BTC-PERP"
+kind = "linear"
+price_decimals = 1
+qty_decimals = 3
+settlement = "USDT"
+[[strategy]]
+name = "mm1"
+[[strategy.book]]
+account = "main"
+capital = "1000.5"
+max_position = "2"
+max_order_qty = "0.25"
+max_order_notional = "unlimited"
+[[drawdown]]
+name = "kill"
+scope = "account:main"
+limit = "15%"
+"#;
+
+/// What is replaced by what; then line and code of the problem, and a word of what is printed.
+type Row = (&'static str, &'static str, &'static str, u64, &'static str, &'static str);
+
+#[rustfmt::skip]
+const BAD: [Row; 26] = [
+    ("not TOML", "capital = \"1000.5\"", "capital = = 1", 20, "syntax", "not valid TOML"),
+    ("schema from the future", "schema = 1", "schema = 2", 1, "out-of-range", "1 to 1"),
+    ("mode left out", "mode = \"live\"\n", "", 2, "missing", "paper"),
+    ("unknown mode", "\"live\"", "\"alive\"", 4, "unknown-word", "did you mean `live`?"),
+    ("misspelt key", "limit = ", "limmit = ", 27, "unknown-key", "`limit`"),
+    ("misspelt table", "[[drawdown]]", "[htpp]\n[[drawdown]]", 24, "unknown-key", "`http`"),
+    ("key given twice", "venue = \"binance\"", "venue = \"a\"\nvenue = \"b\"", 9, "syntax", "duplicate"),
+    ("name with a space", "\"desk-1\"", "\"desk 1\"", 3, "bad-name", "0x20"),
+    ("relative runtime directory", "\"/tmp/never-made\"", "\"run\"", 5, "out-of-range", "absolute"),
+    ("float as money", "\"1000.5\"", "1000.5", 20, "float", "quotes"),
+    ("negative capital", "\"1000.5\"", "\"-1\"", 20, "out-of-range", "0 to"),
+    ("money with a word", "\"1000.5\"", "\"much\"", 20, "bad-decimal", "decimal"),
+    ("limit of zero", "\"2\"", "0", 21, "out-of-range", "0.001 to"),
+    ("limit left out", "max_position = \"2\"\n", "", 18, "missing", "unlimited"),
+    ("limit that is a typo", "\"unlimited\"", "\"unlimted\"", 23, "bad-decimal", "decimal"),
+    ("quantity finer than a lot", "\"0.25\"", "\"0.2505\"", 22, "bad-decimal", "4 decimal places"),
+    ("share without a unit", "\"15%\"", "15", 27, "bad-ratio", "unit"),
+    ("share above the whole", "\"15%\"", "\"100.01%\"", 27, "out-of-range", "100.00 %"),
+    ("scope of nobody", "account:main", "account:mian", 26, "unknown-reference", "`main`"),
+    ("account without a guard", "account:main", "strategy:mm1", 6, "unguarded", "[[drawdown]]"),
+    ("profit in a foreign currency", "settlement = \"USDT\"", "settlement = \"USDC\"", 15, "currency-mismatch", "no conversion rates"),
+    ("spot without a base", "\"linear\"", "\"spot\"", 10, "missing", "spot"),
+    ("unknown user", "name = \"mm1\"", "name = \"mm1\"\nuid = \"no-such-user\"", 18, "unknown-user", "number"),
+    ("heartbeat too fast", "name = \"mm1\"", "name = \"mm1\"\nheartbeat = \"1us\"", 18, "out-of-range", "10ms to 1h"),
+    ("port that others can reach", "[[account]]", "[http]\nlisten = \"0.0.0.0:1\"\n[[account]]", 7, "not-loopback", "TLS"),
+    ("lane of an odd size", "[[account]]", "[capacity]\nlane_slots = 1000\n[[account]]", 7, "not-a-power-of-two", "64 to"),
+];
+
+#[test]
+fn every_bad_configuration_is_refused_with_its_line_and_nothing_is_started() {
+    let place = Place::new();
+    for (name, from, to, line, problem, word) in BAD {
+        assert!(GOOD.contains(from), "{name}");
+        let file = place.file("bad.toml", &GOOD.replacen(from, to, 1));
+        let path = file.to_str().expect("text");
+        let text = run(&["check", "--config", path], &[]);
+        assert_eq!(code(&text), 10, "{name}: {text:?}");
+        assert!(err(&text).contains(&format!("{path}:{line}: ")), "{name}: {}", err(&text));
+        assert!(err(&text).contains(word), "{name}: {}", err(&text));
+        let checked = run(&["check", "--json", "--config", path], &[]);
+        assert_eq!(code(&checked), 10, "{name}");
+        let report = json(&checked);
+        assert_eq!((&report["schema"], &report["ok"]), (&"tripline.check/1".into(), &false.into()), "{name}");
+        let rows = report["problems"].as_array().expect("problems");
+        let found = rows.iter().any(|row| row["line"] == line && row["code"] == problem);
+        assert!(found, "{name}: {rows:?}");
+        let started = run(&["run", "--config", path], &[]);
+        assert_eq!(code(&started), 10, "{name}: {started:?}");
+        assert!(err(&started).contains(&format!("{path}:{line}: ")), "{name}: {}", err(&started));
+        assert!(!Path::new("/tmp/never-made").exists(), "{name}: a bad configuration made its directory");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_refused_by_name() {
+    for args in [["check", "--config", "/no/such.toml"], ["run", "--config", "/no/such.toml"]] {
+        let output = run(&args, &[]);
+        assert_eq!(code(&output), 10, "{output:?}");
+        assert!(err(&output).contains("/no/such.toml:1: "), "{output:?}");
+    }
+}
+
+#[test]
+fn the_example_configuration_is_right() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tripline.toml");
+    let text = run(&["check", "--config", example], &[]);
+    assert_eq!((code(&text), err(&text)), (0, String::new()));
+    assert!(out(&text).contains(": ok: "), "{}", out(&text));
+    let report = json(&run(&["check", "--json", "--config", example], &[]));
+    assert_eq!((&report["ok"], &report["problems"]), (&true.into(), &Value::Array(Vec::new())));
+}
+
+#[test]
+fn running_a_bad_configuration_beside_a_sidecar_does_not_touch_it() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    let before = (sidecar.core(), sidecar.control());
+    let text = std::fs::read_to_string(sidecar.config()).expect("its configuration");
+    let bad = sidecar.place.file("bad.toml", &text.replace("15%", "15"));
+    let output = run(&["run", "--config", bad.to_str().expect("text")], &[]);
+    assert_eq!(code(&output), 10, "{output:?}");
+    assert_eq!((sidecar.core(), sidecar.control()), before);
+    assert_eq!(attached.gate(), Gate::Pass);
+}
+
+#[test]
+fn a_second_sidecar_in_the_same_directory_names_the_first_and_touches_nothing() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    let before = (sidecar.core(), sidecar.control());
+    for _ in 0..support::tries(10) {
+        let second = run(&["run", "--config", sidecar.config().to_str().expect("text")], &[]);
+        assert_eq!(code(&second), 8, "{second:?}");
+        assert!(err(&second).contains(&sidecar.keeper().to_string()), "{}", err(&second));
+        assert_eq!(attached.gate(), Gate::Pass);
+    }
+    assert_eq!((sidecar.core(), sidecar.control()), before);
+    sidecar.attach_and_pass("two");
+}
+
+#[test]
+fn where_no_sidecar_runs_every_command_is_unreachable_and_says_what_to_do() {
+    let place = Place::new();
+    let dir = place.path().to_str().expect("text");
+    let reset = ["reset", "--scope", "firm", "--guard", "operator", "--nonce", "1", "--reason", "x"];
+    for args in [["status"].as_slice(), &["halt", "firm", "--reason", "x"], &reset] {
+        let output = run(&[args, &["--runtime-dir", dir]].concat(), &[]);
+        assert_eq!(code(&output), 6, "{args:?}: {output:?}");
+        assert!(err(&output).contains("tripline run"), "{args:?}: {}", err(&output));
+        let output = run(&[args, &["--runtime-dir", dir, "--json"]].concat(), &[]);
+        let told = json(&output);
+        assert_eq!(
+            (code(&output), &told["schema"], &told["exit_code"]),
+            (6, &"tripline.error/1".into(), &6.into())
+        );
+    }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_a_usage_error() {
+    for args in [
+        ["no-such-command"].as_slice(),
+        &["halt", "firm"],
+        &["run"],
+        &["status", "--no-such-option"],
+        &["demo", "--qty", "0.5.5"],
+        &["demo", "--limit", "kill=101%"],
+        &["demo", "--equity", "-1"],
+    ] {
+        assert_eq!(code(&run(args, &[])), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn status_tells_people_and_programs_the_same() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    wait_for("the lane is shown", || {
+        let text = out(&sidecar.tripline(&["status"]));
+        let shown = text.starts_with("test   ACTIVE LIVE") && text.contains("lane       one ");
+        shown.then_some(())
+    });
+    let text = out(&sidecar.tripline(&["status"]));
+    for word in ["account    main  equity", "guard      kill  account:main", "lanes 1/8", "not pinned"] {
+        assert!(text.contains(word), "{word:?} is missing:\n{text}");
+    }
+    let report = json(&sidecar.tripline(&["status", "--json"]));
+    assert_eq!(report["schema"], "tripline.status/1");
+    assert_eq!((&report["state"], &report["mode"]), (&"ACTIVE".into(), &"LIVE".into()));
+    assert_eq!(report["loop"]["core_pid"], sidecar.core());
+    assert_eq!(report["loop"]["lease_ns"], 2_000_000_000_u64);
+    assert_eq!(report["causes"], Value::Array(Vec::new()));
+    assert_eq!(code(&sidecar.tripline(&["status", "--exit-code"])), 0);
+    drop(attached);
+}
+
+#[test]
+fn a_halt_closes_the_gate_and_only_the_reset_of_this_very_halt_opens_it() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    let halted = sidecar.tripline(&["halt", "account:main", "--reason", "looks wrong", "--json"]);
+    assert_eq!((code(&halted), &json(&halted)["verb"]), (0, &"halt".into()));
+    assert_eq!(attached.gate(), Gate::Halted);
+    let cause = sidecar.cause("account:main", "OPERATOR");
+    let nonce = cause.nonce.clone().expect("a sticky cause");
+
+    let text = sidecar.tripline(&["status", "--exit-code"]);
+    assert_eq!(code(&text), 4);
+    assert!(out(&text).starts_with("test   HALTED LIVE since "), "{}", out(&text));
+    assert!(out(&text).contains(&format!("--nonce {nonce}")), "{}", out(&text));
+    assert_eq!(code(&sidecar.tripline(&["status"])), 0, "only --exit-code tells the state");
+
+    let reset = ["reset", "--scope", "account:main", "--guard", "operator", "--reason", "x"];
+    let wrong = format!("{:x}", u64::from_str_radix(&nonce, 16).expect("hexadecimal") ^ 1);
+    let refused = sidecar.tripline(&[reset.as_slice(), &["--nonce", &wrong]].concat());
+    assert_eq!(code(&refused), 8, "{refused:?}");
+    assert_eq!(code(&sidecar.tripline(&reset)), 2, "nobody decided, and nobody is there to ask");
+    let no_number = sidecar.tripline(&[reset.as_slice(), &["--nonce", "soon"]].concat());
+    assert_eq!(code(&no_number), 2, "{no_number:?}");
+    let elsewhere = ["reset", "--scope", "book:one/main", "--guard", "operator", "--reason", "x"];
+    let elsewhere = sidecar.tripline(&[elsewhere.as_slice(), &["--nonce", &nonce]].concat());
+    assert_eq!(code(&elsewhere), 8, "{elsewhere:?}");
+    assert_eq!(attached.gate(), Gate::Halted);
+
+    let done = sidecar.tripline(&[reset.as_slice(), &["--nonce", &nonce]].concat());
+    assert_eq!(code(&done), 0, "{done:?}");
+    assert_eq!(attached.gate(), Gate::Pass);
+    wait_for("the status follows", || {
+        (code(&sidecar.tripline(&["status", "--exit-code"])) == 0).then_some(())
+    });
+    let again = sidecar.tripline(&[reset.as_slice(), &["--nonce", &nonce]].concat());
+    assert_eq!(code(&again), 8, "what does not hold cannot be reset: {again:?}");
+}
+
+#[test]
+fn every_scope_can_be_halted_by_name_and_no_other_name_can() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    let other = sidecar.attach_and_pass("two");
+    for (scope, reaches_other) in [
+        ("firm", true),
+        ("account:main", true),
+        ("strategy:one", false),
+        ("book:one/main", false),
+        ("instrument:main/X", true),
+    ] {
+        assert_eq!(code(&sidecar.tripline(&["halt", scope, "--reason", "x"])), 0, "{scope}");
+        assert_eq!(attached.gate(), Gate::Halted, "{scope}");
+        assert_eq!(other.gate() == Gate::Halted, reaches_other, "{scope}");
+        sidecar.reset(&sidecar.cause(scope, "OPERATOR"));
+        assert_eq!((attached.gate(), other.gate()), (Gate::Pass, Gate::Pass), "{scope}");
+    }
+    for scope in ["", "main", "account:", "account:none", "book:one", "book:main/one", "firm:x"] {
+        let refused = sidecar.tripline(&["halt", scope, "--reason", "x"]);
+        assert_eq!(code(&refused), 2, "{scope:?}: {refused:?}");
+    }
+    assert_eq!(code(&sidecar.tripline(&["halt", "firm", "--reason", " "])), 2, "a reason of nothing");
+    assert_eq!(attached.gate(), Gate::Pass);
+}
+
+/// One request on the loopback port: status and body.
+fn get(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the port listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    (head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status"), body.to_owned())
+}
+
+fn read(address: SocketAddr, path: &str) -> (u16, String) {
+    get(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
+}
+
+/// Where control says it listens.
+fn port_of(sidecar: &Sidecar) -> SocketAddr {
+    wait_for("control names its port", || {
+        let log = sidecar.log();
+        let (_, after) = log.split_once("127.0.0.1:")?;
+        let port: String = after.chars().take_while(char::is_ascii_digit).collect();
+        Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
+    })
+}
+
+#[test]
+fn the_loopback_port_serves_what_monitors_read_and_changes_nothing() {
+    let sidecar = Sidecar::start(&Setup { http: "127.0.0.1:0".into(), ..patient() });
+    let attached = sidecar.attach_and_pass("one");
+    let address = port_of(&sidecar);
+    assert_eq!(read(address, "/healthz"), (200, "ok\n".to_owned()));
+    assert_eq!(read(address, "/readyz"), (200, "ready\n".to_owned()));
+    let (status, metrics) = read(address, "/metrics");
+    assert_eq!(status, 200);
+    for series in ["tripline_up 1", "tripline_build_info{", "tripline_state{", "tripline_loop_ticks_total "] {
+        assert!(metrics.contains(series), "{series} is missing:\n{metrics}");
+    }
+    let (status, report) = read(address, "/v1/status");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!((status, &report["schema"]), (200, &"tripline.status/1".into()));
+    assert_eq!(read(address, "/v1/halt").0, 404);
+    let body = r#"{"scope":"firm","reason":"x"}"#;
+    let post = |host: &str, more: &str| {
+        let length = body.len();
+        get(
+            address,
+            &format!(
+                "POST /v1/halt HTTP/1.1\r\nHost: {host}\r\n{more}Content-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+        .0
+    };
+    assert_eq!(post("127.0.0.1", ""), 403, "read-only");
+    assert_eq!(post("evil.example", ""), 403, "a rebound name");
+    assert_eq!(post("127.0.0.1", "Origin: http://evil.example\r\n"), 403, "a web page");
+    assert_eq!(attached.gate(), Gate::Pass);
+}
+
+#[test]
+fn a_loop_that_stands_still_is_told_apart_from_a_halt() {
+    let sidecar = Sidecar::start(&Setup { http: "127.0.0.1:0".into(), lease: "100ms", ..Setup::default() });
+    let attached = sidecar.attach_and_pass("one");
+    let address = port_of(&sidecar);
+    let core = sidecar.core();
+    support::process::signal(core, libc::SIGSTOP);
+    attached.await_halt();
+    wait_for("the port says so", || (read(address, "/readyz").0 == 503).then_some(()));
+    assert!(read(address, "/metrics").1.contains("tripline_up 0"));
+    assert_eq!(read(address, "/healthz").0, 200);
+    let stale = sidecar.tripline(&["status", "--exit-code"]);
+    assert_eq!(code(&stale), 7, "{stale:?}");
+    assert!(out(&stale).contains("read HALTED"), "{}", out(&stale));
+    let halt = sidecar.tripline(&["halt", "firm", "--reason", "x"]);
+    assert_ne!(code(&halt), 0, "nobody can have carried it out: {halt:?}");
+    support::process::signal(core, libc::SIGCONT);
+    wait_for("the loop turns again", || (read(address, "/readyz").0 == 200).then_some(()));
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_mark_and_not_a_reason_not_to_run() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let http = taken.local_addr().expect("an address").to_string();
+    let sidecar = Sidecar::start(&Setup { http, ..patient() });
+    sidecar.attach_and_pass("one");
+    let report = sidecar.status();
+    assert!(report.degraded.iter().any(|mark| mark == "HTTP_PORT"), "{:?}", report.degraded);
+    assert!(out(&sidecar.tripline(&["status"])).contains("HTTP_PORT"));
+    assert_eq!(report.books[0].equity.split('.').next(), Some(CAPITAL.to_string().as_str()));
+}
+
+#[test]
+fn version_names_program_and_abi() {
+    let text = out(&run(&["version"], &[]));
+    assert!(text.starts_with(concat!("tripline ", env!("CARGO_PKG_VERSION"), " (abi ")), "{text}");
+    assert_eq!(json(&run(&["version", "--json"], &[]))["schema"], "tripline.version/1");
+}

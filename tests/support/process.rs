@@ -1,0 +1,37 @@
+//! Signals to processes these tests started, and what the kernel says of them.
+
+#![allow(unsafe_code)]
+
+use std::fs;
+
+/// Sends `signal` to a process that a test started and has not seen end.
+pub fn signal(pid: u32, signal: i32) {
+    let pid = libc::pid_t::try_from(pid).expect("a process id");
+    assert!(pid > 1, "not a process of ours");
+    // SAFETY: integer arguments. The caller has checked that the process is its own, or the child of its own.
+    let sent = unsafe { libc::kill(pid, signal) };
+    assert_eq!(sent, 0, "signal {signal} to {pid}: {}", std::io::Error::last_os_error());
+}
+
+/// The letter the kernel shows for a process; `None` when there is none.
+pub fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything.
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// Whether a process runs, sleeps or is stopped; a zombie does none of them.
+pub fn lives(pid: u32) -> bool {
+    !matches!(state(pid), None | Some('Z' | 'X'))
+}
+
+/// Children of the main thread of a process.
+pub fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Open descriptors of a process.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}

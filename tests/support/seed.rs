@@ -1,0 +1,44 @@
+//! Chance that can be replayed.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A sequence of numbers that a failure tells how to repeat.
+pub struct Seed {
+    start: u64,
+    state: u64,
+    test: &'static str,
+}
+
+impl Seed {
+    /// The seed in `TRIPLINE_TEST_SEED`, else a new one. `test` is `FILE NAME`, as cargo wants them.
+    pub fn new(test: &'static str) -> Self {
+        let given = std::env::var("TRIPLINE_TEST_SEED").ok().and_then(|text| text.parse().ok());
+        let start = given.unwrap_or_else(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
+            now | 1
+        });
+        Self { start, state: start, test }
+    }
+
+    /// The next number: splitmix64.
+    pub fn number(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+}
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("replay: TRIPLINE_TEST_SEED={} cargo test --test {}", self.start, self.test);
+        }
+    }
+}

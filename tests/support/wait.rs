@@ -1,0 +1,31 @@
+//! Waits that end, and how often a test tries.
+
+use std::time::{Duration, Instant};
+
+use tripline::runtime::pin;
+
+/// Longer than anything takes on a machine that works, however busy it is.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until there is an answer; panics when there is none within `within`.
+pub fn wait_within<T>(within: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let by = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < by, "not within {within:?}: {what}");
+        pin::sleep(300_000);
+    }
+}
+
+/// As [`wait_within`], with [`PATIENCE`].
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// How often a test tries: its own number, or `TRIPLINE_TEST_TRIES` when that is larger.
+pub fn tries(usual: u32) -> u32 {
+    let asked = std::env::var("TRIPLINE_TEST_TRIES").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(0).max(usual)
+}
