@@ -27,7 +27,7 @@ const HALTED: i32 = 0;
 const PASS: i32 = 3;
 
 /// In price units of 0.01: bought at the mark, sold at a loss of twice the limit.
-const BOUGHT_AT: u64 = 100_00;
+const BOUGHT_AT: u64 = 10_000;
 const SOLD_AT: u64 = 90_00;
 
 const WITHIN: Duration = Duration::from_secs(5);
