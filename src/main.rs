@@ -1,1 +1,29 @@
-fn main() {}
+//! The `tripline` program: parse, load, boot, run, exit code.
+//!
+//! [`sidecar`] turns a configuration into processes, [`demo`] shows one at work with [`strategy`] as its client.
+
+#[path = "main/demo.rs"]
+mod demo;
+// The demo's strategy goes through the C ABI, linked in as a C program links libtripline.a.
+#[path = "../ffi/src/lib.rs"]
+mod ffi;
+#[path = "main/sidecar.rs"]
+mod sidecar;
+#[path = "main/strategy.rs"]
+mod strategy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tripline::control::cli::{self, Cli, Command};
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let code = match &command {
+        Command::Run(args) => sidecar::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Strategy(args) => strategy::run(args),
+        other => cli::run(other).unwrap_or(cli::ExitCode::Usage),
+    };
+    ExitCode::from(code)
+}

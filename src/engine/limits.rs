@@ -1,9 +1,9 @@
-//! The validated limits: everything the engine decides by, checked once before it starts.
+//! HOT: the validated limits: everything the engine decides by, checked once before it starts.
 //!
 //! Configuration parses into this; the engine never re-checks it. Indices (accounts, books, …) are positions in the
 //! vectors below and never change while the engine lives.
 
-use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
+use crate::model::{Bps, Handle, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// Everything the engine is built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +136,7 @@ pub enum Anchor {
     Trailing,
     /// The first trusted equity.
     Static,
-    /// The highest trusted equity… of nothing but the session's open: equity at the last roll.
+    /// The last trusted equity at the session's open, that is at the last roll.
     Session,
 }
 
@@ -187,6 +187,44 @@ pub struct Capacity {
 }
 
 impl Limits {
+    /// Panics where the limits contradict themselves.
+    pub(super) fn assert_consistent(&self) {
+        let (accounts, strategies) = (self.accounts.len(), self.strategies.len());
+        assert!(accounts <= usize::from(Handle::MAX_ACCOUNTS), "too many accounts for a handle");
+        assert!(
+            self.instruments.len() <= usize::from(Handle::MAX_INSTRUMENTS),
+            "too many instruments for a handle"
+        );
+        assert!(self.capacity.lanes <= 255, "a handle tells at most 255 lanes apart");
+        for instrument in &self.instruments {
+            assert!(instrument.multiplier_e9 > 0, "{}: the multiplier is not positive", instrument.name);
+            assert!(
+                instrument.price_decimals <= 9 && instrument.qty_decimals <= 9,
+                "{}: decimals",
+                instrument.name
+            );
+            let source = instrument.mark_source.map_or(0, usize::from);
+            assert!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
+        }
+        for book in &self.books {
+            assert!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
+            assert!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
+        }
+        for guard in &self.drawdowns {
+            let exists = match guard.scope {
+                Scope::Account(account) => usize::from(account) < accounts,
+                Scope::Strategy(strategy) => usize::from(strategy) < strategies,
+                Scope::Book(book) => usize::from(book) < self.books.len(),
+                Scope::Firm | Scope::Instrument(..) => false,
+            };
+            assert!(exists, "{}: no drawdown is measured on {}", guard.name, guard.scope);
+            assert!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
+            assert!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
+            assert!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
+            assert!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
+        }
+    }
+
     /// The book of `strategy` on `account`.
     #[must_use]
     pub fn book(&self, strategy: u16, account: u16) -> Option<u16> {

@@ -1,5 +1,354 @@
 //! HOT: the decisions. A pure state machine: `(now, record) -> outcome`, bit-identical live, embedded and replayed.
+//!
+//! `now` is an argument, the engine's stamp in the record; a clock that steps backward is taken as standing still.
+//! Nothing here allocates after [`Engine::new`], reads a clock, logs, or can panic on what a record says.
+//!
+//! ```text
+//! record ─> source, handle, beat      lanes.rs, clients.rs
+//!        ─> ledger                    fills.rs, cash.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs
+//!        ─> exposure                  exposure.rs
+//!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
+//!        ─> words                     gates.rs
+//! ```
+//! The order of checks, and why: who wrote it (a record that may not be believed decides nothing); the beat (a
+//! record proves life whatever it says); the books (every limit reads them, so they come first); caps of the book;
+//! drawdown from the narrow scope to the wide, so that of two causes in one turn the one that names the culprit is
+//! reported first. Causes do not hide each other: every guard is evaluated in every turn that touches its scope,
+//! halted or not. Timers due at t run before records stamped t: the runtime feeds a TIMER record first.
+//!
+//! What cannot be booked or computed halts the scope it belongs to and is counted; see `integrity`.
 
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod cash;
+mod clients;
+mod drawdown;
+mod exact;
+mod executions;
+mod exposure;
+mod fills;
+mod gates;
+mod integrity;
+mod lanes;
+mod ledger;
 pub mod limits;
+mod marks;
+mod operator;
+mod orders;
+mod outcome;
+mod payoff;
+mod rows;
+mod table;
+mod timers;
 
+pub use gates::guard;
 pub use limits::Limits;
+pub use outcome::{Counters, Outcome, Source, Transition, WordChange, WordId};
+
+use clients::Clients;
+use drawdown::{Drawdowns, Scene, Touch};
+use exact::bump;
+use executions::Executions;
+use gates::Gates;
+use ledger::Ledger;
+use marks::{Depths, Marks};
+use orders::Orders;
+use timers::Timers;
+
+use crate::model::scope::BookId;
+use crate::model::{Event, HaltWord, Message, Name, Nanos, Reason, Scope};
+
+/// The decision engine. Owned by one thread.
+///
+/// Call [`Engine::apply`] for each record in the order in which they were taken, with times that do not step back;
+/// between records wait until [`Engine::next_deadline`] at most, and then apply [`Event::Timer`].
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    now: Nanos,
+    gates: Gates,
+    ledger: Ledger,
+    marks: Marks,
+    executions: Executions,
+    orders: Orders,
+    drawdowns: Drawdowns,
+    /// Guards by the scope they watch, and which part of the list each scope has.
+    watchers: Vec<u16>,
+    watched: Watched,
+    clients: Clients,
+    timers: Timers,
+    counters: Counters,
+    session: u64,
+    /// Strategies and accounts already judged in this turn.
+    judged: Judged,
+    /// Book by strategy and account.
+    book_of: Vec<Option<BookId>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    books: Vec<(u32, u32)>,
+    strategies: Vec<(u32, u32)>,
+    accounts: Vec<(u32, u32)>,
+}
+
+#[derive(Debug)]
+struct Judged {
+    turn: u64,
+    strategies: Vec<u64>,
+    accounts: Vec<u64>,
+}
+
+/// The name of a guard of an engine with these limits; empty for a number no guard has.
+#[must_use]
+pub fn guard_name(limits: &Limits, guard: u16) -> Name {
+    let Some(configured) = guard.checked_sub(gates::guard::CONFIGURED) else {
+        return gates::built_in_name(guard);
+    };
+    let Some(drawdown) = limits.drawdowns.get(usize::from(configured >> 1)) else { return Name::default() };
+    if configured & 1 == 0 { drawdown.name } else { gates::soft_name(drawdown.name) }
+}
+
+impl Engine {
+    /// An engine with these limits, starting at `now`. The only place that allocates.
+    ///
+    /// # Panics
+    /// When the limits contradict themselves: an index out of range, `peak_n` or `confirm_k` out of range.
+    /// Configuration is validated before it becomes [`Limits`], so that is a programmer's mistake.
+    #[must_use]
+    pub fn new(limits: Limits, now: Nanos) -> Self {
+        limits.assert_consistent();
+        let depths = Depths::new(&limits);
+        let (watchers, watched) = watch(&limits);
+        let timers = [limits.instruments.len(), limits.drawdowns.len(), limits.strategies.len()];
+        let mut engine = Self {
+            now,
+            gates: Gates::new(&limits, now),
+            ledger: Ledger::new(&limits, depths.used()),
+            marks: Marks::new(&limits, depths, now),
+            executions: Executions::new(limits.capacity.executions, limits.accounts.len()),
+            orders: Orders::new(limits.capacity.orders),
+            drawdowns: Drawdowns::new(&limits, &depths),
+            watchers,
+            watched,
+            clients: Clients::new(&limits),
+            timers: Timers::new(timers.iter().fold(0_usize, |sum, &count| sum.saturating_add(count))),
+            counters: Counters::default(),
+            session: 0,
+            judged: Judged {
+                turn: 0,
+                strategies: vec![0; limits.strategies.len()],
+                accounts: vec![0; limits.accounts.len()],
+            },
+            book_of: book_table(&limits),
+            limits,
+        };
+        for guard in 0..engine.drawdowns.len() {
+            engine.judge_guard(guard, Touch::default());
+        }
+        engine.gates.open_turn(now);
+        engine
+    }
+
+    /// The limits it decides by.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Decides about one record. What is due at `now` must have been applied as a TIMER before.
+    pub fn apply(&mut self, now: Nanos, source: Source, message: &Message) -> &Outcome {
+        self.now = self.now.max(now);
+        self.gates.open_turn(self.now);
+        self.judged.turn = self.judged.turn.wrapping_add(1);
+        bump(&mut self.counters.records);
+        match source {
+            Source::Lane { lane, strategy } => self.on_lane_record(lane, strategy, message),
+            Source::Operator => self.on_operator_record(message),
+            Source::Sidecar => self.on_sidecar_record(message),
+        }
+        self.counters.unreported = self.gates.unreported;
+        &self.gates.outcome
+    }
+
+    /// When the engine next wants to be called with a TIMER; [`Nanos::NEVER`] when it waits for nothing.
+    #[must_use]
+    pub fn next_deadline(&self) -> Nanos {
+        self.timers.next()
+    }
+
+    /// The global epoch: 1 at the start, advanced by each tightening and latch.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.gates.epoch()
+    }
+
+    /// A gate word; all zeros, HALTED, for one that does not exist.
+    #[must_use]
+    pub fn word(&self, id: WordId) -> HaltWord {
+        self.gates.word(id)
+    }
+
+    /// Every gate word: accounts, books, then instruments by account.
+    pub fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
+        self.gates.words()
+    }
+
+    /// The name of a guard; empty for a number nobody has.
+    #[must_use]
+    pub fn guard_name(&self, guard: u16) -> Name {
+        self.gates.guard_name(guard)
+    }
+
+    /// What the last [`Engine::apply`] decided.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.gates.outcome
+    }
+
+    /// One bit for each guard that has a cause on `scope` now: bit `guard % 64`.
+    #[must_use]
+    pub fn cause_bits(&self, scope: Scope) -> u64 {
+        self.cause_rows()
+            .filter(|cause| cause.scope == Some(scope))
+            .fold(0, |bits, cause| bits | 1 << (cause.guard & 63))
+    }
+
+    /// The number of the guard called `name` on `scope`.
+    #[must_use]
+    pub fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
+        self.gates.guard_named(scope, name)
+    }
+
+    /// Totals since the start.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn on_sidecar_record(&mut self, message: &Message) {
+        match message.event {
+            Event::Timer { due } => self.on_timer(due),
+            Event::Stall { duration } => self.clients.stall(duration, self.now),
+            Event::Lane { lane, strategy, open, .. } => self.on_lane(lane, strategy, open != 0),
+            Event::Liveness { lane, strategy, sign, beat } => self.on_liveness(lane, strategy, sign, beat),
+            Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
+            Event::Roll { session } => self.on_roll(session),
+            // Time passed, or the record of a decision: nothing to decide.
+            Event::Tick { .. } | Event::Transition { .. } => {}
+            _ => bump(&mut self.counters.unhandled),
+        }
+    }
+
+    /// Handles every deadline not after `due`. Each owner sets its next one after now, so this ends.
+    fn on_timer(&mut self, due: Nanos) {
+        self.now = self.now.max(due);
+        let instruments = self.limits.instruments.len();
+        let guards = instruments.saturating_add(self.drawdowns.len());
+        for _ in 0..guards.saturating_add(self.limits.strategies.len()) {
+            let Some(timer) = self.timers.pop(due) else { return };
+            if timer < instruments {
+                self.on_mark_timer(timer as u16);
+            } else if timer < guards {
+                self.judge_guard(timer.saturating_sub(instruments), Touch::default());
+            } else {
+                self.on_beat_timer(timer.saturating_sub(guards) as u16);
+            }
+        }
+    }
+
+    fn on_roll(&mut self, session: u64) {
+        // Once per id, and ids only grow: a wall clock that steps back never reopens a session.
+        if session <= self.session {
+            return;
+        }
+        self.session = session;
+        for guard in 0..self.drawdowns.len() {
+            if let Some(totals) = self.ledger.totals(self.drawdowns.scope(guard)) {
+                self.drawdowns.roll(guard, totals, &mut self.gates);
+            }
+            self.judge_guard(guard, Touch::default());
+        }
+    }
+
+    /// Evaluates the guards of a book, then of its strategy, then of its account.
+    fn judge_book(&mut self, book: BookId, touch: Touch) {
+        let of = *self.ledger.book(book);
+        self.judge_range(self.watched.books[usize::from(book)], touch);
+        let turn = self.judged.turn;
+        if core::mem::replace(&mut self.judged.strategies[usize::from(of.strategy)], turn) != turn {
+            self.judge_range(self.watched.strategies[usize::from(of.strategy)], touch);
+        }
+        if core::mem::replace(&mut self.judged.accounts[usize::from(of.account)], turn) != turn {
+            self.judge_range(self.watched.accounts[usize::from(of.account)], touch);
+        }
+    }
+
+    /// The books changed again within one turn: the wide scopes must be read once more.
+    const fn reopen_judgement(&mut self) {
+        self.judged.turn = self.judged.turn.wrapping_add(1);
+    }
+
+    fn judge_range(&mut self, (start, end): (u32, u32), touch: Touch) {
+        for at in start..end {
+            self.judge_guard(usize::from(self.watchers[at as usize]), touch);
+        }
+    }
+
+    fn judge_guard(&mut self, guard: usize, touch: Touch) {
+        let scope = self.drawdowns.scope(guard);
+        let Some(totals) = self.ledger.totals(scope) else { return };
+        let mut scene = Scene {
+            now: self.now,
+            marks: &self.marks,
+            gates: &mut self.gates,
+            timers: &mut self.timers,
+            first_timer: self.limits.instruments.len(),
+            warnings: &mut self.counters.warnings,
+        };
+        if self.drawdowns.judge(guard, totals, touch, &mut scene).is_none() {
+            self.halt(scope, Reason::Arithmetic);
+        }
+    }
+
+    fn book(&self, strategy: u16, account: u16) -> Option<BookId> {
+        let index = usize::from(strategy).checked_mul(self.limits.accounts.len())?;
+        self.book_of.get(index.checked_add(usize::from(account))?).copied().flatten()
+    }
+}
+
+fn book_table(limits: &Limits) -> Vec<Option<BookId>> {
+    let mut table = Vec::new();
+    for strategy in 0..limits.strategies.len() {
+        for account in 0..limits.accounts.len() {
+            table.push(limits.book(strategy as u16, account as u16));
+        }
+    }
+    table
+}
+
+fn watch(limits: &Limits) -> (Vec<u16>, Watched) {
+    let mut watchers = Vec::with_capacity(limits.drawdowns.len());
+    let mut range = |scope: Scope| {
+        let start = watchers.len() as u32;
+        let guards = limits.drawdowns.iter().enumerate().filter(|(_, guard)| guard.scope == scope);
+        watchers.extend(guards.map(|(index, _)| index as u16));
+        (start, watchers.len() as u32)
+    };
+    let watched = Watched {
+        books: (0..limits.books.len()).map(|book| range(Scope::Book(book as u16))).collect(),
+        strategies: (0..limits.strategies.len())
+            .map(|strategy| range(Scope::Strategy(strategy as u16)))
+            .collect(),
+        accounts: (0..limits.accounts.len()).map(|account| range(Scope::Account(account as u16))).collect(),
+    };
+    (watchers, watched)
+}

@@ -17,9 +17,15 @@ use crate::wire::link::Link;
 enum State {
     Free,
     /// Shown to the core, or granted.
-    Used { strategy: u16, lane: Arc<Segment>, returns: Arc<Segment> },
+    Used {
+        strategy: u16,
+        lane: Arc<Segment>,
+        returns: Arc<Segment>,
+    },
     /// The core still reads what the client left.
-    Closing { lane: Arc<Segment> },
+    Closing {
+        lane: Arc<Segment>,
+    },
 }
 
 #[derive(Debug)]

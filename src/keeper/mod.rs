@@ -19,6 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use process::{ask_to_end, end_with_parent};
 
 use crate::model::Name;
 use crate::model::event::LivenessSign;
@@ -286,10 +287,12 @@ impl Keeper {
         let waiting = self.visitors.iter_mut().find(|visitor| visitor.waits_for(lane));
         let granted = waiting.is_some_and(|visitor| {
             self.lanes.grant(lane, self.lease_ns, &self.shared).is_ok_and(|(grant, fds)| {
-                visitor.grant(grant, &fds).inspect_err(|error| {
-                    tracing::warn!(event = "grant", lane, %error, "a grant could not be delivered");
-                })
-                .is_ok()
+                visitor
+                    .grant(grant, &fds)
+                    .inspect_err(|error| {
+                        tracing::warn!(event = "grant", lane, %error, "a grant could not be delivered");
+                    })
+                    .is_ok()
             })
         });
         if !granted {
@@ -359,7 +362,5 @@ fn remove_quietly(path: &Path) {
 
 /// Raw descriptor numbers, for poll.
 fn raw(fds: &[BorrowedFd<'_>]) -> Vec<libc::pollfd> {
-    fds.iter()
-        .map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 })
-        .collect()
+    fds.iter().map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }).collect()
 }

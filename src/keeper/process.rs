@@ -60,6 +60,19 @@ fn signal_set(signals: &[libc::c_int]) -> libc::sigset_t {
     }
 }
 
+/// Asks the kernel to end this process in order (SIGTERM) when its parent ends: for sidecars that a script, a test or
+/// the demo starts.
+pub fn end_with_parent() {
+    // SAFETY: integer arguments.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+}
+
+/// Asks a sidecar that this process started, and has not waited for, to end in order.
+pub fn ask_to_end(sidecar: &std::process::Child) {
+    // SAFETY: the pid is our own child's, not yet reaped, so it cannot be another process's.
+    unsafe { libc::kill(sidecar.id() as libc::pid_t, libc::SIGTERM) };
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildExit {
@@ -110,10 +123,13 @@ impl Child {
 
     /// How it ended, if it has.
     pub(super) fn reap(&mut self) -> Option<ChildExit> {
+        if self.exit.is_some() {
+            return self.exit;
+        }
         let mut status = 0;
         // SAFETY: `status` is live; the pid is our own child's, not yet reaped, so it cannot be another process's.
-        if self.exit.is_none() && unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } == self.pid
-        {
+        let reaped = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
+        if reaped == self.pid {
             self.exit = Some(if libc::WIFSIGNALED(status) {
                 ChildExit::Signal(libc::WTERMSIG(status))
             } else {

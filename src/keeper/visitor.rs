@@ -43,9 +43,14 @@ pub(super) struct Visitor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
     Nothing,
-    Lane { strategy: u16 },
+    Lane {
+        strategy: u16,
+    },
     /// It is to be forgotten; its lane, if it has one, is to be closed.
-    Leave { lane: Option<u16>, sign: LivenessSign },
+    Leave {
+        lane: Option<u16>,
+        sign: LivenessSign,
+    },
 }
 
 const LEAVE: Wants = Wants::Leave { lane: None, sign: LivenessSign::Alive };
@@ -91,7 +96,13 @@ impl Visitor {
 
     pub(super) fn grant(&mut self, grant: Grant, fds: &[BorrowedFd<'_>; 6]) -> io::Result<()> {
         self.socket.send(&Reply::Granted(grant).to_packet(), fds)?;
-        tracing::info!(event = "attached", lane = grant.lane, strategy = grant.strategy, uid = self.uid, "a client attached");
+        tracing::info!(
+            event = "attached",
+            lane = grant.lane,
+            strategy = grant.strategy,
+            uid = self.uid,
+            "a client attached"
+        );
         self.step = Step::Attached { lane: grant.lane };
         Ok(())
     }
@@ -128,8 +139,10 @@ impl Visitor {
         match self.step {
             Step::Hello => {
                 let name = read_hello(packet)?;
-                let strategy =
-                    strategies.iter().position(|(known, _)| *known == name).ok_or(Refusal::UnknownStrategy)?;
+                let strategy = strategies
+                    .iter()
+                    .position(|(known, _)| *known == name)
+                    .ok_or(Refusal::UnknownStrategy)?;
                 if strategies[strategy].1 != self.uid {
                     return Err(Refusal::ForeignUid);
                 }
@@ -172,7 +185,9 @@ impl Visitor {
         match self.lane() {
             None => LEAVE,
             // A client that dies before its grant has published nothing.
-            Some(lane) if self.waits_for(lane) => Wants::Leave { lane: Some(lane), sign: LivenessSign::Alive },
+            Some(lane) if self.waits_for(lane) => {
+                Wants::Leave { lane: Some(lane), sign: LivenessSign::Alive }
+            }
             lane => Wants::Leave { lane, sign },
         }
     }

@@ -1,6 +1,6 @@
 //! What strategies publish and what else reaches the engine: one table of every record kind.
 //!
-//! Each row of [`event_table!`] gives the stable kind number, its name, the [`Event`] variant and where each
+//! Each row of `event_table!` gives the stable kind number, its name, the [`Event`] variant and where each
 //! field sits in the five payload words `a`–`e`. The [`Event`] type is made from it here, the codec in
 //! [`crate::wire::record`] from the same rows, so that the two cannot disagree.
 
@@ -53,7 +53,7 @@ impl Handle {
             Some(index) => index as u32 + 1,
             None => 0,
         };
-        Self((lane as u32 & 0xff) << 24 | (account as u32 + 1 & 0xff) << 16 | instrument)
+        Self((lane as u32 & 0xff) << 24 | ((account as u32 + 1) & 0xff) << 16 | instrument)
     }
 
     /// Low eight bits of the lane this handle was granted to.

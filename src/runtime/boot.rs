@@ -53,13 +53,14 @@ pub struct CoreOptions {
     pub idle: IdleChoice,
     /// Length of a lease; `None` chooses by isolation and the measured stalls.
     pub lease: Option<Nanos>,
+    /// How long stalls are measured before a default lease is trusted; zero skips it.
+    pub stall_probe: Nanos,
 }
 
 /// Lease on a processor that other work shares.
 const SHARED_LEASE: Nanos = Nanos(250_000_000);
 /// Lease on an isolated processor.
 const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
-const PROBE_FOR: Nanos = Nanos(100_000_000);
 
 /// Runs the core until shutdown. Every gate is closed when it returns or panics.
 ///
@@ -80,7 +81,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     let on_isolated = pinned.is_some_and(|cpu| isolated.contains(&cpu));
     pin::sleep_precisely();
     let mut clock = EngineClock::new();
-    let (lease, lengthened) = choose_lease(options.lease, on_isolated, &mut clock);
+    let (lease, lengthened) = choose_lease(&options, on_isolated, &mut clock);
     let spins = match options.idle {
         IdleChoice::Auto => on_isolated,
         IdleChoice::Spin => true,
@@ -157,14 +158,14 @@ fn close_gates_on_panic(gate: GatePage) {
 
 /// The configured lease, or the default for this processor, lengthened to four times the worst stall that a short
 /// probe sees, so that the sidecar does not halt everybody by its own jitter.
-fn choose_lease(configured: Option<Nanos>, isolated: bool, clock: &mut EngineClock) -> (Nanos, bool) {
-    if let Some(lease) = configured {
+fn choose_lease(options: &CoreOptions, isolated: bool, clock: &mut EngineClock) -> (Nanos, bool) {
+    if let Some(lease) = options.lease {
         return (lease, false);
     }
     let default = if isolated { ISOLATED_LEASE } else { SHARED_LEASE };
     let start = clock.now();
     let (mut last, mut worst) = (start, Nanos::ZERO);
-    while last.since(start) < PROBE_FOR {
+    while last.since(start) < options.stall_probe {
         let now = clock.now();
         worst = worst.max(now.since(last));
         last = now;

@@ -43,8 +43,12 @@ pub(super) enum ToLoop {
 /// What the loop tells.
 #[derive(Debug)]
 pub(super) enum FromLoop {
-    Ready { lease_ns: u64 },
-    Opened { lane: u16 },
+    Ready {
+        lease_ns: u64,
+    },
+    Opened {
+        lane: u16,
+    },
     Closed(Box<MappedLane>),
     /// The lane never made it into the loop's table.
     Refused(Box<MappedLane>),

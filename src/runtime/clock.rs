@@ -4,12 +4,7 @@
 //! A reading never goes back: after an anchor that lies behind, time stands still until the kernel's clock passes.
 //! Leases are not stamped from this clock but from CLOCK_MONOTONIC itself.
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use crate::model::Nanos;
 use crate::shm::clock::monotonic;
@@ -67,7 +62,9 @@ mod tests {
             }
             let now = clock.now();
             assert!(now >= last, "{now:?} after {last:?}");
-            assert!(now.since(before) < Nanos::from_millis(1000) && before.since(now) < Nanos::from_millis(5));
+            assert!(
+                now.since(before) < Nanos::from_millis(1000) && before.since(now) < Nanos::from_millis(5)
+            );
             last = now;
         }
     }

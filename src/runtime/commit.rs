@@ -4,12 +4,7 @@
 //! still in its lane; verdicts, loosening words and the lane's position follow it. This version keeps no journal, so
 //! committing counts; a dead core leaves every gate HALTED instead of being recovered.
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use crate::model::Message;
 

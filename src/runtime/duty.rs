@@ -10,12 +10,7 @@
 //! The lease is stamped from a time read before draining, so that it never vouches for longer than the loop has
 //! turned; a lane that is not drained in time loses its strategy's permission instead (LAG).
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use super::bridge::{FromLoop, LoopEnd, MappedLane, ToLoop};
 use super::clock::EngineClock;
@@ -26,7 +21,7 @@ use super::lanes::ActiveLane;
 use crate::engine::{Engine, Source, WordId};
 use crate::model::event::LivenessSign;
 use crate::model::verdict::StateNotice;
-use crate::model::{Event, Flags, Handle, HaltWord, Message, Nanos, Scope};
+use crate::model::{Event, Flags, HaltWord, Handle, Message, Nanos, Scope};
 use crate::shm::clock::monotonic;
 use crate::shm::gate::GatePage;
 use crate::shm::positions::Positions;
@@ -305,9 +300,7 @@ fn word_of(engine: &Engine, scope: Scope) -> HaltWord {
         Scope::Account(account) => engine.word(WordId::Account(account)),
         Scope::Book(book) => engine.word(WordId::Book(book)),
         Scope::Instrument(account, instrument) => engine.word(WordId::Instrument(account, instrument)),
-        Scope::Firm | Scope::Strategy(_) => {
-            HaltWord { mode: engine.limits().mode, ..HaltWord::default() }
-        }
+        Scope::Firm | Scope::Strategy(_) => HaltWord { mode: engine.limits().mode, ..HaltWord::default() },
     }
 }
 

@@ -3,12 +3,7 @@
 //! Run every millisecond, jittered so that it does not beat against a strategy's own timer; the stats page is copied
 //! out every tenth time, or at once after a transition. Nothing here is on the way from an event to its halt.
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::VecDeque;
 

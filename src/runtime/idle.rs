@@ -3,12 +3,7 @@
 //! On an isolated processor it spins: nobody else wants it, and a wake-up would cost microseconds. On a shared one it
 //! spins briefly, then yields, then sleeps in steps that grow, so that a laptop or a container is not starved.
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use super::pin;
 use crate::model::Nanos;
@@ -32,10 +27,6 @@ pub(super) struct Idle {
 impl Idle {
     pub(super) fn new(spins: bool, now: Nanos) -> Self {
         Self { spins, last_work: now }
-    }
-
-    pub(super) fn spins(&self) -> bool {
-        self.spins
     }
 
     /// Called after each turn; `until` is when the loop must turn again.

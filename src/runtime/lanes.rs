@@ -3,12 +3,7 @@
 //! A lane's client can write every word of it, so nothing here is believed: the consumer's position is ours, a stamp
 //! that cannot be ends the reading, and the client's cursor into its return ring is clamped by the ring.
 
-#![deny(
-    clippy::float_arithmetic,
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
 use super::bridge::MappedLane;
 use crate::model::Nanos;

@@ -79,10 +79,8 @@ pub fn sleep_precisely() {
 /// Sleeps for `nanos`, or shorter.
 pub fn sleep(nanos: u64) {
     let seconds = nanos / 1_000_000_000;
-    let request = libc::timespec {
-        tv_sec: seconds as libc::time_t,
-        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
-    };
+    let request =
+        libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: (nanos % 1_000_000_000) as libc::c_long };
     // SAFETY: `request` is live; a null remainder is allowed.
     unsafe { libc::nanosleep(&raw const request, std::ptr::null_mut()) };
 }
@@ -115,6 +113,7 @@ pub fn abort() -> ! {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

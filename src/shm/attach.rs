@@ -36,7 +36,9 @@ pub enum AttachError {
     #[error("the sidecar refused: {0}")]
     Refused(Refusal),
     /// The sidecar's clock is not ours.
-    #[error("the sidecar's monotonic clock is not this process's: one of them runs in another time namespace")]
+    #[error(
+        "the sidecar's monotonic clock is not this process's: one of them runs in another time namespace"
+    )]
     ClockSkew,
     /// The keeper went away or fell silent.
     #[error("the sidecar did not finish the attach exchange")]

@@ -165,9 +165,7 @@ impl Client {
         let book =
             self.directory.find_book(self.grant.strategy, account).ok_or(ClientError::UnknownAccount)?;
         let instrument = match instrument {
-            Some(name) => {
-                Some(self.directory.find_instrument(name).ok_or(ClientError::UnknownInstrument)?)
-            }
+            Some(name) => Some(self.directory.find_instrument(name).ok_or(ClientError::UnknownInstrument)?),
             None => None,
         };
         let geometry = &self.grant.geometry;

@@ -22,7 +22,6 @@ pub struct Lane {
 
 impl Lane {
     /// Formats a new lane: header and first stamps.
-    #[must_use]
     pub fn format(segment: Arc<Segment>, slots: u32) -> Self {
         super::write_header(&segment, LANE_MAGIC, ABI_VERSION, LAYOUT_HASH);
         let lane = Self { segment, slots };
@@ -100,7 +99,6 @@ impl Lane {
 }
 
 /// Formats a new return ring.
-#[must_use]
 pub fn format_return_ring(segment: Arc<Segment>, slots: u32) -> Slots {
     super::write_header(&segment, RETURN_MAGIC, ABI_VERSION, LAYOUT_HASH);
     let slots = Slots::new(segment, slots);

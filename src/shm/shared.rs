@@ -68,8 +68,7 @@ impl Shared {
     /// # Errors
     /// What fcntl said: without seals nothing may be handed out.
     pub fn seal(&self) -> io::Result<()> {
-        for segment in
-            [self.gate.segment(), self.positions.segment(), &self.stats, self.directory.segment()]
+        for segment in [self.gate.segment(), self.positions.segment(), &self.stats, self.directory.segment()]
         {
             segment.seal_against_writing()?;
         }

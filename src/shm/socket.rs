@@ -143,8 +143,7 @@ impl Socket {
         let mut control = Control::new();
         let mut message = control.header(&mut part);
         // SAFETY: `message` describes live buffers for the duration of the call.
-        let got =
-            unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        let got = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
         if got < 0 {
             let error = io::Error::last_os_error();
             return match error.kind() {
@@ -236,16 +235,15 @@ impl Listener {
     pub fn accept(&self) -> io::Result<Option<Socket>> {
         let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: null address and length are allowed and mean that the peer's address is not wanted.
-        let fd = unsafe {
-            libc::accept4(self.0.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags)
-        };
+        let fd =
+            unsafe { libc::accept4(self.0.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
         match check(fd) {
             // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
             Ok(fd) => Ok(Some(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))),
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock
-                | io::ErrorKind::Interrupted
-                | io::ErrorKind::ConnectionAborted => Ok(None),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {
+                    Ok(None)
+                }
                 _ => Err(error),
             },
         }
@@ -291,7 +289,7 @@ fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
             if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
                 let bytes = ((*header).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
                 let data: *const RawFd = libc::CMSG_DATA(header).cast();
-                for index in 0..bytes / size_of::<RawFd>() {
+                for index in 0..bytes >> 2 {
                     fds.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
                 }
             }
@@ -340,10 +338,8 @@ fn get_option<T>(fd: BorrowedFd<'_>, option: libc::c_int, value: &mut T) -> io::
     let mut size = size_of::<T>() as libc::socklen_t;
     let place: *mut T = value;
     // SAFETY: `value` is live, writable and `size` bytes; every T used here accepts any bytes.
-    check(unsafe {
-        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, place.cast(), &raw mut size)
-    })
-    .map(drop)
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, place.cast(), &raw mut size) })
+        .map(drop)
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -296,7 +296,11 @@ mod tests {
         writer.latency(&[1, 2, 3]);
         writer.finish();
         let stats = reader.read().unwrap();
-        assert_eq!((stats.looping.ticks, stats.accounts.len()), (9, 2), "rows beyond the capacity are left out");
+        assert_eq!(
+            (stats.looping.ticks, stats.accounts.len()),
+            (9, 2),
+            "rows beyond the capacity are left out"
+        );
         assert_eq!(stats.latency[..4], [1, 2, 3, 0]);
     }
 

@@ -117,7 +117,8 @@ impl View {
     pub fn gate(&self, offsets: GateOffsets, now: impl FnOnce() -> Nanos) -> Gate {
         // Relaxed: these words belong to this process; detach and gate are calls of one thread.
         let (base, bytes) = (self.gate.load(Ordering::Relaxed), self.gate_bytes.load(Ordering::Relaxed));
-        let offsets_inside = u64::from(offsets.account).wrapping_add(LEASE_AT as u64).wrapping_add(8) <= bytes
+        let offsets_inside = u64::from(offsets.account).wrapping_add(LEASE_AT as u64).wrapping_add(8)
+            <= bytes
             && u64::from(offsets.book).wrapping_add(8) <= bytes
             && u64::from(offsets.instrument).wrapping_add(8) <= bytes
             && offsets.account >= HEADER

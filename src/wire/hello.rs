@@ -289,13 +289,18 @@ mod tests {
     #[test]
     fn each_wrong_word_has_its_refusal() {
         let good = hello(Name::new("mm1").unwrap());
-        let cases: [(&str, fn(&mut Packet), Refusal); 7] = [
+        type Spoil = fn(&mut Packet);
+        let cases: [(&str, Spoil, Refusal); 7] = [
             ("magic", |p| p[0] ^= 1, Refusal::Magic),
             ("abi", |p| p[1] += 1, Refusal::Abi),
             ("size", |p| p[1] += 1 << 32, Refusal::Size),
             ("layout", |p| p[2] ^= 1, Refusal::Layout),
             ("empty name", |p| p[3..7].fill(0), Refusal::UnknownStrategy),
-            ("name without end", |p| p[3..7].fill(u64::from_le_bytes(*b"aaaaaaaa")), Refusal::UnknownStrategy),
+            (
+                "name without end",
+                |p| p[3..7].fill(u64::from_le_bytes(*b"aaaaaaaa")),
+                Refusal::UnknownStrategy,
+            ),
             ("reserved", |p| p[15] = 1, Refusal::Malformed),
         ];
         for (name, spoil, refusal) in cases {
@@ -334,9 +339,13 @@ mod tests {
     #[test]
     fn clocks_agree_within_a_millisecond() {
         let (sent, received) = (10_000_000, 12_000_000);
-        for (reading, agree) in
-            [(8_999_999, false), (9_000_000, true), (11_000_000, true), (13_000_000, true), (13_000_001, false)]
-        {
+        for (reading, agree) in [
+            (8_999_999, false),
+            (9_000_000, true),
+            (11_000_000, true),
+            (13_000_000, true),
+            (13_000_001, false),
+        ] {
             assert_eq!(clocks_agree(sent, reading, received), agree, "{reading}");
         }
     }

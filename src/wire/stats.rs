@@ -66,27 +66,58 @@ impl Cell for HaltWord {
     }
 }
 
+/// Cells of one word, by two functions.
 macro_rules! packed {
-    ($($ty:ty: $from:expr, $to:expr;)+) => { $(
+    ($($ty:ty: $from:path, $to:path;)+) => { $(
         impl Cell for $ty {
             const WORDS: usize = 1;
             fn read(words: &[u64]) -> Self {
-                let from: fn(u64) -> Self = $from;
-                from(words[0])
+                $from(words[0])
             }
             fn write(self, words: &mut [u64]) {
-                let to: fn(Self) -> u64 = $to;
-                words[0] = to(self);
+                words[0] = $to(self);
             }
         }
     )+ };
 }
 packed! {
-    bool: |raw| raw != 0, u64::from;
-    Option<Scope>: Scope::from_raw, |scope| scope.map_or(u64::MAX, Scope::to_raw);
-    Option<Reason>: |raw| u16::try_from(raw).ok().and_then(Reason::from_u16), |reason| reason.map_or(0, |r| r as u64);
-    TradingState: |raw| Self::from_u8(raw as u8).unwrap_or_default(), |state| state as u64;
-    Option<Latch>: |raw| Latch::from_u8(raw as u8), |latch| latch.map_or(0xff, |l| l as u64);
+    bool: to_bool, u64::from;
+    Option<Scope>: Scope::from_raw, from_scope;
+    Option<Reason>: to_reason, from_reason;
+    TradingState: to_state, from_state;
+    Option<Latch>: to_latch, from_latch;
+}
+
+const fn to_bool(raw: u64) -> bool {
+    raw != 0
+}
+
+fn from_scope(scope: Option<Scope>) -> u64 {
+    scope.map_or(u64::MAX, Scope::to_raw)
+}
+
+fn to_reason(raw: u64) -> Option<Reason> {
+    u16::try_from(raw).ok().and_then(Reason::from_u16)
+}
+
+fn from_reason(reason: Option<Reason>) -> u64 {
+    reason.map_or(0, |reason| reason as u64)
+}
+
+fn to_state(raw: u64) -> TradingState {
+    TradingState::from_u8(raw as u8).unwrap_or_default()
+}
+
+const fn from_state(state: TradingState) -> u64 {
+    state as u64
+}
+
+const fn to_latch(raw: u64) -> Option<Latch> {
+    Latch::from_u8(raw as u8)
+}
+
+fn from_latch(latch: Option<Latch>) -> u64 {
+    latch.map_or(0xff, |latch| latch as u64)
 }
 
 /// A row: a fixed number of words.

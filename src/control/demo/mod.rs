@@ -14,3 +14,13 @@ pub mod report;
 pub mod screen;
 pub mod synthetic;
 pub mod tape;
+
+use std::path::Path;
+
+/// The price path of a run: that of `file`, else the built-in one.
+///
+/// # Errors
+/// [`csv::TapeError`] names the place in the file.
+pub fn load(file: Option<&Path>) -> Result<tape::Tape, csv::TapeError> {
+    file.map_or_else(|| Ok(synthetic::tape()), csv::read)
+}

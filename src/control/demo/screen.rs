@@ -105,6 +105,19 @@ impl Style {
     }
 }
 
+impl Screen<io::Stdout> {
+    /// A screen on standard output, as wide as the terminal.
+    #[must_use]
+    pub fn on_stdout(style: Style) -> Self {
+        const WIDTH_OF_A_PIPE: u16 = 80;
+        let width = match style {
+            Style::Live => crossterm::terminal::size().map_or(WIDTH_OF_A_PIPE, |(columns, _)| columns),
+            Style::Plain => WIDTH_OF_A_PIPE,
+        };
+        Self::new(io::stdout(), style, width)
+    }
+}
+
 impl<W: Write> Screen<W> {
     /// A screen that has shown nothing yet. `width` is in characters; [`Style::Plain`] does not cut its lines.
     /// The panel has colours unless the environment says `NO_COLOR`.

@@ -42,7 +42,8 @@ fn what_is_wrong_is_named() {
             directive: 0,
         },
     }));
-    let cases: [(&str, fn(&mut Words), DecodeError); 6] = [
+    type Spoil = fn(&mut Words);
+    let cases: [(&str, Spoil, DecodeError); 6] = [
         ("kind zero", |w| w[1] &= !0xff, DecodeError::Kind(0)),
         ("kind unknown", |w| w[1] |= 0xff, DecodeError::Kind(255)),
         ("id zero", |w| w[2] = 0, DecodeError::ZeroId),

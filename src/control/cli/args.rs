@@ -1,0 +1,263 @@
+//! COLD: what may be typed.
+//!
+//! Halting never asks. Resetting always does: on a terminal the nonce of this very halt has to be typed; without one,
+//! `--nonce` or `--yes` has to say that it was decided.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::config::GUARD_NAME_MAX;
+use crate::control::decimal;
+use crate::model::{Bps, Money, Name};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tripline",
+    version,
+    about = "A risk sidecar: halts trading strategies before their next order"
+)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 reduce-only, 4 halted, 5 timed out, 6 unreachable, \
+                        7 stale, 8 conflict, 9 permission, 10 configuration invalid, 11 version mismatch."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the sidecar in the foreground
+    Run(RunArgs),
+    /// Check a configuration: every problem with its line, then what is off or unlimited
+    Check(CheckArgs),
+    /// Show what is halted, why and since when
+    Status(StatusArgs),
+    /// Halt a scope now. Never asks
+    Halt(HaltArgs),
+    /// Clear a latched cause. Always asks
+    Reset(ResetArgs),
+    /// Watch a drawdown halt a strategy, on a price path
+    Demo(DemoArgs),
+    /// Show versions
+    Version(VersionArgs),
+    /// The demo's own strategy process
+    #[command(hide = true)]
+    Strategy(StrategyArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// End in order when the process that started it ends
+    #[arg(long)]
+    pub exit_with_parent: bool,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the sidecar is.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// Directory of the sidecar's sockets
+    #[arg(long, value_name = "DIR", default_value = "/run/tripline", env = "TRIPLINE_RUNTIME_DIR")]
+    pub runtime_dir: PathBuf,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 3 when something is reduce-only, 4 when something is halted, 7 when the loop does not turn
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Options of `halt`.
+#[derive(Debug, Args)]
+pub struct HaltArgs {
+    /// firm, account:NAME, strategy:NAME, book:STRATEGY/ACCOUNT or instrument:ACCOUNT/NAME
+    pub scope: String,
+    /// Why; kept with the halt
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `reset`.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// The scope the cause sits on, as `status` shows it
+    #[arg(long)]
+    pub scope: String,
+    /// The guard that latched, as `status` shows it
+    #[arg(long, value_name = "NAME")]
+    pub guard: String,
+    /// The nonce of this halt, as `status` shows it
+    #[arg(long, value_name = "HEX")]
+    pub nonce: Option<String>,
+    /// Why it is safe to go on; kept with the reset
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Measure from the present equity instead of keeping the old peak
+    #[arg(long)]
+    pub rebase: bool,
+    /// Do not ask; without --nonce it takes the nonce the sidecar shows now
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Price path: a CSV file with a column of prices; a built-in one by default
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Position held along the path, a decimal; negative is short
+    #[arg(long, value_name = "DECIMAL", allow_hyphen_values = true, value_parser = decimal_text)]
+    pub qty: Option<String>,
+    /// Equity at the start, a decimal
+    #[arg(long, value_name = "DECIMAL", value_parser = positive_money)]
+    pub equity: Option<Money>,
+    /// A drawdown guard, as in kill=15% (repeatable)
+    #[arg(long = "limit", value_name = "NAME=PERCENT", value_parser = named_limit)]
+    pub limits: Vec<NamedLimit>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of the demo's strategy.
+#[derive(Clone, Debug, Args)]
+pub struct StrategyArgs {
+    /// Directory of the sidecar's sockets
+    #[arg(long, value_name = "DIR")]
+    pub runtime_dir: PathBuf,
+    /// Price path
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Position in quantity units; negative is short
+    #[arg(long, allow_hyphen_values = true)]
+    pub qty_units: i64,
+    /// How long the path takes; 0s is as fast as the sidecar applies it
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    pub pace: Duration,
+}
+
+/// A drawdown guard of the demo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedLimit {
+    /// Name of the guard.
+    pub name: String,
+    /// Where it trips.
+    pub limit: Bps,
+}
+
+/// Options of `version`.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A decimal, kept as text: its unit is not known before the instrument is.
+fn decimal_text(text: &str) -> Result<String, String> {
+    decimal::parse_money(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn positive_money(text: &str) -> Result<Money, String> {
+    match decimal::parse_money(text) {
+        Ok(amount) if amount > Money::ZERO => Ok(amount),
+        Ok(_) => Err("must be above 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn named_limit(text: &str) -> Result<NamedLimit, String> {
+    const FORM: &str = "wants NAME=PERCENT, from 0.01 to 100, as in kill=15%";
+    let (name, percent) = text.split_once('=').ok_or(FORM)?;
+    let percent = percent.trim().trim_end_matches('%');
+    let bps = decimal::parse_units(percent, 2).map_err(|error| format!("{FORM}: {percent} {error}"))?;
+    if name.len() > GUARD_NAME_MAX {
+        return Err(format!("a guard's name has at most {GUARD_NAME_MAX} characters"));
+    }
+    match (Name::new(name), u32::try_from(bps)) {
+        (Ok(_), Ok(bps @ 1..=10_000)) => Ok(NamedLimit { name: name.to_owned(), limit: Bps(bps) }),
+        (Err(error), _) => Err(error.to_string()),
+        _ => Err(FORM.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_short_position_is_not_an_option() {
+        let Ok(Command::Demo(demo)) =
+            parse("tripline demo --qty -15 --equity 100000.5 --limit kill=15% --limit canary=3")
+        else {
+            panic!("parses")
+        };
+        assert_eq!(demo.qty.as_deref(), Some("-15"));
+        assert_eq!(demo.equity, Some(Money(100_000_500_000_000)));
+        let limits: Vec<_> = demo.limits.iter().map(|l| (l.name.as_str(), l.limit)).collect();
+        assert_eq!(limits, [("kill", Bps(1500)), ("canary", Bps(300))]);
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_usage_errors() {
+        for bad in ["kill", "kill=", "kill=0", "kill=101%", "=3", "kill=1.001%", "kill=x"] {
+            assert!(parse(&format!("tripline demo --limit {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_halt_needs_a_reason_and_nothing_else() {
+        assert!(parse("tripline halt firm").is_err());
+        assert!(matches!(parse("tripline halt firm --reason x"), Ok(Command::Halt(_))));
+    }
+}

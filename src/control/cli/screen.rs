@@ -1,0 +1,145 @@
+//! COLD: the one screen somebody reads at three in the morning: state, since when, why, what to type next.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::control::clock;
+use crate::control::report::{CauseReport, GuardReport, LoopReport, Report};
+use crate::model::Nanos;
+
+/// The whole screen. `directory` is where the sidecar was found, for lines to paste.
+pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
+    let mut text = String::new();
+    headline(&mut text, report, color);
+    if let Some(why) = &report.not_ready {
+        line(&mut text, "gates", &format!("read HALTED: {why}"));
+    }
+    for cause in &report.causes {
+        let CauseReport { scope, guard, state, age, .. } = cause;
+        line(&mut text, "cause", &format!("{}  {scope}  guard {guard}  {state} for {age}", reading(cause)));
+    }
+    for account in &report.accounts {
+        let trust = if account.trusted { "" } else { "  UNTRUSTED" };
+        let shown = format!("{}  equity {} {}{trust}", account.name, account.equity, account.currency);
+        line(&mut text, "account", &format!("{shown}  {}", account.state));
+    }
+    for guard in &report.guards {
+        line(&mut text, "guard", &headroom(guard));
+    }
+    if let Some(looping) = &report.looping {
+        loop_lines(&mut text, looping, report.lanes.len());
+    }
+    for lane in &report.lanes {
+        let seen = if lane.acknowledged { "ACK" } else { "NOT ACKED" };
+        let lost = if lane.lost { "  LOST EVENTS" } else { "" };
+        let beat = clock::age_text(Nanos(lane.last_beat_age_ns));
+        let shown = format!("{} {seen}  depth {}  last beat {beat} ago{lost}", lane.strategy, lane.depth);
+        line(&mut text, "lane", &shown);
+    }
+    if !report.degraded.is_empty() {
+        line(&mut text, "degraded", &report.degraded.join(" "));
+    }
+    for cause in &report.causes {
+        if let Some(command) = reset_command(cause, directory) {
+            line(&mut text, "reset", &command);
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, label: &str, shown: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {label:<10} {shown}");
+}
+
+fn headline(text: &mut String, report: &Report, color: bool) {
+    let code = match report.state.as_str() {
+        "ACTIVE" => "32",
+        "REDUCE_ONLY" => "33",
+        _ => "31",
+    };
+    let state = if color { format!("\x1b[1;{code}m{}\x1b[0m", report.state) } else { report.state.clone() };
+    let _ = write!(text, "{}   {state} {}", report.instance, report.mode);
+    if let (Some(since), Some(age)) = (&report.since, &report.age) {
+        let _ = write!(text, " since {} UTC ({age})", time_of_day(since));
+    }
+    text.push('\n');
+}
+
+/// `03:12:07.412318` of an instant today is what matters; the JSON has the date.
+fn time_of_day(instant: &str) -> &str {
+    instant.split_once('T').map_or(instant, |(_, time)| time.get(..15).unwrap_or(time))
+}
+
+/// Why, with the value against its limit.
+pub(super) fn reading(cause: &CauseReport) -> String {
+    let CauseReport { reason, measured, limit, .. } = cause;
+    let is_drawdown = reason.starts_with("DRAWDOWN");
+    match (is_drawdown, limit.as_str()) {
+        (true, _) => format!("{reason} {measured} >= {limit}"),
+        (false, "0" | "0.0 us") => reason.clone(),
+        (false, _) => format!("{reason} {measured}, limit {limit}"),
+    }
+}
+
+fn headroom(guard: &GuardReport) -> String {
+    let percent = |bps: u64| format!("{}.{:02} %", bps / 100, bps % 100);
+    let mut shown = format!("{}  {}  drawdown {}", guard.name, guard.scope, percent(guard.drawdown_bps));
+    if let Some(limit) = guard.limit_bps {
+        let _ = write!(shown, " of {}", percent(limit));
+    }
+    if let Some(limit) = &guard.limit_abs {
+        let _ = write!(shown, ", floor {limit} below the peak");
+    }
+    let _ = write!(shown, "  equity {}  peak {}", guard.equity, guard.peak);
+    let marks = [
+        (!guard.armed, "UNARMED"),
+        (guard.warning, "WARNING"),
+        (guard.soft, "SOFT"),
+        (guard.latched, "LATCHED"),
+    ];
+    for (_, mark) in marks.iter().filter(|(holds, _)| *holds) {
+        let _ = write!(shown, "  {mark}");
+    }
+    shown
+}
+
+fn loop_lines(text: &mut String, looping: &LoopReport, lanes: usize) {
+    let age = clock::age_text(Nanos(looping.last_tick_age_ns));
+    let cpu = looping.cpu.map_or_else(|| "not pinned".to_owned(), |cpu| format!("cpu {cpu}"));
+    let isolated = if looping.isolated { " isolated" } else { "" };
+    let shown = format!(
+        "ticking {age} ago  {cpu}{isolated}  lanes {lanes}/{}  lease {}  stalls {}",
+        looping.lane_capacity,
+        clock::age_text(Nanos(looping.lease_ns)),
+        looping.stalls
+    );
+    line(text, "loop", &shown);
+    let mut latency = String::new();
+    if let (Some(median), Some(p99)) = (looping.decision_p50_ns, looping.decision_p99_ns) {
+        let (median, p99) = (clock::age_text(Nanos(median)), clock::age_text(Nanos(p99)));
+        let _ = write!(latency, "decision p50 {median}  p99 {p99}");
+        line(text, "latency", &latency);
+    }
+    let LoopReport { orders, fills, marks, rejected, stragglers, violations, .. } = looping;
+    let shown = format!("orders {orders}  fills {fills}  marks {marks}  refused records {rejected}");
+    line(text, "events", &shown);
+    if *stragglers > 0 || *violations > 0 {
+        let shown = format!("orders on the ring {stragglers}  by writers that had seen it {violations}");
+        line(text, "after halt", &shown);
+    }
+}
+
+/// The line to paste. Only a latched cause has one: the others end by themselves.
+fn reset_command(cause: &CauseReport, directory: &Path) -> Option<String> {
+    if cause.latch == "auto" {
+        return None;
+    }
+    let nonce = cause.nonce.as_ref()?;
+    let target = match directory.to_str() {
+        Some("/run/tripline") | None => String::new(),
+        Some(directory) => format!(" --runtime-dir {directory}"),
+    };
+    let CauseReport { scope, guard, .. } = cause;
+    Some(format!("tripline reset --scope {scope} --guard {guard} --nonce {nonce}{target} --reason '...'"))
+}

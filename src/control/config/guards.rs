@@ -1,0 +1,170 @@
+//! COLD: drawdown guards.
+
+use super::market::Directory;
+use super::problems::Fault;
+use super::trading::Trading;
+use super::value;
+use super::walk::{Section, Value};
+use crate::engine::limits::{Anchor, Basis, DrawdownLimits};
+use crate::model::{Latch, Money, Name, Nanos, Scope};
+
+/// The engine derives `<name>.soft` from a guard's name, and both have to be names of at most 31 bytes.
+pub const GUARD_NAME_MAX: usize = 26;
+/// Guard numbers are 16 bits, two to a guard, and the page that shows them is finite.
+const MAX_GUARDS: usize = 256;
+
+/// Where scopes are looked up.
+pub(super) struct Scopes<'a> {
+    pub(super) accounts: &'a Directory,
+    pub(super) strategies: &'a Directory,
+    pub(super) books: &'a [Option<(u16, u16)>],
+}
+
+impl Scopes<'_> {
+    fn parse(&self, value: &Value<'_>) -> Result<Scope, Fault> {
+        let text = value::text(value)?;
+        match text.split_once(':') {
+            Some(("account", name)) => self.accounts.find(name).map(Scope::Account),
+            Some(("strategy", name)) => self.strategies.find(name).map(Scope::Strategy),
+            Some(("book", pair)) => self.book(pair),
+            _ => Err(Fault::BadScope),
+        }
+    }
+
+    fn book(&self, pair: &str) -> Result<Scope, Fault> {
+        let (strategy, account) = pair.split_once('/').ok_or(Fault::BadScope)?;
+        let wanted = Some((self.strategies.find(strategy)?, self.accounts.find(account)?));
+        let found = self.books.iter().position(|&book| book == wanted);
+        let index = found.and_then(|index| u16::try_from(index).ok());
+        index.map(Scope::Book).ok_or_else(|| Fault::UnknownReference {
+            kind: "book",
+            nearest: None,
+            known: self.known_books().join(", "),
+        })
+    }
+
+    fn known_books(&self) -> Vec<String> {
+        let named = self.books.iter().flatten().map(|&(strategy, account)| {
+            Some(format!("book:{}/{}", self.strategies.name(strategy)?, self.accounts.name(account)?))
+        });
+        named.flatten().collect()
+    }
+}
+
+/// A guard's scope beside what was read, so that a guard with a wrong limit still counts as one.
+pub(super) type GuardRow = (Option<Scope>, Option<DrawdownLimits>);
+
+pub(super) fn drawdowns(
+    sections: Vec<Section<'_, '_>>,
+    scopes: &Scopes<'_>,
+    trading: &Trading,
+) -> Vec<GuardRow> {
+    Directory::read("drawdown guard", &sections);
+    let mut rows = Vec::new();
+    for (index, section) in sections.into_iter().enumerate() {
+        if index == MAX_GUARDS {
+            section.report_here(Fault::TooMany { allowed: MAX_GUARDS });
+        }
+        let remedy = "say what it watches, as in scope = \"account:main\"";
+        let scope = section.required("scope", remedy, |value| scopes.parse(value));
+        let guard = drawdown(&section, scope);
+        if let Some(guard) = &guard {
+            percentage_has_a_whole(&section, guard, trading);
+        }
+        section.finish();
+        rows.push((scope, guard));
+    }
+    rows
+}
+
+fn guard_name(value: &Value<'_>) -> Result<Name, Fault> {
+    let name = value::name(value)?;
+    if name.as_str().len() > GUARD_NAME_MAX {
+        return Err(Fault::OutOfRange { allowed: format!("at most {GUARD_NAME_MAX} characters") });
+    }
+    if name.as_str().ends_with(".soft") {
+        return Err(Fault::ReservedName { why: "`.soft` is the suffix of the soft half of each guard" });
+    }
+    Ok(name)
+}
+
+fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownLimits> {
+    // A wrong name was reported when names were collected; this adds what is special to guards.
+    let is_name = section.peek("name", |value| value::name(value).ok()).is_some();
+    let name = if is_name { section.optional("name", guard_name) } else { None };
+    let bases = value::word(&[("equity", Basis::Equity), ("realised", Basis::Realised)]);
+    let anchors = value::word(&[
+        ("trailing", Anchor::Trailing),
+        ("static", Anchor::Static),
+        ("session", Anchor::Session),
+    ]);
+    let latches = value::word(&[("sticky", Latch::Sticky), ("session", Latch::Session)]);
+    // The default is the tightest of the three: no other anchor lies above the trailing peak.
+    let anchor = section.or("anchor", Anchor::Trailing, anchors);
+    let basis = section.or("basis", Basis::Equity, bases);
+    let limit = section.optional("limit", value::ratio(1..=10_000));
+    let limit_abs = section.optional("limit_abs", value::money(Money(1)..=value::MONEY_MAX));
+    if !section.has("limit") && !section.has("limit_abs") {
+        section.report(
+            "limit",
+            Fault::Missing { remedy: "set limit = \"15%\" or limit_abs = \"5000\", or both" },
+        );
+    }
+    let warn_pct = section.or("warn", 80, value::integer(1..=100));
+    let confirm_k = section.or("confirm_marks", 3, value::integer(1..=100));
+    let confirm_t = confirm_for(section, confirm_k);
+    let peak_n = section.or("peak_marks", 3, value::integer(1..=8));
+    let untrusted = value::duration(Nanos::from_secs(1)..=Nanos::from_secs(86_400));
+    let untrusted_t = section.or("untrusted_for", Nanos::from_secs(60), untrusted);
+    let latch = section.or("latch", Latch::Sticky, latches);
+    if latch == Latch::Session {
+        section.note("latch", "clears by itself at the session roll, without an operator");
+    }
+    Some(DrawdownLimits {
+        name: name?,
+        scope: scope?,
+        basis,
+        anchor,
+        limit,
+        limit_abs,
+        warn_pct,
+        confirm_k,
+        confirm_t,
+        peak_n,
+        untrusted_t,
+        latch,
+    })
+}
+
+/// One mark confirms at once; a time it should span would never be reached.
+fn confirm_for(section: &Section<'_, '_>, confirm_k: u8) -> Nanos {
+    let default = if confirm_k == 1 { Nanos::ZERO } else { Nanos::from_millis(50) };
+    let span = section.or("confirm_for", default, value::duration(Nanos::ZERO..=Nanos::from_secs(60)));
+    if confirm_k == 1 && span > Nanos::ZERO {
+        let remedy = "write confirm_for = \"0s\", or more confirm_marks";
+        section.report("confirm_for", Fault::Conflict { with: "confirm_marks = 1", remedy });
+    }
+    span
+}
+
+/// A percentage of a peak that is not positive is meaningless, and would halt at the first reading.
+fn percentage_has_a_whole(section: &Section<'_, '_>, guard: &DrawdownLimits, trading: &Trading) {
+    let inside = |index: usize, strategy: u16, account: u16| match guard.scope {
+        Scope::Account(watched) => account == watched,
+        Scope::Strategy(watched) => strategy == watched,
+        Scope::Book(watched) => index == usize::from(watched),
+        Scope::Firm | Scope::Instrument(..) => false,
+    };
+    let mut capital = Some(Money::ZERO);
+    for (index, book) in trading.books.iter().enumerate() {
+        // A book with a problem has been reported, and its capital is not known.
+        let Some(book) = book else { return };
+        if inside(index, book.strategy, book.account) {
+            capital = capital.and_then(|sum| sum.checked_add(book.capital));
+        }
+    }
+    if guard.limit.is_some() && capital == Some(Money::ZERO) {
+        let remedy = "give a book in its scope capital, or use limit_abs alone";
+        section.report("limit", Fault::Conflict { with: "a scope without capital", remedy });
+    }
+}

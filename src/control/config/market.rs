@@ -1,0 +1,245 @@
+//! COLD: accounts, instruments and the currencies that join them.
+//!
+//! This version has no conversion rates, so all profit must arise in the currency of the account that earns it.
+//! Instruments are shared by all accounts; an instrument therefore has to suit every account that has a book.
+
+use super::problems::{Fault, nearest};
+use super::walk::{Section, Value};
+use super::{guards, trading, value};
+use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits};
+use crate::model::{Bps, Handle, Lots, Name, Nanos, Ticks};
+
+/// Names of one kind of thing, by index. A row whose name is wrong keeps its index.
+pub(super) struct Directory {
+    kind: &'static str,
+    names: Vec<Option<Name>>,
+}
+
+impl Directory {
+    /// Collects the names and reports those said twice.
+    pub(super) fn read(kind: &'static str, sections: &[Section<'_, '_>]) -> Self {
+        let mut names: Vec<Option<Name>> = Vec::new();
+        for section in sections {
+            let name = section.required("name", "give it a name", value::name);
+            let first = name.and_then(|name| names.iter().position(|&other| other == Some(name)));
+            if let Some(first) = first {
+                section.report("name", Fault::Duplicate { first_line: sections[first].line() });
+            }
+            names.push(name);
+        }
+        Self { kind, names }
+    }
+
+    /// The index of a name.
+    pub(super) fn find(&self, text: &str) -> Result<u16, Fault> {
+        let found = self.names.iter().position(|name| name.is_some_and(|name| name.as_str() == text));
+        let known = || self.names.iter().flatten().map(Name::as_str);
+        found.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| Fault::UnknownReference {
+            kind: self.kind,
+            nearest: nearest(text, known()),
+            known: known().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The name at an index, for messages.
+    pub(super) fn name(&self, index: u16) -> Option<Name> {
+        self.names.get(usize::from(index)).copied().flatten()
+    }
+}
+
+/// Currency numbers, by order of first appearance in the file, from 1.
+pub(super) struct Currencies(Vec<Name>);
+
+impl Currencies {
+    pub(super) fn read(accounts: &[Section<'_, '_>], instruments: &[Section<'_, '_>]) -> Self {
+        let mut seen: Vec<(usize, Name)> = Vec::new();
+        let mut collect = |section: &Section<'_, '_>, key| {
+            // Problems are reported when the key is read for its own sake.
+            let code = section.peek(key, |value| value::name(value).ok());
+            seen.extend(code.map(|code| (section.offset(key), code)));
+        };
+        accounts.iter().for_each(|account| collect(account, "currency"));
+        for instrument in instruments {
+            collect(instrument, "settlement");
+            collect(instrument, "base");
+        }
+        seen.sort_unstable();
+        let mut codes = Vec::new();
+        for (_, code) in seen {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        Self(codes)
+    }
+
+    /// Parses a currency code.
+    fn parse(&self, value: &Value<'_>) -> Result<Currency, Fault> {
+        let code = value::name(value)?;
+        let index = self.0.iter().position(|&other| other == code);
+        let id = index.and_then(|index| u16::try_from(index + 1).ok());
+        id.map(|id| Currency { id, code }).ok_or(Fault::TooMany { allowed: usize::from(u16::MAX) })
+    }
+}
+
+/// Reports kinds of things of which there is none, or more than handles can name.
+pub(super) fn none_is_a_problem(
+    root: &Section<'_, '_>,
+    accounts: &[Section<'_, '_>],
+    instruments: &[Section<'_, '_>],
+    strategies: &[Section<'_, '_>],
+) {
+    let kinds = [
+        ("account", accounts, "add an [[account]]", usize::from(Handle::MAX_ACCOUNTS)),
+        ("instrument", instruments, "add an [[instrument]]", usize::from(Handle::MAX_INSTRUMENTS)),
+        ("strategy", strategies, "add a [[strategy]]", trading::MAX_STRATEGIES),
+    ];
+    for (key, rows, remedy, allowed) in kinds {
+        if rows.is_empty() && !root.has(key) {
+            root.report(key, Fault::Missing { remedy });
+        }
+        if let Some(extra) = rows.get(allowed) {
+            extra.report_here(Fault::TooMany { allowed });
+        }
+    }
+}
+
+/// An account's place in the file beside what was read there.
+pub(super) type AccountRow<'w, 't> = (Section<'w, 't>, Option<AccountLimits>);
+
+pub(super) fn accounts<'w, 't>(
+    sections: Vec<Section<'w, 't>>,
+    currencies: &Currencies,
+) -> Vec<AccountRow<'w, 't>> {
+    let mut rows = Vec::new();
+    for section in sections {
+        let name = section.peek("name", |value| value::name(value).ok());
+        let venue = section.required("venue", "name the venue, as in venue = \"binance\"", value::name);
+        let remedy = "name the accounting currency, as in currency = \"USDT\"";
+        let currency = section.required("currency", remedy, |value| currencies.parse(value));
+        let limits = match (name, venue, currency) {
+            (Some(name), Some(venue), Some(currency)) => Some(AccountLimits { name, venue, currency }),
+            _ => None,
+        };
+        section.unknown_keys();
+        rows.push((section, limits));
+    }
+    rows
+}
+
+pub(super) fn instruments(
+    sections: Vec<Section<'_, '_>>,
+    currencies: &Currencies,
+    accounts: &[AccountRow<'_, '_>],
+    strategies: &Directory,
+) -> Vec<Option<InstrumentLimits>> {
+    Directory::read("instrument", &sections);
+    let mut rows = Vec::new();
+    for section in sections {
+        let limits = instrument(&section, currencies, strategies);
+        if let Some(limits) = &limits {
+            suits_every_account(&section, limits, accounts);
+        }
+        section.finish();
+        rows.push(limits);
+    }
+    rows
+}
+
+fn instrument(
+    section: &Section<'_, '_>,
+    currencies: &Currencies,
+    strategies: &Directory,
+) -> Option<InstrumentLimits> {
+    let kinds = value::word(&[
+        ("linear", InstrumentKind::Linear),
+        ("inverse", InstrumentKind::Inverse),
+        ("spot", InstrumentKind::Spot),
+    ]);
+    let name = section.peek("name", |value| value::name(value).ok());
+    let kind = section.required("kind", "write kind = \"linear\", \"inverse\" or \"spot\"", kinds);
+    let remedy = "decimal places of a price unit, as in price_decimals = 2";
+    let price_decimals = section.required("price_decimals", remedy, value::integer(0..=9));
+    let remedy = "decimal places of a quantity unit, as in qty_decimals = 3";
+    let qty_decimals = section.required("qty_decimals", remedy, value::integer(0..=9));
+    let multiplier_e9 = section.or("multiplier", 1_000_000_000, value::units(9, 1..=i64::MAX));
+    let remedy = "name the currency profit arises in: quote for linear and spot, base for inverse";
+    let settlement = section.required("settlement", remedy, |value| currencies.parse(value));
+    let base = section.optional("base", |value| currencies.parse(value));
+    base_is_for_spot(section, kind);
+    let tick = section.or("tick", 1, value::units(price_decimals.unwrap_or(9), 1..=i64::MAX));
+    let lot = section.or("lot", 1, value::units(qty_decimals.unwrap_or(9), 1..=i64::MAX));
+    let allow_negative = section.or("allow_negative", false, value::boolean);
+    let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
+    if band.is_none() {
+        section.note("band_bps", "no price band: every jump of the mark is believed");
+    }
+    let ages = value::duration(Nanos::from_millis(1)..=Nanos::from_secs(86_400));
+    let mark_age = section.or("mark_age", Nanos::from_secs(5), ages);
+    let mark_source = section.optional("mark_source", |value| strategies.find(&value::text(value)?));
+    if !section.has("mark_source") {
+        section.note("mark_source", "marks count from the first strategy that publishes one");
+    }
+    Some(InstrumentLimits {
+        name: name?,
+        kind: kind?,
+        price_decimals: price_decimals?,
+        qty_decimals: qty_decimals?,
+        multiplier_e9,
+        settlement: settlement?,
+        base,
+        tick: Ticks(tick),
+        lot: Lots(lot),
+        allow_negative,
+        band: band.map(Bps),
+        mark_age,
+        mark_source,
+    })
+}
+
+fn base_is_for_spot(section: &Section<'_, '_>, kind: Option<InstrumentKind>) {
+    match kind {
+        Some(InstrumentKind::Spot) if !section.has("base") => {
+            section.report("base", Fault::Missing { remedy: "name the currency a spot fill delivers" });
+        }
+        Some(InstrumentKind::Linear | InstrumentKind::Inverse) if section.has("base") => {
+            let remedy = "remove base: only spot delivers it";
+            section.report("base", Fault::Conflict { with: "kind", remedy });
+        }
+        _ => {}
+    }
+}
+
+/// Profit in a foreign currency could not be added to the account's equity.
+fn suits_every_account(
+    section: &Section<'_, '_>,
+    instrument: &InstrumentLimits,
+    accounts: &[AccountRow<'_, '_>],
+) {
+    for account in accounts.iter().filter_map(|(_, limits)| limits.as_ref()) {
+        if account.currency != instrument.settlement {
+            let accounting = account.currency.code.to_string();
+            section.report(
+                "settlement",
+                Fault::CurrencyMismatch { account: account.name.to_string(), accounting },
+            );
+        }
+    }
+}
+
+/// Reports accounts that nothing trades and accounts that no guard of their own watches.
+pub(super) fn each_account_is_used(
+    accounts: &[AccountRow<'_, '_>],
+    trading: &trading::Trading,
+    drawdowns: &[guards::GuardRow],
+) {
+    for (index, (section, _)) in accounts.iter().enumerate() {
+        let index = index as u16;
+        if !trading.pairs.iter().any(|pair| pair.is_some_and(|(_, account)| account == index)) {
+            section.report_here(Fault::NoBook { remedy: "add a [[strategy.book]] with account = its name" });
+        }
+        if !drawdowns.iter().any(|(scope, _)| *scope == Some(crate::model::Scope::Account(index))) {
+            section.report_here(Fault::Unguarded);
+        }
+    }
+}

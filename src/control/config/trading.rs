@@ -1,0 +1,162 @@
+//! COLD: strategies and their books, the limits a person must have decided on.
+
+use super::market::Directory;
+use super::problems::Fault;
+use super::walk::{Section, Value};
+use super::{sidecar, system, value};
+use crate::engine::limits::{BookLimits, InstrumentLimits, StrategyLimits};
+use crate::model::{Bps, Lots, Money, Nanos};
+
+/// More strategies than lanes could never all attach.
+pub(super) const MAX_STRATEGIES: usize = 255;
+/// Keeps a book's index and its gate word small.
+const MAX_BOOKS: usize = 4_096;
+
+const UNLESS_UNLIMITED: &str = "set it, or write \"unlimited\" out";
+
+/// What a decimal quantity in a book counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuantityUnit {
+    /// Every instrument has these `qty_decimals`.
+    Decimals(u8),
+    /// Instruments differ: only lots are exact.
+    Mixed,
+    /// An instrument is wrong and was reported; anything that is a decimal passes.
+    Unknown,
+}
+
+impl QuantityUnit {
+    pub(super) fn of(instruments: &[Option<InstrumentLimits>]) -> Self {
+        let mut decimals = instruments.iter().map(|row| row.as_ref().map(|limits| limits.qty_decimals));
+        let Some(Some(first)) = decimals.next() else { return Self::Unknown };
+        let mut unit = Self::Decimals(first);
+        for other in decimals {
+            match other {
+                Some(same) if same == first => {}
+                Some(_) => unit = Self::Mixed,
+                None => return Self::Unknown,
+            }
+        }
+        unit
+    }
+
+    /// Parses a quantity: a decimal, or a number of lot units as in `"1500 lots"`.
+    fn parse(self, value: &Value<'_>) -> Result<Lots, Fault> {
+        let lots = value.as_str().and_then(|typed| typed.trim().strip_suffix("lots"));
+        if let Some(count) = lots {
+            return value::units_of(count, 0, &(1..=i64::MAX)).map(Lots);
+        }
+        match self {
+            Self::Decimals(decimals) => value::units(decimals, 1..=i64::MAX)(value).map(Lots),
+            Self::Mixed => Err(Fault::AmbiguousQuantity),
+            Self::Unknown => value::money(Money(1)..=value::MONEY_MAX)(value).map(|_| Lots(1)),
+        }
+    }
+}
+
+/// Strategies and books as read; a row with a problem is `None` and keeps its index.
+#[derive(Default)]
+pub(super) struct Trading {
+    pub(super) strategies: Vec<Option<StrategyLimits>>,
+    pub(super) books: Vec<Option<BookLimits>>,
+    /// Strategy and account of each book, also where another key of it is wrong.
+    pub(super) pairs: Vec<Option<(u16, u16)>>,
+}
+
+pub(super) fn strategies(
+    sections: Vec<Section<'_, '_>>,
+    accounts: &Directory,
+    quantity: QuantityUnit,
+) -> Trading {
+    let own_user = system::own_user_id();
+    let mut trading = Trading::default();
+    for (index, section) in sections.into_iter().enumerate() {
+        let books = section.tables("book", "account");
+        if books.is_empty() && !section.has("book") {
+            section.report_here(Fault::NoBook { remedy: "add a [[strategy.book]] below it" });
+        }
+        let strategy = index as u16;
+        for book in books {
+            add_book(&mut trading, book, strategy, accounts, quantity);
+        }
+        trading.strategies.push(read_strategy(&section, own_user));
+        section.finish();
+    }
+    trading
+}
+
+fn read_strategy(section: &Section<'_, '_>, own_user: Option<u32>) -> Option<StrategyLimits> {
+    let name = section.peek("name", |value| value::name(value).ok());
+    let uid = match own_user {
+        Some(own) => {
+            if !section.has("uid") {
+                section.note("uid", format!("the user who loads this, {own}, may attach as it"));
+            }
+            Some(section.or("uid", own, user))
+        }
+        None => section.required("uid", "the user of this process is unknown, name one", user),
+    };
+    let heartbeats = value::duration(Nanos::from_millis(10)..=Nanos::from_secs(3_600));
+    let heartbeat = section.or("heartbeat", Nanos::from_secs(1), heartbeats);
+    let recoveries = value::duration(Nanos::ZERO..=Nanos::from_secs(3_600));
+    let recover_for = section.or("recover_for", Nanos::from_secs(5), recoveries);
+    Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for })
+}
+
+fn user(value: &Value<'_>) -> Result<u32, Fault> {
+    sidecar::id_or_name(value, "user", system::user_id)
+}
+
+fn add_book(
+    trading: &mut Trading,
+    section: Section<'_, '_>,
+    strategy: u16,
+    accounts: &Directory,
+    quantity: QuantityUnit,
+) {
+    let remedy = "name the account this book trades on";
+    let account = section.required("account", remedy, |value| accounts.find(&value::text(value)?));
+    let pair = account.map(|account| (strategy, account));
+    if pair.is_some() && trading.pairs.contains(&pair) {
+        section.report("account", Fault::Conflict { with: "another book", remedy: "one book per account" });
+    }
+    if trading.books.len() == MAX_BOOKS {
+        section.report_here(Fault::TooMany { allowed: MAX_BOOKS });
+    }
+    trading.books.push(read_book(&section, pair, quantity));
+    trading.pairs.push(pair);
+    section.finish();
+}
+
+fn read_book(
+    section: &Section<'_, '_>,
+    pair: Option<(u16, u16)>,
+    quantity: QuantityUnit,
+) -> Option<BookLimits> {
+    let remedy = "opening cash in the account's currency, as in capital = \"100000\"";
+    let capital = section.required("capital", remedy, value::money(Money::ZERO..=value::MONEY_MAX));
+    let lots = || value::unless("unlimited", |value| quantity.parse(value));
+    let notional = value::unless("unlimited", value::money(Money(1)..=value::MONEY_MAX));
+    let max_position = section.required("max_position", UNLESS_UNLIMITED, lots());
+    let max_order_qty = section.required("max_order_qty", UNLESS_UNLIMITED, lots());
+    let max_order_notional = section.required("max_order_notional", UNLESS_UNLIMITED, notional);
+    let unlimited = [
+        ("max_position", max_position == Some(None)),
+        ("max_order_qty", max_order_qty == Some(None)),
+        ("max_order_notional", max_order_notional == Some(None)),
+    ];
+    for (key, _) in unlimited.iter().filter(|(_, is_unlimited)| *is_unlimited) {
+        section.note(key, "unlimited");
+    }
+    let unknown_fee = section.or("unknown_fee_bps", 10, value::integer(0..=10_000));
+    let (strategy, account) = pair?;
+    Some(BookLimits {
+        strategy,
+        account,
+        capital: capital?,
+        max_position: max_position?,
+        max_order_qty: max_order_qty?,
+        max_order_notional: max_order_notional?,
+        unknown_fee: Bps(unknown_fee),
+    })
+}

@@ -1,0 +1,427 @@
+//! HOT: drawdown guards: equity below its anchor by a share of the anchor, or by an amount.
+//!
+//! **Measures** `peak − equity` of an account, a book or a strategy, on the basis EQUITY (cash and positions at
+//! their marks) or REALISED (capital, flows and realised profit). **Trips** at `>=`: `(peak − equity) * 10_000 >=
+//! peak * limit_bps`, or `peak − equity >= limit_abs`; with both limits the guard keeps two peaks. **Unit** 1e-9 of
+//! the scope's currency; a percentage of a peak that is not positive means nothing and halts, PEAK_NONPOSITIVE.
+//!
+//! **First start.** Capital without positions is trusted equity, so a guard is armed from the start, unless it is a
+//! percentage and equity is not positive: then it holds UNARMED until the first trusted positive equity. Never a
+//! peak from 0.
+//!
+//! **Two readings.** `good` values positions at the last good marks: peaks, latches, reports. `worst` takes the
+//! worse of good and suspect mark: the soft cause only. A reading is trusted when every open position has a fresh,
+//! uncontradicted mark and no book of the scope misses anything. An untrusted reading may tighten; it never raises a
+//! peak, clears a cause or resets a timer. A position without any mark makes the reading absent, which counts as an
+//! untrusted breach: a missing price fails closed.
+//!
+//! **Peak.** TRAILING: the greatest trusted equity with each position at the least favourable of its last peak_n
+//! marks, so that one spike does not raise it. STATIC: the equity it was armed with. SESSION: the last trusted
+//! equity at the roll.
+//!
+//! **Soft.** Any breach of `worst` holds REDUCE_ONLY in the same turn. It ends after trusted readings below 90 % of
+//! the limit that span at least 1 s, or when flat and trusted. A reset does not touch it.
+//!
+//! **Latch**, see [`confirm`]: at once when flat, or when the loss realised since the peak reaches the limit and
+//! equity breaches too; else by marks, by time, or by a long breach nobody could trust. Never clears itself, and
+//! does not move the peak. **Reset** by an operator keeps the peak (refused while the breach holds) or moves it to
+//! the trusted equity now; class SESSION also ends at a roll.
+//!
+//! **Flows** scale a percentage peak by `ceil(peak * (equity + F) / equity)` with the spike-proof equity, which must
+//! be trusted and positive before and after (else FLOW_UNPRICED), and shift an absolute one.
+//!
+//! **Warns** at warn_pct of the limit, re-armed 10 points lower.
+//!
+//! Does not catch: a loss that the strategy never reports, a source that lies within the band.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod confirm;
+mod flow;
+mod peak;
+
+use confirm::Breach;
+use peak::Peaks;
+
+use super::exact::{bump, micros, report};
+use super::gates::{Gates, Hold, Reading, guard};
+use super::ledger::Totals;
+use super::limits::{Anchor, Basis, DrawdownLimits, Limits};
+use super::marks::{Depths, Marks};
+use super::timers::Timers;
+use crate::model::{Latch, Money, Nanos, Reason, Scope, TradingState};
+use crate::wire::stats::GuardRow;
+
+/// Trusted readings this far apart, below the clearing share, end the soft cause.
+const SOFT_SPAN: Nanos = Nanos::from_secs(1);
+/// Percent of the limit below which a reading counts towards ending the soft cause.
+const SOFT_SHARE: u32 = 90;
+/// Points below the warning at which it is armed again.
+const REARM: u32 = 10;
+
+/// What a reading is taken for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Touch {
+    /// The instrument whose fill or mark changed the reading.
+    pub(super) instrument: Option<u16>,
+    /// It was a good mark.
+    pub(super) is_mark: bool,
+}
+
+/// What a guard reads, in the valuations of its basis.
+#[derive(Clone, Copy, Debug)]
+struct Sight {
+    good: i128,
+    worst: i128,
+    spike: i128,
+    profit: i128,
+    trusted: bool,
+    absent: bool,
+    flat: bool,
+}
+
+/// What the guards need of the rest of the engine.
+pub(super) struct Scene<'a> {
+    pub(super) now: Nanos,
+    pub(super) marks: &'a Marks,
+    pub(super) gates: &'a mut Gates,
+    pub(super) timers: &'a mut Timers,
+    /// The timer of guard 0.
+    pub(super) first_timer: usize,
+    pub(super) warnings: &'a mut u64,
+}
+
+/// One guard.
+#[derive(Clone, Debug)]
+struct Guard {
+    limits: DrawdownLimits,
+    latch_number: u16,
+    depth: usize,
+    peaks: Option<Peaks>,
+    breach: Breach,
+    /// Since when readings count towards ending the soft cause.
+    calm_since: Option<Nanos>,
+    warning: bool,
+    trips: u64,
+    last_good: i128,
+    last_trusted: Option<(i128, i128)>,
+}
+
+/// All guards, and which of them watch what.
+#[derive(Debug)]
+pub(super) struct Drawdowns {
+    guards: Vec<Guard>,
+    cells: confirm::Cells,
+}
+
+/// Why a reset is refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: Reason,
+    pub(super) measured: i64,
+    pub(super) limit: i64,
+}
+
+impl Drawdowns {
+    pub(super) fn new(limits: &Limits, depths: &Depths) -> Self {
+        let guards = limits.drawdowns.iter().enumerate().map(|(index, limits)| Guard {
+            limits: limits.clone(),
+            latch_number: latch_number(index),
+            depth: depths.of(limits.peak_n),
+            peaks: None,
+            breach: Breach::default(),
+            calm_since: None,
+            warning: false,
+            trips: 0,
+            last_good: 0,
+            last_trusted: None,
+        });
+        let guards: Vec<Guard> = guards.collect();
+        let cells = confirm::Cells::new(guards.len(), limits.instruments.len());
+        Self { guards, cells }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.guards.len()
+    }
+
+    pub(super) fn scope(&self, index: usize) -> Scope {
+        self.guards[index].limits.scope
+    }
+
+    /// Reads the scope and decides. `None` when the arithmetic does not fit.
+    pub(super) fn judge(
+        &mut self,
+        index: usize,
+        totals: &Totals,
+        touch: Touch,
+        scene: &mut Scene<'_>,
+    ) -> Option<()> {
+        let guard = &mut self.guards[index];
+        let sight = guard.see(totals);
+        if guard.peaks.is_none() && !guard.arm(&sight, scene)? {
+            guard.last_good = sight.good;
+            return Some(());
+        }
+        if sight.trusted {
+            guard.last_trusted = Some((sight.good, sight.profit));
+            if guard.limits.anchor == Anchor::Trailing {
+                guard.peaks.as_mut()?.raise(sight.spike, sight.profit);
+            }
+        }
+        let peaks = guard.peaks?;
+        if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
+            guard.latch(Reason::PeakNonpositive, &sight, scene)?;
+        }
+        let good = !sight.absent && peaks.reaches(&guard.limits, sight.good, 100)?;
+        let worst = sight.absent || good || peaks.reaches(&guard.limits, sight.worst, 100)?;
+        guard.soften(worst, &sight, scene)?;
+        let due = if scene.gates.holds(guard.limits.scope, guard.latch_number) {
+            guard.breach = guard.breach.over();
+            Nanos::NEVER
+        } else {
+            let found = guard.confirm(index, &mut self.cells, &sight, (good, worst), touch, scene)?;
+            if let Some(reason) = found {
+                guard.latch(reason, &sight, scene)?;
+            }
+            if found.is_some() { Nanos::NEVER } else { guard.breach_deadline(&sight, worst) }
+        };
+        guard.warn(&sight, scene)?;
+        guard.last_good = sight.good;
+        let due = due.min(guard.soft_deadline(&sight));
+        // Everything due now has been looked at; a deadline in the past would only come back at once.
+        let due = if due == Nanos::NEVER { due } else { due.max(scene.now.after(Nanos(1))) };
+        scene.timers.set(scene.first_timer.saturating_add(index), due);
+        Some(())
+    }
+
+    /// Resets the latched cause of a guard: keeps the peak, or moves it to the equity now.
+    pub(super) fn reset(
+        &mut self,
+        index: usize,
+        totals: &Totals,
+        rebase: bool,
+        gates: &mut Gates,
+    ) -> Option<Result<(), Refusal>> {
+        let guard = &mut self.guards[index];
+        let sight = guard.see(totals);
+        let refuse = |reason| Some(Err(Refusal { reason, measured: 0, limit: 0 }));
+        if rebase {
+            if !sight.trusted {
+                return refuse(Reason::DrawdownUntrusted);
+            }
+            if guard.limits.limit.is_some() && sight.good <= 0 {
+                return refuse(Reason::PeakNonpositive);
+            }
+            guard.peaks = Some(Peaks::at(sight.good, sight.profit));
+        } else {
+            let held = gates.cause(guard.limits.scope, guard.latch_number).map(|cause| cause.reason);
+            if held == Some(Reason::FlowUnpriced) {
+                return refuse(Reason::FlowUnpriced);
+            }
+            let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
+            if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
+                return refuse(Reason::PeakNonpositive);
+            }
+            if sight.absent || peaks.reaches(&guard.limits, sight.worst, 100)? {
+                let (measured, limit) = guard.measure(sight.worst)?;
+                return Some(Err(Refusal { reason: Reason::Drawdown, measured, limit }));
+            }
+        }
+        guard.breach = guard.breach.over();
+        let reading = guard.reading(&sight);
+        gates.end(guard.limits.scope, guard.latch_number, reading);
+        Some(Ok(()))
+    }
+
+    /// Anchors session guards at the last trusted equity and ends causes of class SESSION.
+    pub(super) fn roll(&mut self, index: usize, totals: &Totals, gates: &mut Gates) {
+        let guard = &mut self.guards[index];
+        let sight = guard.see(totals);
+        if guard.limits.anchor == Anchor::Session && guard.peaks.is_some() {
+            let open = if sight.trusted { Some((sight.good, sight.profit)) } else { guard.last_trusted };
+            if let Some((equity, profit)) = open {
+                guard.peaks = Some(Peaks::at(equity, profit));
+            }
+        }
+        let scope = guard.limits.scope;
+        if gates.cause(scope, guard.latch_number).is_some_and(|cause| cause.latch == Latch::Session) {
+            guard.breach = guard.breach.over();
+            let reading = guard.reading(&sight);
+            gates.end(scope, guard.latch_number, reading);
+        }
+    }
+
+    pub(super) fn row(&self, index: usize, totals: &Totals, gates: &Gates) -> Option<GuardRow> {
+        let guard = self.guards.get(index)?;
+        let sight = guard.see(totals);
+        let reading = guard.reading(&sight);
+        let scope = guard.limits.scope;
+        Some(GuardRow {
+            guard: u64::from(guard.latch_number),
+            scope: Some(scope),
+            equity: reading.equity,
+            peak: reading.peak,
+            drawdown_bps: reading.drawdown_bps,
+            limit_bps: guard.limits.limit.map_or(0, |limit| u64::from(limit.0)),
+            limit_abs: guard.limits.limit_abs.unwrap_or_default(),
+            armed: guard.peaks.is_some(),
+            warning: guard.warning,
+            soft: gates.holds(scope, soft_number(guard.latch_number)),
+            latched: guard.peaks.is_some() && gates.holds(scope, guard.latch_number),
+            trips: guard.trips,
+        })
+    }
+}
+
+impl Guard {
+    fn see(&self, totals: &Totals) -> Sight {
+        let standing = totals.standing;
+        if self.limits.basis == Basis::Realised {
+            return Sight {
+                good: totals.realised,
+                worst: totals.realised,
+                spike: totals.realised,
+                profit: totals.profit,
+                // Marks do not matter to it; missing fills do.
+                trusted: standing.unsound == 0,
+                absent: false,
+                flat: standing.open == 0,
+            };
+        }
+        Sight {
+            good: totals.equity.good,
+            worst: totals.equity.worst,
+            spike: totals.equity.spike[self.depth],
+            profit: totals.profit,
+            trusted: standing.untrusted == 0 && standing.unsound == 0,
+            absent: standing.absent > 0,
+            flat: standing.open == 0,
+        }
+    }
+
+    /// Takes the first anchor. `false` while there is none to take.
+    fn arm(&mut self, sight: &Sight, scene: &mut Scene<'_>) -> Option<bool> {
+        let scope = self.limits.scope;
+        if sight.trusted && (self.limits.limit.is_none() || sight.good > 0) {
+            self.peaks = Some(Peaks::at(sight.good, sight.profit));
+            let reading = self.reading(sight);
+            scene.gates.end(scope, self.latch_number, reading);
+            return Some(true);
+        }
+        let hold = self.hold(Reason::Unarmed, TradingState::Halted, Latch::Auto, sight)?;
+        scene.gates.begin(hold);
+        Some(false)
+    }
+
+    fn soften(&mut self, worst: bool, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {
+        let (scope, number) = (self.limits.scope, soft_number(self.latch_number));
+        let settled = sight.flat && sight.trusted;
+        if worst && !settled {
+            self.calm_since = None;
+            let reason = if sight.absent { Reason::NoMark } else { Reason::DrawdownSoft };
+            let hold = self.hold(reason, TradingState::ReduceOnly, Latch::Auto, sight)?;
+            scene.gates.begin(Hold { guard: number, ..hold });
+            return Some(());
+        }
+        if !scene.gates.holds(scope, number) || !sight.trusted {
+            return Some(());
+        }
+        let peaks = self.peaks?;
+        if !settled && peaks.reaches(&self.limits, sight.good, SOFT_SHARE)? {
+            self.calm_since = None;
+            return Some(());
+        }
+        let since = *self.calm_since.get_or_insert(scene.now);
+        if settled || scene.now.since(since) >= SOFT_SPAN {
+            self.calm_since = None;
+            let reading = self.reading(sight);
+            scene.gates.end(scope, number, reading);
+        }
+        Some(())
+    }
+
+    fn soft_deadline(&self, sight: &Sight) -> Nanos {
+        match self.calm_since {
+            Some(since) if sight.trusted => since.after(SOFT_SPAN),
+            _ => Nanos::NEVER,
+        }
+    }
+
+    fn latch(&mut self, reason: Reason, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {
+        let hold = self.hold(reason, TradingState::Halted, self.limits.latch, sight)?;
+        if scene.gates.begin(hold) {
+            bump(&mut self.trips);
+        }
+        Some(())
+    }
+
+    fn hold(&self, reason: Reason, state: TradingState, latch: Latch, sight: &Sight) -> Option<Hold> {
+        let (measured, limit) =
+            self.measure(if state == TradingState::Halted { sight.good } else { sight.worst })?;
+        Some(Hold {
+            scope: self.limits.scope,
+            guard: self.latch_number,
+            reason,
+            state,
+            latch,
+            measured,
+            limit,
+            reading: self.reading(sight),
+        })
+    }
+
+    fn warn(&mut self, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {
+        let peaks = self.peaks?;
+        let share = u32::from(self.limits.warn_pct);
+        let share = if self.warning { share.saturating_sub(REARM) } else { share };
+        let warns = !sight.absent && peaks.reaches(&self.limits, sight.good, share)?;
+        if warns && !self.warning {
+            bump(scene.warnings);
+        }
+        self.warning = warns;
+        Some(())
+    }
+
+    /// What a transition reports: basis points when the percentage tripped or stands alone, else 1e-6 of money.
+    fn measure(&self, equity: i128) -> Option<(i64, i64)> {
+        let Some(peaks) = self.peaks else { return Some((0, 0)) };
+        let relative = self.limits.limit.filter(|_| {
+            self.limits.limit_abs.is_none()
+                || peaks.reaches_relative(&self.limits, equity, 100).unwrap_or(true)
+        });
+        match (relative, self.limits.limit_abs) {
+            (Some(limit), _) => Some((report(peaks.relative.drawdown_bps(equity)), i64::from(limit.0))),
+            (None, Some(limit)) => Some((micros(peaks.absolute.value.checked_sub(equity)?), micros(limit.0))),
+            (None, None) => Some((0, 0)),
+        }
+    }
+
+    fn reading(&self, sight: &Sight) -> Reading {
+        let Some(peaks) = self.peaks else {
+            return Reading { equity: Money(sight.good), ..Reading::default() };
+        };
+        let peak = if self.limits.limit.is_some() { peaks.relative } else { peaks.absolute };
+        Reading {
+            equity: Money(sight.good),
+            peak: Money(peak.value),
+            drawdown_bps: peak.drawdown_bps(sight.good),
+        }
+    }
+}
+
+fn latch_number(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX).saturating_mul(2).saturating_add(guard::CONFIGURED)
+}
+
+const fn soft_number(latch_number: u16) -> u16 {
+    latch_number.saturating_add(1)
+}

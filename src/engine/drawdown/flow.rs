@@ -1,0 +1,50 @@
+//! HOT: what deposits and withdrawals do to a guard.
+//!
+//! The percentage peak keeps its distance in percent: peak 100, equity 90, withdraw 80 is still 10 %, not 89 %.
+//! The absolute one keeps its distance in money.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::{Drawdowns, Scene};
+use crate::engine::ledger::Totals;
+use crate::model::Reason;
+
+impl Drawdowns {
+    /// Tells a guard of a flow of `amount` that took its scope from `before` to the totals `after`.
+    pub(in crate::engine) fn flow(
+        &mut self,
+        index: usize,
+        before: &Totals,
+        after: &Totals,
+        amount: i128,
+        scene: &mut Scene<'_>,
+    ) -> Option<()> {
+        let guard = &mut self.guards[index];
+        let (was, is) = (guard.see(before), guard.see(after));
+        // A flow is no loss: it must not count as one of an instrument's changes.
+        guard.last_good = guard.last_good.checked_add(is.good.checked_sub(was.good)?)?;
+        if let Some((equity, _)) = &mut guard.last_trusted {
+            *equity = equity.checked_add(amount)?;
+        }
+        let Some(mut peaks) = guard.peaks else { return Some(()) };
+        peaks.shift(amount)?;
+        let priced = was.trusted && was.spike > 0 && is.spike > 0 && was.good > 0 && is.good > 0;
+        if guard.limits.limit.is_none() || priced {
+            if priced {
+                peaks.scale(was.spike, is.spike, is.profit)?;
+            }
+            guard.peaks = Some(peaks);
+            return Some(());
+        }
+        guard.peaks = Some(peaks);
+        guard.latch(Reason::FlowUnpriced, &is, scene)
+    }
+}

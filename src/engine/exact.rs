@@ -1,0 +1,83 @@
+//! HOT: exact integer arithmetic with the rounding of money.
+//!
+//! Everything rounds towards minus infinity unless a name says otherwise, so that a rounded term never makes our
+//! equity look better than it is. `None` always means that the exact result does not fit; the caller halts with
+//! cause ARITHMETIC. Deliberately absent: saturating and wrapping results, which would be wrong numbers.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+/// Units of 1e-18 in one unit of 1e-9: inverse positions are kept in the finer of the two.
+pub(super) const FINE: i128 = 1_000_000_000;
+
+/// `value / divisor`, rounded towards minus infinity. `divisor` must be positive.
+pub(super) fn floor_div(value: i128, divisor: i128) -> Option<i128> {
+    match divisor {
+        1 => Some(value),
+        2.. => value.checked_div_euclid(divisor),
+        _ => None,
+    }
+}
+
+/// `value / divisor`, rounded towards plus infinity. `divisor` must be positive.
+pub(super) fn ceil_div(value: i128, divisor: i128) -> Option<i128> {
+    floor_div(value.checked_neg()?, divisor)?.checked_neg()
+}
+
+/// `a * b / divisor`, rounded towards minus infinity.
+pub(super) fn floor_mul_div(a: i128, b: i128, divisor: i128) -> Option<i128> {
+    floor_div(a.checked_mul(b)?, divisor)
+}
+
+/// `a * b / divisor`, rounded towards plus infinity.
+pub(super) fn ceil_mul_div(a: i128, b: i128, divisor: i128) -> Option<i128> {
+    ceil_div(a.checked_mul(b)?, divisor)
+}
+
+/// An amount of 1e-9 as 1e-6 for a report, at the ends of the range where it does not fit.
+pub(super) fn micros(money: i128) -> i64 {
+    let rounded = money.div_euclid(1_000);
+    i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A magnitude as a report's `i64`, at the end of the range where it does not fit.
+pub(super) fn report(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Adds one to a counter; a counter that is full stays full.
+pub(super) fn bump(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_rounds_against_us_on_both_sides_of_zero() {
+        for (value, divisor, floor, ceil) in
+            [(7, 2, 3, 4), (-7, 2, -4, -3), (6, 2, 3, 3), (-6, 2, -3, -3), (0, 9, 0, 0), (-1, 1_000, -1, 0)]
+        {
+            assert_eq!(floor_div(value, divisor), Some(floor), "{value}/{divisor}");
+            assert_eq!(ceil_div(value, divisor), Some(ceil), "{value}/{divisor}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_none() {
+        assert_eq!(floor_mul_div(i128::MAX, 2, 2), None);
+        assert_eq!(floor_div(i128::MIN, 0), None);
+        assert_eq!(floor_div(1, -1), None);
+        assert_eq!(ceil_div(i128::MIN, 2), None);
+        assert_eq!(micros(i128::MAX), i64::MAX);
+        assert_eq!(micros(i128::MIN), i64::MIN);
+    }
+}

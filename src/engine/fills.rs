@@ -1,0 +1,379 @@
+//! HOT: executions and what changes them: fills, cumulative reports, busts, fees.
+//!
+//! Each is recognised by its identity ([`super::executions`]) or by a total that may only grow
+//! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with GAP: a
+//! currency that is neither the settlement nor the base, a hedge-mode leg, a bust or fee of an execution nobody
+//! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity) halts the
+//! strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
+//! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened.
+//!
+//! A fee that is not known yet is charged at the book's unknown_fee on the notional, rounded up, until FEE_ADJUST
+//! gives its total. A bust gives back exactly what the execution changed: cash, position, fee and cost.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::drawdown::Touch;
+use super::exact::{bump, ceil_mul_div};
+use super::executions::{Admission, Booked, Class, Identity};
+use super::lanes::Place;
+use super::ledger::Trade;
+use super::limits::InstrumentKind;
+use super::orders::{Ended, Order, OrderKey, Traded};
+use crate::model::scope::InstrumentId;
+use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
+
+/// A fee that is not known yet.
+const UNKNOWN_FEE: i64 = i64::MIN;
+
+/// Why an execution is not booked.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    /// Already booked.
+    Repeat,
+    /// It cannot be right.
+    Corrupt,
+    /// It cannot be placed.
+    Unplaced,
+    /// Its venue time lies beyond the horizon.
+    BeyondHorizon,
+    /// A table is full.
+    Full,
+    /// It does not fit the arithmetic.
+    Overflow,
+}
+
+/// An execution as reported, both records together.
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    order: u64,
+    low: u64,
+    high: u64,
+    px: Ticks,
+    qty: i64,
+    fee: i64,
+    fee_ccy: u16,
+    t_venue: i64,
+    sells: bool,
+}
+
+/// Which money a fee is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FeeIn {
+    Settlement,
+    Base,
+}
+
+impl Engine {
+    pub(super) fn on_fill(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
+        if message.flags.contains(Flags::PAPER) {
+            bump(&mut self.counters.paper_fills);
+            return;
+        }
+        let Some(report) = read(message, rest) else { return };
+        match self.fill(place, message.flags, &report) {
+            Ok(()) => {
+                bump(&mut self.counters.fills);
+                self.after_trade(place);
+            }
+            Err(refusal) => self.refuse(place, refusal),
+        }
+    }
+
+    fn fill(&mut self, place: Place, flags: Flags, report: &Report) -> Result<(), Refusal> {
+        let instrument = self.tradable(place, flags)?;
+        if report.qty <= 0 || (report.low == 0 && report.high == 0) {
+            return Err(Refusal::Corrupt);
+        }
+        let payoff = *self.marks.payoff(instrument);
+        if !payoff.accepts(report.px) {
+            return Err(Refusal::Corrupt);
+        }
+        let identity = identity(place, instrument, report);
+        match self.executions.admit(&identity, place.account, report.t_venue) {
+            Admission::New => {}
+            Admission::Repeat(_) => return Err(Refusal::Repeat),
+            Admission::BeyondHorizon => return Err(Refusal::BeyondHorizon),
+            Admission::Full => return Err(Refusal::Full),
+        }
+        let signed = if report.sells { report.qty } else { report.qty.saturating_neg() };
+        let leg = payoff.worth(signed, report.px.0).ok_or(Refusal::Overflow)?;
+        let (fee, debit) = self.fee(place, instrument, report.fee, report.fee_ccy, leg)?;
+        let traded = Traded { qty: report.qty, leg, fee, debit };
+        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
+        let order = self.open_order(place, report.order)?;
+        let (next, step) = match order {
+            Some(entry) => {
+                let (next, step) = self.orders.get(entry).execute(&traded).ok_or(Refusal::Overflow)?;
+                (Some((entry, next)), step)
+            }
+            None => (None, traded),
+        };
+        let cost = self.book_step(position, instrument, report.sells, &step, None)?;
+        self.commit_order(next);
+        let booked = Booked {
+            position,
+            order: report.order,
+            qty: report.qty,
+            leg,
+            fee,
+            debit,
+            cost,
+            busted: false,
+            t_venue: report.t_venue,
+            account: place.account,
+        };
+        self.executions.remember(identity, booked).map(|_| ()).ok_or(Refusal::Full)
+    }
+
+    pub(super) fn on_fill_cum(&mut self, place: Place, message: &Message) {
+        if message.flags.contains(Flags::PAPER) {
+            bump(&mut self.counters.paper_fills);
+            return;
+        }
+        match self.fill_cum(place, message) {
+            Ok(()) => {
+                bump(&mut self.counters.fills);
+                self.after_trade(place);
+            }
+            Err(refusal) => self.refuse(place, refusal),
+        }
+    }
+
+    fn fill_cum(&mut self, place: Place, message: &Message) -> Result<(), Refusal> {
+        let Event::FillCum { order, cum_qty, cum_cost, cum_fee } = message.event else { return Ok(()) };
+        let instrument = self.tradable(place, message.flags)?;
+        let payoff = *self.marks.payoff(instrument);
+        let sells = message.flags.contains(Flags::SELL);
+        let may_be_negative = self.limits.instruments[usize::from(instrument)].allow_negative;
+        if cum_qty.0 <= 0 || (cum_cost.0 < 0 && !may_be_negative) {
+            return Err(Refusal::Corrupt);
+        }
+        // A buyer of a linear instrument pays the cost; of an inverse one, receives it in base.
+        let cost = if payoff.is_inverse() {
+            cum_cost.0.checked_mul(super::exact::FINE).ok_or(Refusal::Overflow)?
+        } else {
+            cum_cost.0
+        };
+        let receives = sells != payoff.is_inverse();
+        let leg = if receives { cost } else { cost.checked_neg().ok_or(Refusal::Overflow)? };
+        let entry = self.open_order(place, order.get())?.ok_or(Refusal::Corrupt)?;
+        let known = *self.orders.get(entry);
+        if known.is_partial() {
+            return Err(Refusal::Unplaced);
+        }
+        let (fee, _) = self.fee(place, instrument, cum_fee, 0, leg)?;
+        let last = *known.reported();
+        let shrinks = cum_qty.0 < last.qty || (!may_be_negative && leg.abs() < last.leg.abs());
+        let repeats = cum_qty.0 == last.qty && leg == last.leg && fee <= last.fee;
+        if last.qty > 0 && (shrinks || repeats) {
+            return Err(Refusal::Repeat);
+        }
+        let total = Traded { qty: cum_qty.0, leg, fee, debit: 0 };
+        let (next, step) = known.report(total).ok_or(Refusal::Overflow)?;
+        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
+        self.book_step(position, instrument, sells, &step, None)?;
+        self.commit_order(Some((entry, next)));
+        Ok(())
+    }
+
+    pub(super) fn on_fill_bust(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
+        if message.flags.contains(Flags::PAPER) {
+            return;
+        }
+        let Some(report) = read(message, rest) else { return };
+        match self.bust(place, message.flags, &report) {
+            Ok(()) => self.after_trade(place),
+            Err(refusal) => self.refuse(place, refusal),
+        }
+    }
+
+    fn bust(&mut self, place: Place, flags: Flags, report: &Report) -> Result<(), Refusal> {
+        let instrument = self.tradable(place, flags)?;
+        let found = self.executions.find(&identity(place, instrument, report)).ok_or(Refusal::Unplaced)?;
+        let booked = *self.executions.get(found);
+        if booked.busted || !self.is_own(place, &booked) {
+            return Err(Refusal::Repeat);
+        }
+        let traded = Traded { qty: booked.qty, leg: booked.leg, fee: booked.fee, debit: booked.debit };
+        let back = Traded::default().minus(&traded).ok_or(Refusal::Overflow)?;
+        let (next, step) = self.executed(&booked, &back)?;
+        // Where a cumulative report decides instead, the difference is a trade like any other.
+        let cost =
+            if step == back { Some(booked.cost.checked_neg().ok_or(Refusal::Overflow)?) } else { None };
+        self.book_step(booked.position, instrument, report.sells, &step, cost)?;
+        self.commit_order(next);
+        self.executions.get_mut(found).busted = true;
+        Ok(())
+    }
+
+    pub(super) fn on_fee_adjust(&mut self, place: Place, message: &Message) {
+        match self.fee_adjust(place, message) {
+            Ok(()) => self.after_trade(place),
+            Err(refusal) => self.refuse(place, refusal),
+        }
+    }
+
+    fn fee_adjust(&mut self, place: Place, message: &Message) -> Result<(), Refusal> {
+        let Event::FeeAdjust { exec, fee, ccy, exec_high, .. } = message.event else { return Ok(()) };
+        let instrument = self.tradable(place, message.flags)?;
+        let class = if message.flags.contains(Flags::SELL) { Class::Sell } else { Class::Buy };
+        let key = Identity { class, owner: place.account, instrument, low: exec, high: exec_high };
+        let found = self.executions.find(&key).ok_or(Refusal::Unplaced)?;
+        let booked = *self.executions.get(found);
+        if fee == UNKNOWN_FEE {
+            return Err(Refusal::Corrupt);
+        }
+        let (fee, debit) = self.fee(place, instrument, fee, ccy, booked.leg)?;
+        let old = Traded { fee: booked.fee, debit: booked.debit, ..Traded::default() };
+        let new = Traded { fee, debit, ..Traded::default() };
+        let change = new.minus(&old).ok_or(Refusal::Overflow)?;
+        if booked.busted || change == Traded::default() || !self.is_own(place, &booked) {
+            return Err(Refusal::Repeat);
+        }
+        let (next, step) = self.executed(&booked, &change)?;
+        self.book_step(booked.position, instrument, class == Class::Sell, &step, None)?;
+        self.commit_order(next);
+        let entry = self.executions.get_mut(found);
+        (entry.fee, entry.debit) = (fee, debit);
+        Ok(())
+    }
+
+    /// What a change of an execution books, given what else is known of its order.
+    fn executed(&self, booked: &Booked, change: &Traded) -> Result<(Option<(u32, Order)>, Traded), Refusal> {
+        let book = self.ledger.position(booked.position).book;
+        let Some(entry) = self.orders.find(&OrderKey { book, id: booked.order }) else {
+            return Ok((None, *change));
+        };
+        let order = self.orders.get(entry);
+        if order.is_partial() {
+            return Ok((None, *change));
+        }
+        let (next, step) = order.execute(change).ok_or(Refusal::Overflow)?;
+        Ok((Some((entry, next)), step))
+    }
+
+    /// Whether the execution is in the reporter's own book. Another book of the account saw it too and must not
+    /// change it: its owner reports it as well.
+    fn is_own(&self, place: Place, booked: &Booked) -> bool {
+        self.ledger.position(booked.position).book == place.book
+    }
+
+    /// The instrument, if its trades can be booked at all.
+    fn tradable(&self, place: Place, flags: Flags) -> Result<InstrumentId, Refusal> {
+        let instrument = place.instrument.ok_or(Refusal::Corrupt)?;
+        let settlement = self.limits.instruments[usize::from(instrument)].settlement;
+        let accounting = self.limits.accounts[usize::from(place.account)].currency;
+        if settlement.id != accounting.id || flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT)) {
+            return Err(Refusal::Unplaced);
+        }
+        Ok(instrument)
+    }
+
+    /// A fee as settlement money and as lots of base.
+    fn fee(
+        &self,
+        place: Place,
+        instrument: InstrumentId,
+        fee: i64,
+        ccy: u16,
+        leg: i128,
+    ) -> Result<(i128, i64), Refusal> {
+        let limits = &self.limits.instruments[usize::from(instrument)];
+        let payoff = self.marks.payoff(instrument);
+        let base = limits.base.filter(|base| limits.kind == InstrumentKind::Spot && base.id == ccy);
+        let paid_in = match base {
+            _ if ccy == 0 || ccy == limits.settlement.id => FeeIn::Settlement,
+            Some(_) => FeeIn::Base,
+            None => return Err(Refusal::Unplaced),
+        };
+        if fee == UNKNOWN_FEE {
+            let rate = i128::from(self.limits.books[usize::from(place.book)].unknown_fee.0);
+            let notional = leg.checked_abs().and_then(|leg| payoff.settled(leg));
+            let charged = notional.and_then(|notional| ceil_mul_div(notional, rate, 10_000));
+            return Ok((charged.ok_or(Refusal::Overflow)?, 0));
+        }
+        match paid_in {
+            FeeIn::Settlement => Ok((i128::from(fee), 0)),
+            FeeIn::Base => Ok((0, payoff.debit(fee).ok_or(Refusal::Overflow)?)),
+        }
+    }
+
+    fn open_order(&mut self, place: Place, id: u64) -> Result<Option<u32>, Refusal> {
+        if id == 0 {
+            return Ok(None);
+        }
+        let entry = self.orders.open(OrderKey { book: place.book, id }, 0).ok_or(Refusal::Full)?;
+        Ok(Some(entry))
+    }
+
+    fn commit_order(&mut self, next: Option<(u32, Order)>) {
+        if let Some((entry, order)) = next {
+            if self.orders.get(entry).ended == Some(Ended::Otherwise) {
+                bump(&mut self.counters.late_fills);
+            }
+            self.orders.replace(entry, order);
+        }
+    }
+
+    fn book_step(
+        &mut self,
+        position: u32,
+        instrument: InstrumentId,
+        sells: bool,
+        step: &Traded,
+        cost: Option<i128>,
+    ) -> Result<i128, Refusal> {
+        let qty = if sells { step.qty.checked_neg().ok_or(Refusal::Overflow)? } else { step.qty };
+        let trade = Trade { qty, leg: step.leg, fee: step.fee, debit: step.debit, cost };
+        let (payoff, quote) = (self.marks.payoff(instrument), self.marks.quote(instrument));
+        self.ledger.trade(position, &trade, payoff, quote).ok_or(Refusal::Overflow)
+    }
+
+    fn after_trade(&mut self, place: Place) {
+        self.check_position(place);
+        self.judge_book(place.book, Touch { instrument: place.instrument, is_mark: false });
+    }
+
+    fn refuse(&mut self, place: Place, refusal: Refusal) {
+        let book = Scope::Book(place.book);
+        match refusal {
+            Refusal::Repeat => bump(&mut self.counters.duplicate_fills),
+            Refusal::Corrupt => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
+            Refusal::Unplaced => self.halt_unhandled(place.book),
+            Refusal::BeyondHorizon => {
+                bump(&mut self.counters.beyond_horizon);
+                self.halt(book, Reason::Gap);
+            }
+            Refusal::Full => self.halt(book, Reason::Capacity),
+            Refusal::Overflow => self.halt(book, Reason::Arithmetic),
+        }
+    }
+}
+
+fn identity(place: Place, instrument: InstrumentId, report: &Report) -> Identity {
+    let class = if report.sells { Class::Sell } else { Class::Buy };
+    Identity { class, owner: place.account, instrument, low: report.low, high: report.high }
+}
+
+fn read(message: &Message, rest: Option<&Event>) -> Option<Report> {
+    let (Event::Fill { order, exec, px, qty, fee } | Event::FillBust { order, exec, px, qty, fee }) =
+        message.event
+    else {
+        return None;
+    };
+    let (high, t_venue, fee_ccy) = match rest {
+        Some(&Event::FillExt { exec_high, t_venue, fee_ccy, .. }) => (exec_high, t_venue, fee_ccy),
+        _ => (0, 0, 0),
+    };
+    let sells = message.flags.contains(Flags::SELL);
+    Some(Report { order, low: exec, high, px, qty: qty.0, fee, fee_ccy, t_venue, sells })
+}

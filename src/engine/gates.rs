@@ -1,0 +1,481 @@
+//! HOT: causes, the states they force, and the words a gate reads.
+//!
+//! Each guard owns one cause per scope and clears no other, so two guards can never un-halt each other. The state
+//! of a scope is the most severe of its causes; the state of a word the most severe of the scopes it folds:
+//!
+//! ```text
+//! account word     = firm + account
+//! book word        = strategy + book (positions of the book sit on the book)
+//! instrument word  = (account, instrument)
+//! ```
+//! Epoch: one global counter from 1, advanced when a scope tightens and whenever a cause latches, so that a second
+//! latch shows on a word that is already halted. A word carries the epoch of its last tightening or latch;
+//! loosening keeps it. Nonce: names one latch of one cause, so that a reset meant for an earlier halt is refused;
+//! never 0, never repeated while the engine lives.
+//! Edge triggered: a cause that already holds is not reported again, unless it gets worse.
+//! Deliberately absent: the latch class COOLDOWN, which needs READY_TO_RESUME and a resume command; no guard of
+//! this version uses it.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod layout;
+
+use layout::{BUILT_IN, Layout};
+
+use super::exact::bump;
+use super::limits::Limits;
+use super::outcome::{Outcome, Transition, WordChange, WordId};
+use super::table::mix;
+use crate::model::{HaltWord, Latch, Money, Name, Nanos, Reason, Scope, TradingState};
+use crate::wire::stats::CauseRow;
+
+/// Guards that every scope has, by number.
+pub mod guard {
+    /// An operator's halt or reduce.
+    pub const OPERATOR: u16 = 1;
+    /// The strategy's process: died, lost events, wrote garbage, cannot be kept up with.
+    pub const CLIENT: u16 = 2;
+    /// The strategy's sign of life.
+    pub const HEARTBEAT: u16 = 3;
+    /// The books: gaps, impossible records, overflow, full tables.
+    pub const INTEGRITY: u16 = 4;
+    /// Largest position.
+    pub const POSITION: u16 = 5;
+    /// Largest order quantity.
+    pub const ORDER_QTY: u16 = 6;
+    /// Largest order notional.
+    pub const ORDER_NOTIONAL: u16 = 7;
+    /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
+    pub const CONFIGURED: u16 = 64;
+
+    pub(super) const BUILT_IN: [&str; 7] =
+        ["operator", "client", "heartbeat", "integrity", "position", "order-qty", "order-notional"];
+}
+
+const UNLISTED: u32 = u32::MAX;
+
+/// What a guard wants to hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    pub(super) scope: Scope,
+    pub(super) guard: u16,
+    pub(super) reason: Reason,
+    pub(super) state: TradingState,
+    pub(super) latch: Latch,
+    pub(super) measured: i64,
+    pub(super) limit: i64,
+    pub(super) reading: Reading,
+}
+
+/// The numbers of a drawdown guard at a transition.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) equity: Money,
+    pub(super) peak: Money,
+    pub(super) drawdown_bps: u64,
+}
+
+/// One cause, held or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cause {
+    pub(super) reason: Reason,
+    pub(super) state: TradingState,
+    pub(super) latch: Latch,
+    pub(super) nonce: u64,
+    pub(super) measured: i64,
+    pub(super) limit: i64,
+    scope: Scope,
+    guard: u16,
+    since: Nanos,
+    epoch: u32,
+    /// Where in the list of held causes; [`UNLISTED`] when it does not hold.
+    listed: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    halted: u32,
+    reducing: u32,
+}
+
+impl Level {
+    const fn state(self) -> TradingState {
+        match self {
+            Self { halted: 1.., .. } => TradingState::Halted,
+            Self { reducing: 1.., .. } => TradingState::ReduceOnly,
+            _ => TradingState::Active,
+        }
+    }
+
+    const fn count(&mut self, state: TradingState) -> Option<&mut u32> {
+        match state {
+            TradingState::Halted => Some(&mut self.halted),
+            TradingState::ReduceOnly => Some(&mut self.reducing),
+            TradingState::Active => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    word: HaltWord,
+    /// The epoch with which it last left ACTIVE.
+    closed: u32,
+    /// Its index in this call's changes.
+    change: u32,
+}
+
+/// Causes, levels and words of every scope.
+#[derive(Debug)]
+pub(super) struct Gates {
+    layout: Layout,
+    names: Vec<Name>,
+    causes: Vec<Cause>,
+    held: Vec<u32>,
+    levels: Vec<Level>,
+    words: Vec<Word>,
+    book_strategy: Vec<u16>,
+    epoch: u32,
+    nonces: u64,
+    at: Nanos,
+    pub(super) mark: i64,
+    pub(super) unreported: u64,
+    pub(super) outcome: Outcome,
+}
+
+impl Reading {
+    /// For guards that read no equity.
+    pub(super) const NONE: Self = Self { equity: Money(0), peak: Money(0), drawdown_bps: 0 };
+}
+
+impl Gates {
+    pub(super) fn new(limits: &Limits, now: Nanos) -> Self {
+        let layout = Layout::new(limits);
+        let shared = layout.shared();
+        let cells = layout.accounts.saturating_mul(layout.instruments);
+        let built_in = shared.saturating_mul(BUILT_IN);
+        let configured = limits.drawdowns.len().saturating_mul(2);
+        let causes = built_in.saturating_add(cells).saturating_add(configured);
+        let words = layout.accounts.saturating_add(layout.books).saturating_add(cells);
+        let fresh = HaltWord { state: TradingState::Active, mode: limits.mode, epoch: 1 };
+        // Per call a configured or shared cause begins and ends a few times at most; an instrument's only once.
+        let transitions = built_in.saturating_add(configured).saturating_mul(4).saturating_add(16);
+        Self {
+            layout,
+            names: limits.drawdowns.iter().flat_map(|guard| [guard.name, soft_name(guard.name)]).collect(),
+            causes: vec![Cause::idle(); causes],
+            held: Vec::with_capacity(causes),
+            levels: vec![Level::default(); shared.saturating_add(cells)],
+            words: vec![Word { word: fresh, closed: 1, change: UNLISTED }; words],
+            book_strategy: limits.books.iter().map(|book| book.strategy).collect(),
+            epoch: 1,
+            nonces: mix(now.0),
+            at: now,
+            mark: 0,
+            unreported: 0,
+            outcome: Outcome::new(words, transitions),
+        }
+    }
+
+    /// Starts a call: nothing has changed yet.
+    pub(super) fn open_turn(&mut self, now: Nanos) {
+        for change in &self.outcome.changes {
+            if let Some(index) = self.layout.word(change.id) {
+                self.words[index].change = UNLISTED;
+            }
+        }
+        self.outcome.clear();
+        self.at = now;
+        self.mark = 0;
+    }
+
+    pub(super) const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// A word; HALTED for one that does not exist.
+    pub(super) fn word(&self, id: WordId) -> HaltWord {
+        self.layout.word(id).map_or(HaltWord::default(), |index| self.words[index].word)
+    }
+
+    /// The epoch with which a word last left ACTIVE.
+    pub(super) fn closed(&self, id: WordId) -> u32 {
+        self.layout.word(id).map_or(self.epoch, |index| self.words[index].closed)
+    }
+
+    pub(super) fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
+        self.words.iter().enumerate().map(|(index, word)| (self.layout.word_id(index), word.word))
+    }
+
+    /// Whether the scope exists.
+    pub(super) fn knows(&self, scope: Scope) -> bool {
+        self.layout.ordinal(scope).is_some()
+    }
+
+    /// The cause a guard holds on a scope.
+    pub(super) fn cause(&self, scope: Scope, guard: u16) -> Option<&Cause> {
+        self.layout.slot(scope, guard).map(|slot| &self.causes[slot]).filter(|cause| cause.listed != UNLISTED)
+    }
+
+    pub(super) fn holds(&self, scope: Scope, guard: u16) -> bool {
+        self.cause(scope, guard).is_some()
+    }
+
+    pub(super) fn guard_name(&self, guard: u16) -> Name {
+        if let Some(configured) = guard.checked_sub(guard::CONFIGURED) {
+            return self.names.get(usize::from(configured)).copied().unwrap_or_default();
+        }
+        built_in_name(guard)
+    }
+
+    pub(super) fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
+        let configured = self.names.iter().enumerate().find(|&(index, known)| {
+            known.as_str() == name
+                && self.layout.guarded.get(index / 2).is_some_and(|&guarded| guarded == scope)
+        });
+        if let Some((index, _)) = configured {
+            return u16::try_from(index).ok()?.checked_add(guard::CONFIGURED);
+        }
+        let index = guard::BUILT_IN.iter().position(|&known| known == name)?;
+        let number = u16::try_from(index).ok()?.checked_add(1)?;
+        self.layout.slot(scope, number).map(|_| number)
+    }
+
+    /// Begins a cause, or makes one that holds worse. `true` when something changed.
+    pub(super) fn begin(&mut self, hold: Hold) -> bool {
+        let (Some(slot), Some(ordinal)) =
+            (self.layout.slot(hold.scope, hold.guard), self.layout.ordinal(hold.scope))
+        else {
+            return false;
+        };
+        let before = self.levels[ordinal].state();
+        let cause = &mut self.causes[slot];
+        if cause.listed == UNLISTED {
+            cause.listed = u32::try_from(self.held.len()).unwrap_or(UNLISTED);
+            self.held.push(slot as u32);
+        } else if hold.state < cause.state {
+            let old = cause.state;
+            lower(&mut self.levels[ordinal], old);
+        } else {
+            return false;
+        }
+        if let Some(count) = self.levels[ordinal].count(hold.state) {
+            *count = count.saturating_add(1);
+        }
+        let after = self.levels[ordinal].state();
+        let latched = hold.latch != Latch::Auto;
+        let tightened = after < before;
+        if tightened || latched {
+            self.epoch = self.epoch.saturating_add(1);
+        }
+        let nonce = if latched { self.next_nonce() } else { 0 };
+        let cause = &mut self.causes[slot];
+        *cause = Cause {
+            reason: hold.reason,
+            state: hold.state,
+            latch: hold.latch,
+            nonce,
+            measured: hold.measured,
+            limit: hold.limit,
+            scope: hold.scope,
+            guard: hold.guard,
+            since: self.at,
+            epoch: self.epoch,
+            listed: cause.listed,
+        };
+        self.report(&hold, nonce, before, after, true);
+        self.refresh(hold.scope, latched);
+        true
+    }
+
+    /// Ends the cause a guard holds. `true` when it held.
+    pub(super) fn end(&mut self, scope: Scope, guard: u16, reading: Reading) -> bool {
+        let (Some(slot), Some(ordinal)) = (self.layout.slot(scope, guard), self.layout.ordinal(scope)) else {
+            return false;
+        };
+        let cause = self.causes[slot];
+        if cause.listed == UNLISTED {
+            return false;
+        }
+        let before = self.levels[ordinal].state();
+        lower(&mut self.levels[ordinal], cause.state);
+        let after = self.levels[ordinal].state();
+        self.held.swap_remove(cause.listed as usize);
+        if let Some(&moved) = self.held.get(cause.listed as usize) {
+            self.causes[moved as usize].listed = cause.listed;
+        }
+        self.causes[slot].listed = UNLISTED;
+        let hold = Hold {
+            scope,
+            guard,
+            reason: cause.reason,
+            state: cause.state,
+            latch: cause.latch,
+            measured: cause.measured,
+            limit: cause.limit,
+            reading,
+        };
+        self.report(&hold, cause.nonce, before, after, false);
+        self.refresh(scope, false);
+        true
+    }
+
+    pub(super) fn cause_count(&self) -> usize {
+        self.held.len()
+    }
+
+    pub(super) fn cause_row(&self, index: usize) -> Option<CauseRow> {
+        let cause = self.causes.get(*self.held.get(index)? as usize)?;
+        Some(CauseRow {
+            scope: Some(cause.scope),
+            guard: u64::from(cause.guard),
+            reason: Some(cause.reason),
+            state: cause.state,
+            latch: Some(cause.latch),
+            nonce: cause.nonce,
+            since: cause.since,
+            measured: cause.measured,
+            limit: cause.limit,
+            epoch: u64::from(cause.epoch),
+        })
+    }
+
+    fn report(&mut self, hold: &Hold, nonce: u64, old: TradingState, new: TradingState, began: bool) {
+        if self.outcome.transitions.len() == self.outcome.transitions.capacity() {
+            bump(&mut self.unreported);
+            return;
+        }
+        self.outcome.transitions.push(Transition {
+            scope: hold.scope,
+            guard: hold.guard,
+            reason: hold.reason,
+            old_state: old,
+            new_state: new,
+            began,
+            epoch: self.epoch,
+            nonce,
+            latch: hold.latch,
+            measured: hold.measured,
+            limit: hold.limit,
+            equity: hold.reading.equity,
+            peak: hold.reading.peak,
+            drawdown_bps: hold.reading.drawdown_bps,
+            mark: self.mark,
+            at: self.at,
+        });
+    }
+
+    /// Recomputes the words that fold `scope`.
+    fn refresh(&mut self, scope: Scope, latched: bool) {
+        match scope {
+            Scope::Firm => (0..self.layout.accounts).for_each(|account| self.refresh_word(account, latched)),
+            Scope::Strategy(strategy) => {
+                for book in 0..self.layout.books {
+                    if self.book_strategy[book] == strategy {
+                        self.refresh_word(self.layout.accounts.saturating_add(book), latched);
+                    }
+                }
+            }
+            Scope::Account(account) => self.refresh_word(usize::from(account), latched),
+            Scope::Book(book) => {
+                self.refresh_word(self.layout.accounts.saturating_add(usize::from(book)), latched)
+            }
+            Scope::Instrument(account, instrument) => {
+                let id = WordId::Instrument(account, instrument);
+                if let Some(index) = self.layout.word(id) {
+                    self.refresh_word(index, latched);
+                }
+            }
+        }
+    }
+
+    fn refresh_word(&mut self, index: usize, latched: bool) {
+        let id = self.layout.word_id(index);
+        let state = match id {
+            WordId::Account(account) => self.state(Scope::Firm).min(self.state(Scope::Account(account))),
+            WordId::Book(book) => {
+                let strategy = self.book_strategy[usize::from(book)];
+                self.state(Scope::Strategy(strategy)).min(self.state(Scope::Book(book)))
+            }
+            WordId::Instrument(account, instrument) => self.state(Scope::Instrument(account, instrument)),
+        };
+        let old = self.words[index].word;
+        let mut new = HaltWord { state, ..old };
+        if state < old.state || latched {
+            new.epoch = self.epoch;
+        }
+        if new == old {
+            return;
+        }
+        let word = &mut self.words[index];
+        word.word = new;
+        if old.state == TradingState::Active && state < old.state {
+            word.closed = self.epoch;
+        }
+        match self.outcome.changes.get_mut(word.change as usize) {
+            Some(change) => change.new = new,
+            None => {
+                word.change = u32::try_from(self.outcome.changes.len()).unwrap_or(UNLISTED);
+                self.outcome.changes.push(WordChange { id, old, new });
+            }
+        }
+    }
+
+    fn state(&self, scope: Scope) -> TradingState {
+        self.layout.ordinal(scope).map_or(TradingState::Halted, |ordinal| self.levels[ordinal].state())
+    }
+
+    fn next_nonce(&mut self) -> u64 {
+        loop {
+            self.nonces = self.nonces.wrapping_add(1);
+            let nonce = mix(self.nonces);
+            if nonce != 0 {
+                return nonce;
+            }
+        }
+    }
+}
+
+impl Cause {
+    const fn idle() -> Self {
+        Self {
+            reason: Reason::Operator,
+            state: TradingState::Active,
+            latch: Latch::Auto,
+            nonce: 0,
+            measured: 0,
+            limit: 0,
+            scope: Scope::Firm,
+            guard: 0,
+            since: Nanos::ZERO,
+            epoch: 0,
+            listed: UNLISTED,
+        }
+    }
+}
+
+fn lower(level: &mut Level, state: TradingState) {
+    if let Some(count) = level.count(state) {
+        *count = count.saturating_sub(1);
+    }
+}
+
+/// The name of one of the engine's own guards.
+pub(super) fn built_in_name(guard: u16) -> Name {
+    let name = usize::from(guard).checked_sub(1).and_then(|index| guard::BUILT_IN.get(index));
+    name.and_then(|name| Name::new(name).ok()).unwrap_or_default()
+}
+
+/// `<name>.soft`, the name cut where the two do not fit.
+pub(super) fn soft_name(name: Name) -> Name {
+    let keep: String = name.as_str().chars().take(Name::SIZE.saturating_sub(6)).collect();
+    Name::new(&format!("{keep}.soft")).unwrap_or(name)
+}

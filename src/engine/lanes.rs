@@ -1,0 +1,288 @@
+//! HOT: records from lanes: may this lane say that, and what is it part of.
+//!
+//! A record is believed only when its handle was granted to this lane, its account is one the strategy has a book
+//! on, and its kind is one a strategy may write; otherwise the strategy is halted, CORRUPT, and the record has no
+//! effect. A group (MORE) is kept back until its last record arrives; a continuation that does not fit halts the
+//! strategy, and the record that came instead is still applied: the books must not miss it as well.
+//!
+//! What is not acted on: kinds of later versions that cannot change the books are counted; those that would change
+//! them halt the book, GAP, because ignoring them would leave it wrong.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::drawdown::Touch;
+use super::exact::{bump, report};
+use super::gates::{Hold, Reading, guard};
+use super::integrity::sticky;
+use super::marks::Offer;
+use crate::model::event::{FIRST_SIDECAR_KIND, LivenessSign};
+use crate::model::scope::{AccountId, BookId, InstrumentId};
+use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope, Ticks, TradingState};
+
+/// Where a record belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) strategy: u16,
+    pub(super) account: AccountId,
+    pub(super) book: BookId,
+    pub(super) instrument: Option<InstrumentId>,
+}
+
+impl Engine {
+    pub(super) fn on_lane_record(&mut self, lane: u16, strategy: u16, message: &Message) {
+        if usize::from(strategy) >= self.limits.strategies.len() {
+            // Nobody can be named, so nobody is spared.
+            self.halt(Scope::Firm, Reason::Corrupt);
+            return;
+        }
+        let place = self.place(lane, strategy, message).filter(|_| message.event.kind() < FIRST_SIDECAR_KIND);
+        let Some(place) = place else {
+            self.halt(Scope::Strategy(strategy), Reason::Corrupt);
+            return;
+        };
+        let beats = match message.event {
+            Event::Heartbeat { counter, .. } => self.clients.counts(lane, counter),
+            _ => true,
+        };
+        if beats {
+            self.on_beat(strategy);
+        }
+        self.join_group(lane, place, message);
+    }
+
+    fn place(&self, lane: u16, strategy: u16, message: &Message) -> Option<Place> {
+        let handle = message.handle;
+        if !self.clients.has_lane(lane) || handle.lane_tag() != lane as u8 {
+            return None;
+        }
+        let account = handle.account()?;
+        let instrument = handle.instrument();
+        if instrument.is_some_and(|instrument| usize::from(instrument) >= self.limits.instruments.len()) {
+            return None;
+        }
+        if usize::from(account) >= self.limits.accounts.len() {
+            return None;
+        }
+        Some(Place { strategy, account, book: self.book(strategy, account)?, instrument })
+    }
+
+    fn join_group(&mut self, lane: u16, place: Place, message: &Message) {
+        let more = message.flags.contains(Flags::MORE);
+        let first = self.clients.pending(lane).take();
+        let continues = first.is_some_and(|first| fits(&first, message)) && !more;
+        if continues {
+            self.on_event(place, first.as_ref().unwrap_or(message), Some(&message.event));
+            return;
+        }
+        if first.is_some() {
+            self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+        }
+        let opens =
+            matches!(message.event, Event::Fill { .. } | Event::FillBust { .. } | Event::OrderNew { .. });
+        let stray = matches!(message.event, Event::FillExt { .. } | Event::OrderExt { .. });
+        // Text that travels over several records has no effect, so its groups need no joining.
+        let text = matches!(message.event, Event::OrderRef { .. });
+        match (more, opens, stray) {
+            (true, true, _) => *self.clients.pending(lane) = Some(*message),
+            (_, _, true) => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
+            (true, false, _) if !text => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
+            _ => self.on_event(place, message, None),
+        }
+    }
+
+    /// One complete event: `message`, and where it had one its continuation.
+    fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
+        match message.event {
+            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message),
+            Event::OrderAck { order, .. } => self.on_order_status(place, order.get()),
+            Event::OrderModified { order, .. } | Event::OrderTriggered { order, .. } => {
+                self.on_order_status(place, order.get());
+            }
+            Event::OrderReject { .. } | Event::OrderDone { .. } | Event::NotSent { .. } => {
+                self.on_order_end(place, &message.event);
+            }
+            Event::Fill { .. } => self.on_fill(place, message, rest),
+            Event::FillCum { .. } => self.on_fill_cum(place, message),
+            Event::FillBust { .. } => self.on_fill_bust(place, message, rest),
+            Event::FeeAdjust { .. } => self.on_fee_adjust(place, message),
+            Event::Funding { .. } | Event::Flow { .. } => self.on_cash(place, &message.event),
+            Event::Mark { mark, last, sequence, .. } => self.on_mark(place, mark.or(last), sequence),
+            Event::InstrumentState { .. } => self.on_session(place, &message.event),
+            Event::Settle { .. } | Event::Equity { .. } => self.halt_unhandled(place.book),
+            Event::Heartbeat { .. } => {}
+            _ => bump(&mut self.counters.unhandled),
+        }
+    }
+
+    fn on_mark(&mut self, place: Place, px: Option<Ticks>, sequence: u64) {
+        bump(&mut self.counters.marks);
+        let (Some(instrument), Some(px)) = (place.instrument, px) else {
+            bump(&mut self.counters.ignored_marks);
+            return;
+        };
+        self.gates.mark = px.0;
+        let offer = self.marks.offer(instrument, place.strategy, px, sequence, self.now);
+        match offer {
+            Offer::Ignored => {
+                bump(&mut self.counters.ignored_marks);
+                return;
+            }
+            Offer::Suspect => bump(&mut self.counters.suspect_marks),
+            Offer::Accepted => self.watch_mark(instrument),
+        }
+        self.revalue(instrument, offer == Offer::Accepted);
+    }
+
+    fn on_session(&mut self, place: Place, event: &Event) {
+        let (Some(instrument), &Event::InstrumentState { state, .. }) = (place.instrument, event) else {
+            bump(&mut self.counters.unhandled);
+            return;
+        };
+        if self.marks.session(instrument, place.strategy, state, self.now) {
+            self.watch_mark(instrument);
+            self.revalue(instrument, false);
+        } else {
+            bump(&mut self.counters.ignored_marks);
+        }
+    }
+
+    pub(super) fn on_mark_timer(&mut self, instrument: InstrumentId) {
+        if self.marks.expire(instrument, self.now) {
+            self.revalue(instrument, false);
+        }
+        self.watch_mark(instrument);
+    }
+
+    /// Sets the timer that finds the mark stale, unless an earlier one will look anyway.
+    fn watch_mark(&mut self, instrument: InstrumentId) {
+        if self.timers.due(usize::from(instrument)) == Nanos::NEVER {
+            self.timers.set(usize::from(instrument), self.marks.deadline(instrument));
+        }
+    }
+
+    /// Values every holder of an instrument anew, then judges what they belong to.
+    fn revalue(&mut self, instrument: InstrumentId, is_mark: bool) {
+        let mut next = self.ledger.first_holder(instrument);
+        while let Some(holder) = next {
+            next = self.ledger.next_holder(holder);
+            let (payoff, quote) = (self.marks.payoff(instrument), self.marks.quote(instrument));
+            if self.ledger.reprice(holder, payoff, quote).is_none() {
+                self.halt(Scope::Book(self.ledger.position(holder).book), Reason::Arithmetic);
+            }
+        }
+        let mut next = self.ledger.first_holder(instrument);
+        while let Some(holder) = next {
+            next = self.ledger.next_holder(holder);
+            let position = self.ledger.position(holder);
+            if position.q != 0 {
+                self.judge_book(position.book, Touch { instrument: Some(instrument), is_mark });
+            }
+        }
+    }
+
+    pub(super) fn on_lane(&mut self, lane: u16, strategy: u16, open: bool) {
+        if !self.clients.has_lane(lane) || usize::from(strategy) >= self.limits.strategies.len() {
+            self.halt(Scope::Firm, Reason::Capacity);
+            return;
+        }
+        if open {
+            self.clients.open(lane, strategy, self.now);
+            self.marks.renumber(strategy);
+            self.watch_beat(strategy);
+            return;
+        }
+        if self.clients.close(lane) {
+            self.halt(Scope::Strategy(strategy), Reason::Corrupt);
+        }
+    }
+
+    pub(super) fn on_liveness(&mut self, lane: u16, strategy: u16, sign: LivenessSign, beat: u64) {
+        if !self.clients.has_lane(lane) || usize::from(strategy) >= self.limits.strategies.len() {
+            bump(&mut self.counters.unhandled);
+            return;
+        }
+        let reason = match sign {
+            LivenessSign::Alive => {
+                if self.clients.advances(lane, beat) {
+                    self.on_beat(strategy);
+                }
+                return;
+            }
+            LivenessSign::HangUp | LivenessSign::ProcessExited => Reason::ClientDead,
+            LivenessSign::Lost => Reason::Gap,
+            LivenessSign::Corrupt => Reason::Corrupt,
+            LivenessSign::Lag => Reason::Lag,
+        };
+        let scope = Scope::Strategy(strategy);
+        if self.gates.begin(sticky(scope, guard::CLIENT, reason)) {
+            self.refresh_trust(scope);
+        }
+    }
+
+    pub(super) fn on_rejected(&mut self, lane: u16, _code: u16) {
+        match self.clients.strategy_of(lane) {
+            Some(strategy) => self.halt(Scope::Strategy(strategy), Reason::Corrupt),
+            None => self.halt(Scope::Firm, Reason::Corrupt),
+        }
+    }
+
+    fn on_beat(&mut self, strategy: u16) {
+        let scope = Scope::Strategy(strategy);
+        let tripped = self.gates.holds(scope, guard::HEARTBEAT);
+        if self.clients.beat(strategy, tripped, self.now) {
+            self.gates.end(scope, guard::HEARTBEAT, Reading::NONE);
+        }
+        self.watch_beat(strategy);
+    }
+
+    fn beat_timer(&self, strategy: u16) -> usize {
+        let guards = self.limits.instruments.len().saturating_add(self.drawdowns.len());
+        guards.saturating_add(usize::from(strategy))
+    }
+
+    /// Sets the timer that finds the strategy silent, unless an earlier one will look anyway.
+    fn watch_beat(&mut self, strategy: u16) {
+        let timer = self.beat_timer(strategy);
+        if self.timers.due(timer) == Nanos::NEVER
+            && !self.gates.holds(Scope::Strategy(strategy), guard::HEARTBEAT)
+        {
+            self.timers.set(timer, self.clients.deadline(strategy));
+        }
+    }
+
+    pub(super) fn on_beat_timer(&mut self, strategy: u16) {
+        if self.clients.deadline(strategy) > self.now {
+            self.watch_beat(strategy);
+            return;
+        }
+        let (silence, timeout) = self.clients.silence(strategy, self.now);
+        self.gates.begin(Hold {
+            measured: report(silence.0),
+            limit: report(timeout.0),
+            latch: Latch::Auto,
+            state: TradingState::Halted,
+            ..sticky(Scope::Strategy(strategy), guard::HEARTBEAT, Reason::Heartbeat)
+        });
+    }
+}
+
+/// Whether `next` is the continuation that `first` announced.
+fn fits(first: &Message, next: &Message) -> bool {
+    if first.handle != next.handle {
+        return false;
+    }
+    match (first.event, next.event) {
+        (Event::Fill { .. } | Event::FillBust { .. }, Event::FillExt { .. }) => true,
+        (Event::OrderNew { order, .. }, Event::OrderExt { order: continued, .. }) => order == continued,
+        _ => false,
+    }
+}

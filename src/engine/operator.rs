@@ -1,0 +1,107 @@
+//! HOT: commands of an operator.
+//!
+//! HALT and REDUCE hold the cause *operator* on any scope, sticky; repeating one passes without effect, REDUCE never
+//! loosens a HALT. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
+//! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
+//! (EPOCH_STALE); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
+//! trust to rebase on (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that is not positive
+//! (PEAK_NONPOSITIVE). Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
+//! Every command gets exactly one reply.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::drawdown::Touch;
+use super::exact::bump;
+use super::gates::{Hold, Reading, guard};
+use super::integrity::sticky;
+use crate::model::event::CommandVerb;
+use crate::model::verdict::{Verdict, VerdictRecord};
+use crate::model::{Event, Latch, Message, Reason, Scope, TradingState};
+
+/// Why a command is refused, and the numbers behind it.
+struct Denial {
+    reason: Reason,
+    measured: i64,
+    limit: i64,
+}
+
+impl Denial {
+    const fn of(reason: Reason) -> Self {
+        Self { reason, measured: 0, limit: 0 }
+    }
+}
+
+impl Engine {
+    pub(super) fn on_operator_record(&mut self, message: &Message) {
+        let Event::Command { id, scope, verb, rebase, guard, nonce, .. } = message.event else {
+            bump(&mut self.counters.unhandled);
+            return;
+        };
+        let answer = match verb {
+            _ if !self.gates.knows(scope) => Err(Denial::of(Reason::UnknownOrder)),
+            CommandVerb::Halt => self.command_state(scope, TradingState::Halted),
+            CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
+            CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
+            _ => {
+                bump(&mut self.counters.unhandled);
+                Err(Denial::of(Reason::LiveRefused))
+            }
+        };
+        let (verdict, denial) = match answer {
+            Ok(()) => (Verdict::Pass, None),
+            Err(denial) => (Verdict::Deny, Some(denial)),
+        };
+        self.gates.outcome.reply = Some(VerdictRecord {
+            order: id,
+            verdict,
+            action: 0,
+            reason: denial.as_ref().map(|denial| denial.reason),
+            guard,
+            scope_kind: (scope.to_raw() >> 32) as u16,
+            measured: denial.as_ref().map_or(0, |denial| denial.measured),
+            limit: denial.as_ref().map_or(0, |denial| denial.limit),
+            extra: 0,
+        });
+    }
+
+    fn command_state(&mut self, scope: Scope, state: TradingState) -> Result<(), Denial> {
+        self.gates.begin(Hold { state, ..sticky(scope, guard::OPERATOR, Reason::Operator) });
+        Ok(())
+    }
+
+    fn command_reset(&mut self, scope: Scope, guard: u16, nonce: u64, rebase: bool) -> Result<(), Denial> {
+        let cause = *self.gates.cause(scope, guard).ok_or(Denial::of(Reason::UnknownOrder))?;
+        if cause.latch == Latch::Auto {
+            return Err(Denial { reason: cause.reason, measured: cause.measured, limit: cause.limit });
+        }
+        if cause.nonce != nonce {
+            return Err(Denial::of(Reason::EpochStale));
+        }
+        let Some(configured) = guard.checked_sub(guard::CONFIGURED) else {
+            self.gates.end(scope, guard, Reading::NONE);
+            self.refresh_trust(scope);
+            return Ok(());
+        };
+        let index = usize::from(configured / 2);
+        let totals = self.ledger.totals(scope).ok_or(Denial::of(Reason::UnknownOrder))?;
+        match self.drawdowns.reset(index, totals, rebase, &mut self.gates) {
+            None => Err(Denial::of(Reason::Arithmetic)),
+            Some(Err(refusal)) => {
+                Err(Denial { reason: refusal.reason, measured: refusal.measured, limit: refusal.limit })
+            }
+            Some(Ok(())) => {
+                self.judge_guard(index, Touch::default());
+                Ok(())
+            }
+        }
+    }
+}

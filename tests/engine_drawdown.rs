@@ -1,0 +1,433 @@
+//! Drawdown guards through the engine's door: boundaries, peaks, confirmation, flows, resets.
+
+mod support;
+
+use support::desk::*;
+use tripline::engine::WordId;
+use tripline::engine::limits::{Anchor, Basis, DrawdownLimits};
+use tripline::model::event::{CommandVerb, FlowKind, InstrumentStatus};
+use tripline::model::verdict::Verdict;
+use tripline::model::{Bps, Event, Flags, Latch, Money, Nanos, Reason, Scope, TradingState};
+
+const KILL: u16 = 64;
+const SOFT: u16 = 65;
+const BOOK: Scope = Scope::Book(0);
+
+/// Long 100 at 100 with capital 100 000: each price unit is 0.1 % of the capital.
+fn long(guards: Vec<DrawdownLimits>) -> Desk {
+    let mut desk = Desk::with(100_000, guards);
+    desk.mark(0, PLAIN, 1_000);
+    desk.fill(0, PLAIN, 100, 1_000, 0);
+    desk
+}
+
+fn patient() -> DrawdownLimits {
+    DrawdownLimits { confirm_k: 3, confirm_t: ms(50), ..drawdown("kill") }
+}
+
+fn is_latched(desk: &Desk) -> bool {
+    desk.engine.guard_row(0).unwrap().latched
+}
+
+#[test]
+fn the_limit_itself_trips_and_one_unit_less_does_not() {
+    for (px, trips) in [(851, false), (850, true), (849, true)] {
+        let mut desk = long(vec![drawdown("kill")]);
+        desk.mark(0, PLAIN, px);
+        assert_eq!(is_latched(&desk), trips, "{px}");
+        let state = if trips { TradingState::Halted } else { TradingState::Active };
+        assert_eq!(desk.state(0), state);
+        assert_eq!(desk.state(1), TradingState::Active);
+    }
+    for (fee, trips) in [(15_000 * E9 - 1, false), (15_000 * E9, true), (15_000 * E9 + 1, true)] {
+        let mut desk = Desk::with(100_000, vec![drawdown("kill")]);
+        desk.funding(0, 1, -fee);
+        assert_eq!(is_latched(&desk), trips, "{fee}");
+    }
+}
+
+#[test]
+fn an_absolute_limit_trips_at_its_amount() {
+    for (fee, trips) in [(499 * E9, false), (500 * E9, true)] {
+        let guard = DrawdownLimits { limit: None, limit_abs: Some(Money(500 * E9)), ..drawdown("kill") };
+        let mut desk = Desk::with(100_000, vec![guard]);
+        desk.funding(0, 1, -fee);
+        assert_eq!(is_latched(&desk), trips);
+        if trips {
+            let latch = desk.taken(KILL)[0];
+            assert_eq!((latch.measured, latch.limit), (500_000_000, 500_000_000), "money in 1e-6");
+        }
+    }
+}
+
+#[test]
+fn a_transition_says_everything_about_the_trip() {
+    let mut desk = long(vec![drawdown("kill")]);
+    desk.mark(0, PLAIN, 840);
+    let trip = desk.taken(KILL)[0];
+    assert_eq!((trip.scope, trip.reason, trip.began), (BOOK, Reason::Drawdown, true));
+    assert_eq!((trip.measured, trip.limit, trip.drawdown_bps), (1_600, 1_500, 1_600));
+    assert_eq!((trip.equity, trip.peak), (Money(84_000 * E9), Money(100_000 * E9)));
+    assert_eq!((trip.old_state, trip.new_state), (TradingState::ReduceOnly, TradingState::Halted));
+    assert_eq!((trip.mark, trip.latch), (840, Latch::Sticky));
+    assert_ne!(trip.nonce, 0);
+    assert_eq!(desk.engine.word(WordId::Book(0)).epoch, trip.epoch);
+    assert_eq!(desk.engine.guard_name(KILL).as_str(), "kill");
+    assert_eq!(desk.engine.guard_name(SOFT).as_str(), "kill.soft");
+    assert_eq!(desk.engine.guard_named(BOOK, "kill"), Some(KILL));
+}
+
+#[test]
+fn a_drawdown_latch_does_not_re_anchor() {
+    let mut desk = long(vec![drawdown("kill")]);
+    desk.mark(0, PLAIN, 850);
+    for px in [700, 860, 990, 850] {
+        desk.mark(0, PLAIN, px);
+        assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9));
+        assert!(is_latched(&desk));
+        assert_eq!(desk.state(0), TradingState::Halted);
+    }
+    assert_eq!(desk.taken(KILL).len(), 1, "edge triggered");
+}
+
+#[test]
+fn one_bad_mark_turns_reduce_only_softly_and_recovers_without_moving_the_peak() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 500);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    desk.wait(ms(10));
+    desk.mark(0, PLAIN, 1_000);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly, "two readings that span a second");
+    desk.wait(ms(999));
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    desk.wait(ms(1));
+    assert_eq!(desk.state(0), TradingState::Active);
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9));
+    assert_eq!(desk.taken(KILL).len(), 0);
+}
+
+#[test]
+fn a_realised_loss_of_the_same_size_latches_at_once() {
+    let mut desk = long(vec![patient()]);
+    desk.fill(0, PLAIN, -50, 700, 0);
+    assert_eq!(desk.state(0), TradingState::Halted, "15 000 are gone, and the rest is long still");
+    let mut desk = long(vec![patient()]);
+    desk.fill(0, PLAIN, -50, 701, 0);
+    assert_eq!(desk.state(0), TradingState::Active, "14 950");
+}
+
+#[test]
+fn flat_latches_at_once() {
+    let mut desk = Desk::with(100_000, vec![patient()]);
+    desk.flow(0, 3, -15_000 * E9, FlowKind::Fee);
+    assert_eq!(desk.state(0), TradingState::Halted);
+}
+
+#[test]
+fn three_marks_spanning_the_time_latch_and_fewer_or_faster_do_not() {
+    for (times, latched) in [
+        (&[0, 25, 50][..], true),
+        (&[0, 25, 49][..], false),
+        (&[0, 50][..], false),
+        (&[0, 1, 2, 50][..], true),
+    ] {
+        let mut desk = long(vec![patient()]);
+        let start = desk.now;
+        for &at in times {
+            desk.advance(start.after(ms(at)));
+            desk.mark(0, PLAIN, 800);
+        }
+        assert_eq!(is_latched(&desk), latched, "{times:?}");
+    }
+}
+
+#[test]
+fn a_good_mark_between_starts_the_count_over() {
+    let mut desk = long(vec![patient()]);
+    for px in [800, 800, 900, 800, 800] {
+        desk.wait(ms(30));
+        desk.mark(0, PLAIN, px);
+    }
+    assert!(!is_latched(&desk));
+}
+
+#[test]
+fn marks_of_another_instrument_do_not_confirm() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PERP, 10_000);
+    desk.fill(0, PERP, 10, 10_000, 0);
+    desk.mark(0, PLAIN, 800);
+    for _ in 0..20 {
+        desk.wait(ms(20));
+        desk.mark(0, PERP, 9_999);
+    }
+    assert!(!is_latched(&desk), "the loss is in the other one");
+}
+
+#[test]
+fn half_a_second_of_trusted_breach_latches_by_timer() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 800);
+    desk.wait(ms(499));
+    assert!(!is_latched(&desk));
+    desk.wait(ms(1));
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn an_untrusted_stretch_neither_counts_nor_resets() {
+    let mut slow = limits(100_000 * E9, vec![patient()]);
+    slow.instruments[usize::from(PERP)].band = Some(Bps(300));
+    let mut desk = Desk::new(slow);
+    desk.mark(0, PLAIN, 1_000);
+    desk.mark(0, PERP, 10_000);
+    desk.fill(0, PLAIN, 100, 1_000, 0);
+    desk.fill(0, PERP, 10, 10_000, 0);
+    desk.mark(0, PLAIN, 800);
+    desk.wait(ms(400));
+    desk.mark(0, PERP, 5_000);
+    desk.wait(ms(3_000));
+    assert!(!is_latched(&desk), "suspect");
+    desk.mark(0, PERP, 10_000);
+    desk.wait(ms(99));
+    assert!(!is_latched(&desk));
+    desk.wait(ms(1));
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn a_breach_nobody_can_trust_latches_after_its_own_time() {
+    let mut desk = long(vec![patient()]);
+    desk.engine = {
+        let mut banded = limits(100_000 * E9, vec![patient()]);
+        banded.instruments[usize::from(PLAIN)].band = Some(Bps(300));
+        tripline::engine::Engine::new(banded, desk.now)
+    };
+    desk.mark(0, PLAIN, 1_000);
+    desk.fill(0, PLAIN, 100, 1_000, 0);
+    desk.mark(0, PLAIN, 500);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    desk.wait(Nanos(60_000_000_000 - 1));
+    assert!(!is_latched(&desk));
+    desk.wait(Nanos(1));
+    assert!(is_latched(&desk));
+    assert_eq!(desk.taken(KILL)[0].reason, Reason::DrawdownUntrusted);
+}
+
+#[test]
+fn a_position_without_any_mark_fails_closed() {
+    let mut desk = Desk::with(100_000, vec![patient()]);
+    desk.fill(0, PLAIN, 1, 1_000, 0);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    assert_eq!(desk.taken(SOFT)[0].reason, Reason::NoMark);
+    desk.mark(0, PLAIN, 1_000);
+    desk.wait(ms(1_000));
+    assert_eq!(desk.state(0), TradingState::Active);
+    let mut flat = Desk::with(100_000, vec![patient()]);
+    flat.fill(0, PLAIN, 1, 1_000, 0);
+    flat.fill(0, PLAIN, -1, 1_000, 0);
+    assert_eq!(flat.state(0), TradingState::Active, "flat needs no mark");
+}
+
+#[test]
+fn one_spike_does_not_raise_the_peak() {
+    let guard = DrawdownLimits { peak_n: 3, ..drawdown("kill") };
+    let mut desk = long(vec![guard]);
+    for px in [1_000, 1_000, 2_000, 1_000] {
+        desk.mark(0, PLAIN, px);
+    }
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9));
+    for px in [1_100, 1_200, 1_150] {
+        desk.mark(0, PLAIN, px);
+    }
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(110_000 * E9));
+}
+
+#[test]
+fn a_closed_instrument_neither_raises_a_peak_nor_confirms() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 800);
+    let state = |state| Event::InstrumentState { state, next_change_utc_ns: 0, t_venue: 0 };
+    desk.say(0, PLAIN, Flags::empty(), state(InstrumentStatus::Halted));
+    for px in [700, 5_000, 700] {
+        desk.wait(ms(400));
+        desk.mark(0, PLAIN, px);
+    }
+    assert!(!is_latched(&desk));
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9));
+    desk.say(0, PLAIN, Flags::empty(), state(InstrumentStatus::Open));
+    desk.wait(ms(500));
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn a_withdrawal_keeps_the_distance_in_percent() {
+    let mut desk = Desk::with(100, vec![drawdown("kill")]);
+    desk.funding(0, 1, -10 * E9);
+    desk.flow(0, 2, -80 * E9, FlowKind::Withdrawal);
+    let row = desk.engine.guard_row(0).unwrap();
+    assert_eq!(row.equity, Money(10 * E9));
+    assert_eq!(row.peak, Money(11_111_111_112), "ceil(100 * 10 / 90)");
+    assert_eq!(row.drawdown_bps, 1_000);
+    assert!(!row.latched);
+}
+
+#[test]
+fn an_eighty_percent_withdrawal_does_not_trip_and_the_loss_after_it_does() {
+    let both = DrawdownLimits { limit_abs: Some(Money(20_000 * E9)), ..drawdown("kill") };
+    let mut desk = Desk::with(100_000, vec![both]);
+    desk.flow(0, 2, -80_000 * E9, FlowKind::Withdrawal);
+    assert!(!is_latched(&desk));
+    desk.funding(0, 1, -2_999 * E9);
+    assert!(!is_latched(&desk));
+    desk.funding(0, 2, -E9);
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn a_flow_that_cannot_be_priced_halts_and_asks_for_a_rebase() {
+    let mut desk = Desk::with(100, vec![drawdown("kill")]);
+    desk.flow(0, 1, -100 * E9, FlowKind::Withdrawal);
+    assert_eq!(desk.taken(KILL)[0].reason, Reason::FlowUnpriced);
+    desk.flow(0, 2, 50 * E9, FlowKind::Deposit);
+    let nonce = desk.nonce(BOOK, KILL);
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false).reason, Some(Reason::FlowUnpriced));
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, nonce, true).verdict, Verdict::Pass);
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(50 * E9));
+    assert_eq!(desk.state(0), TradingState::Active);
+}
+
+#[test]
+fn a_percentage_guard_without_equity_is_unarmed_and_halted_until_there_is_some() {
+    let mut desk = Desk::with(0, vec![drawdown("kill")]);
+    assert_eq!(desk.state(0), TradingState::Halted);
+    assert!(!desk.engine.guard_row(0).unwrap().armed);
+    desk.flow(0, 1, 50 * E9, FlowKind::Deposit);
+    assert_eq!(desk.state(0), TradingState::Active);
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(50 * E9));
+}
+
+#[test]
+fn a_reset_needs_the_nonce_of_this_halt_and_no_breach() {
+    let mut desk = long(vec![drawdown("kill")]);
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, 1, false).reason, Some(Reason::UnknownOrder));
+    desk.mark(0, PLAIN, 850);
+    let first = desk.nonce(BOOK, KILL);
+    let refused = desk.command(CommandVerb::Reset, BOOK, KILL, first, false);
+    assert_eq!((refused.verdict, refused.reason), (Verdict::Deny, Some(Reason::Drawdown)));
+    assert_eq!((refused.measured, refused.limit), (1_500, 1_500));
+    assert_eq!(
+        desk.command(CommandVerb::Reset, BOOK, KILL, first ^ 1, true).reason,
+        Some(Reason::EpochStale)
+    );
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, SOFT, 0, true).reason, Some(Reason::DrawdownSoft));
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, first, true).verdict, Verdict::Pass);
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(85_000 * E9));
+    desk.mark(0, PLAIN, 600);
+    assert!(is_latched(&desk), "a second trip from the new peak");
+    assert_ne!(desk.nonce(BOOK, KILL), first);
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, first, true).reason, Some(Reason::EpochStale));
+    assert_eq!(desk.engine.guard_row(0).unwrap().trips, 2);
+}
+
+#[test]
+fn a_second_latch_shows_on_a_word_that_is_already_halted() {
+    let mut desk = long(vec![drawdown("kill")]);
+    desk.command(CommandVerb::Halt, BOOK, 0, 0, false);
+    let before = desk.engine.word(WordId::Book(0));
+    desk.mark(0, PLAIN, 850);
+    let after = desk.engine.word(WordId::Book(0));
+    assert_eq!((before.state, after.state), (TradingState::Halted, TradingState::Halted));
+    assert!(after.epoch > before.epoch);
+}
+
+#[test]
+fn a_session_guard_measures_from_the_open_and_a_roll_ends_its_latch_once_per_id() {
+    let guard = DrawdownLimits { anchor: Anchor::Session, latch: Latch::Session, ..drawdown("canary") };
+    let mut desk = long(vec![guard]);
+    desk.mark(0, PLAIN, 1_100);
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9), "no trailing");
+    desk.sidecar(Event::Roll { session: 5 });
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(110_000 * E9));
+    desk.mark(0, PLAIN, 935);
+    assert!(is_latched(&desk));
+    for session in [5, 4] {
+        desk.sidecar(Event::Roll { session });
+        assert!(is_latched(&desk), "a session never opens twice");
+    }
+    desk.sidecar(Event::Roll { session: 6 });
+    assert!(!is_latched(&desk));
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(93_500 * E9));
+}
+
+#[test]
+fn a_static_guard_stays_where_it_was_armed() {
+    let mut desk = long(vec![DrawdownLimits { anchor: Anchor::Static, ..drawdown("kill") }]);
+    desk.mark(0, PLAIN, 2_000);
+    desk.mark(0, PLAIN, 851);
+    assert!(!is_latched(&desk));
+    desk.mark(0, PLAIN, 850);
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn a_realised_guard_does_not_look_at_marks() {
+    let mut desk = long(vec![DrawdownLimits { basis: Basis::Realised, ..patient() }]);
+    desk.mark(0, PLAIN, 1);
+    desk.wait(Nanos::from_secs(100));
+    assert_eq!(desk.engine.guard_row(0).unwrap().drawdown_bps, 0);
+    desk.fill(0, PLAIN, -50, 700, 0);
+    assert!(is_latched(&desk));
+}
+
+#[test]
+fn guards_of_one_scope_do_not_un_halt_each_other() {
+    let tight = DrawdownLimits { limit: Some(Bps(300)), latch: Latch::Session, ..drawdown("canary") };
+    let mut desk = long(vec![tight, drawdown("kill")]);
+    desk.mark(0, PLAIN, 840);
+    assert!(desk.engine.guard_rows().all(|row| row.latched));
+    desk.sidecar(Event::Roll { session: 1 });
+    assert_eq!(desk.state(0), TradingState::Halted);
+}
+
+#[test]
+fn accounts_and_strategies_are_the_sums_of_their_books() {
+    let account = DrawdownLimits { scope: Scope::Account(0), ..drawdown("account") };
+    let strategy = DrawdownLimits { scope: Scope::Strategy(1), ..drawdown("strategy") };
+    let mut desk = Desk::with(100_000, vec![account, strategy]);
+    desk.funding(0, 1, -20_000 * E9);
+    assert!(desk.engine.guard_rows().all(|row| !row.latched));
+    desk.funding(1, 1, -10_000 * E9);
+    assert!(is_latched(&desk), "30 000 of 200 000");
+    assert_eq!(desk.engine.word(WordId::Account(0)).state, TradingState::Halted);
+    assert_eq!(desk.state(1), TradingState::Active);
+    desk.funding(1, 2, -5_000 * E9);
+    assert_eq!(desk.state(1), TradingState::Halted, "the strategy's guard folds into its books");
+}
+
+#[test]
+fn a_warning_is_armed_again_ten_points_lower() {
+    let mut desk = long(vec![drawdown("kill")]);
+    for (px, warns, count) in
+        [(881, false, 0), (880, true, 1), (890, true, 1), (895, true, 1), (896, false, 1), (880, true, 2)]
+    {
+        desk.mark(0, PLAIN, px);
+        assert_eq!(desk.engine.guard_row(0).unwrap().warning, warns, "{px}");
+        assert_eq!(desk.engine.counters().warnings, count);
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_stands_still() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 800);
+    let then = desk.now;
+    for back in [0, 1, 500_000_000, then.0] {
+        desk.now = Nanos(then.0 - back);
+        desk.mark(0, PERP, 10_000);
+        assert!(!is_latched(&desk), "no time has passed");
+    }
+    desk.now = then;
+    desk.wait(Nanos::from_secs(3_600));
+    assert!(is_latched(&desk), "far forward");
+}

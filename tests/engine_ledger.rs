@@ -1,0 +1,304 @@
+//! The ledger through the engine's door: the numbers a person can check, identities, refusals.
+
+mod support;
+
+use support::desk::*;
+use tripline::engine::guard;
+use tripline::model::event::{DoneStatus, FlowKind, Initiator};
+use tripline::model::{Event, Flags, Lots, Money, Reason, Scope, Ticks, TradingState};
+
+/// realised + unrealised − fees + funding + capital + flows = equity, the last three given by the test.
+fn assert_adds_up(desk: &Desk, book: u16, rest: i128) {
+    let row = desk.engine.book_row(book).unwrap();
+    assert_eq!(row.realised.0 + row.unrealised.0 - row.fees.0 + rest, row.equity.0);
+}
+
+#[test]
+fn a_flip_through_zero_needs_no_special_case() {
+    let mut desk = Desk::with(0, vec![]);
+    desk.fill(0, PLAIN, 10, 100, 1_000_000_000);
+    desk.fill(0, PLAIN, -25, 110, 2_750_000_000);
+    desk.mark(0, PLAIN, 110);
+    let row = desk.engine.book_row(0).unwrap();
+    assert_eq!(desk.engine.position(0, PLAIN), -15);
+    assert_eq!(row.equity, Money(96_250_000_000));
+    assert_eq!(row.equity.0 + 15 * 110 * E9, 1_746_250_000_000, "cash");
+    assert_eq!(row.realised, Money(100_000_000_000));
+    assert_eq!(row.fees, Money(3_750_000_000));
+    for px in [1, 50, 110, 500] {
+        desk.mark(0, PLAIN, px);
+        assert_adds_up(&desk, 0, 0);
+    }
+}
+
+#[test]
+fn inverse_money_is_kept_finer_and_floored() {
+    let mut desk = Desk::with(0, vec![]);
+    desk.fill(2, INVERSE, 10, 50_000, 0);
+    desk.fill(2, INVERSE, -25, 55_000, 0);
+    desk.mark(2, INVERSE, 55_000);
+    assert_eq!(desk.engine.position(2, INVERSE), -15);
+    assert_eq!(desk.engine.book_row(2).unwrap().equity, Money(1_818_181));
+    assert_adds_up(&desk, 2, 0);
+    desk.fill(2, INVERSE, 15, 55_000, 0);
+    assert_eq!(desk.engine.book_row(2).unwrap().unrealised, Money(0));
+}
+
+#[test]
+fn a_flip_opens_at_the_price_of_the_flip() {
+    let mut desk = Desk::with(0, vec![]);
+    desk.fill(0, PERP, -11, 27_810, 0);
+    desk.fill(0, PERP, 3_758, 26_620, 0);
+    desk.mark(0, PERP, 26_620);
+    assert_eq!(desk.engine.position(0, PERP), 3_747);
+    let row = desk.engine.book_row(0).unwrap();
+    assert_eq!(row.unrealised, Money(0), "average open is 2.662");
+    assert_eq!(row.realised, Money(130_900_000), "1.1 * (2.781 - 2.662)");
+}
+
+#[test]
+fn a_spot_fee_in_the_base_currency_debits_the_position() {
+    let mut desk = Desk::with(1_000, vec![]);
+    desk.fill_at(0, SPOT, 1, 1_000, 10_000, 1_000_000, COIN, 5);
+    assert_eq!(desk.engine.position(0, SPOT), 999);
+    desk.mark(0, SPOT, 10_000);
+    assert_eq!(desk.equity(0), 999_900_000_000);
+    assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(0));
+    assert_adds_up(&desk, 0, 1_000 * E9);
+}
+
+#[test]
+fn an_unknown_fee_is_charged_now_and_replaced_by_its_total_once_known() {
+    let mut desk = Desk::with(1_000, vec![]);
+    let exec = desk.fill(0, PLAIN, 10, 100, UNKNOWN_FEE);
+    assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(E9), "10 bps of 1 000");
+    for _ in 0..3 {
+        let event = Event::FeeAdjust { order: 0, exec, fee: 250_000_000, ccy: 0, exec_high: 0 };
+        desk.say(0, PLAIN, Flags::empty(), event);
+        assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(250_000_000));
+    }
+    assert_eq!(desk.engine.counters().duplicate_fills, 2);
+}
+
+#[test]
+fn fills_replayed_change_nothing() {
+    let mut desk = Desk::with(1_000, vec![]);
+    for _ in 0..2 {
+        desk.fill_as(0, PLAIN, 7, 0, 10, 100, 5);
+        desk.fill_as(0, PLAIN, 7, 0, -10, 100, 5);
+        desk.fill_as(0, PERP, 7, 0, 10, 100, 5);
+        desk.fill_as(1, PLAIN, 7, 0, 10, 100, 5);
+    }
+    assert_eq!(desk.engine.counters().fills, 3, "side and instrument are part of the identity");
+    assert_eq!(desk.engine.counters().duplicate_fills, 5);
+    assert_eq!(desk.engine.position(0, PLAIN), 0);
+    assert_eq!(desk.engine.position(1, PLAIN), 0, "one execution reported by two lanes counts once");
+    assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(15));
+}
+
+#[test]
+fn a_busted_trade_is_taken_back_exactly_once() {
+    let mut desk = Desk::with(1_000, vec![]);
+    desk.mark(0, PLAIN, 105);
+    desk.fill(0, PLAIN, 10, 100, 3);
+    let before = desk.engine.book_row(0).unwrap();
+    let exec = desk.fill(0, PLAIN, -25, 120, 7);
+    for _ in 0..2 {
+        let bust = Event::FillBust { order: 0, exec, px: Ticks(120), qty: Lots(25), fee: 7 };
+        desk.say(0, PLAIN, Flags::SELL, bust);
+        assert_eq!(desk.engine.book_row(0).unwrap(), before);
+        assert_eq!(desk.engine.position(0, PLAIN), 10);
+    }
+    desk.fill_as(0, PLAIN, exec, 0, -25, 120, 7);
+    assert_eq!(desk.engine.position(0, PLAIN), 10, "a busted execution stays busted");
+    let unknown = Event::FillBust { order: 0, exec: 99, px: Ticks(1), qty: Lots(1), fee: 0 };
+    desk.say(0, PLAIN, Flags::empty(), unknown);
+    assert_eq!(desk.state(0), TradingState::Halted);
+}
+
+fn cum(desk: &mut Desk, order: u64, qty: i64, cost: i128, fee: i64) {
+    let (cum_qty, cum_cost) = (Lots(qty), Money(cost * E9));
+    desk.say(0, PLAIN, Flags::empty(), Event::FillCum { order: id(order), cum_qty, cum_cost, cum_fee: fee });
+}
+
+#[test]
+fn cumulative_reports_only_grow_and_the_larger_of_both_ways_is_booked() {
+    let mut desk = Desk::with(10_000, vec![]);
+    desk.order(0, PLAIN, 5, 100, 100);
+    cum(&mut desk, 5, 10, 1_000, 10);
+    assert_eq!(desk.engine.position(0, PLAIN), 10);
+    cum(&mut desk, 5, 4, 400, 4);
+    cum(&mut desk, 5, 10, 1_000, 10);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.counters().duplicate_fills), (10, 2));
+    desk.fill_as(0, PLAIN, 1, 5, 10, 100, 10);
+    assert_eq!(desk.engine.position(0, PLAIN), 10, "the same ten, reported the other way");
+    desk.fill_as(0, PLAIN, 2, 5, 3, 101, 1);
+    assert_eq!(desk.engine.position(0, PLAIN), 13);
+    assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(11));
+    cum(&mut desk, 5, 13, 1_303, 11);
+    cum(&mut desk, 5, 20, 2_003, 20);
+    assert_eq!(desk.engine.position(0, PLAIN), 20);
+    desk.mark(0, PLAIN, 100);
+    assert_eq!(desk.equity(0), 10_000 * E9 - 3 * E9 - 20);
+}
+
+#[test]
+fn terminal_states_absorb_status_but_not_fills() {
+    let mut desk = Desk::with(1_000, vec![]);
+    desk.order(0, PLAIN, 5, 10, 1);
+    let done = Event::OrderDone {
+        order: id(5),
+        status: DoneStatus::Canceled,
+        initiator: Initiator::Owner,
+        cum_qty: Lots(0),
+        t_venue: 0,
+    };
+    desk.say(0, PLAIN, Flags::empty(), done);
+    desk.fill_as(0, PLAIN, 1, 5, 10, 1, 0);
+    assert_eq!(desk.engine.position(0, PLAIN), 10);
+    assert_eq!(desk.engine.counters().late_fills, 1);
+    desk.order(0, PLAIN, 5, 10, 1);
+    let ack = Event::OrderAck { order: id(5), venue_key: 1, px: Ticks(1), live_qty: Lots(10), t_venue: 0 };
+    desk.say(0, PLAIN, Flags::empty(), ack);
+    assert_eq!(desk.engine.counters().late, 2);
+}
+
+#[test]
+fn funding_and_flows_count_once_per_id_and_book() {
+    let mut desk = Desk::with(1_000, vec![]);
+    for _ in 0..2 {
+        desk.funding(0, 9, -5 * E9);
+        desk.flow(0, 9, 100 * E9, FlowKind::Deposit);
+        desk.funding(1, 9, E9);
+    }
+    assert_eq!((desk.equity(0), desk.equity(1)), (1_095 * E9, 1_001 * E9));
+    assert_eq!(desk.engine.account_row(0).unwrap().equity, Money(2_096 * E9));
+    assert_eq!(desk.engine.counters().duplicate_fills, 3);
+    assert_adds_up(&desk, 0, 1_095 * E9);
+}
+
+#[test]
+fn paper_fills_never_touch_the_ledger() {
+    let mut desk = Desk::with(1_000, vec![]);
+    let event = Event::Fill { order: 0, exec: 1, px: Ticks(100), qty: Lots(5), fee: 9 };
+    desk.say(0, PLAIN, Flags::PAPER, event);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.equity(0)), (0, 1_000 * E9));
+}
+
+#[test]
+fn what_would_change_the_books_and_is_not_understood_halts_the_book() {
+    let fill =
+        |flags: Flags| (flags, Event::Fill { order: 0, exec: 1, px: Ticks(100), qty: Lots(5), fee: 9 });
+    let settle = Event::Settle { id: id(1), px: Ticks(1), qty: Lots(0), kind: 0, t_venue: 0 };
+    let equity = Event::Equity { sequence: 1, amount: Money(1), ccy: 0, trusted: 1, t_venue: 0 };
+    let borrow = Event::Flow { id: id(1), amount: Money(5), ccy: 0, kind: FlowKind::Borrow, t_venue: 0 };
+    let foreign = Event::Funding { id: id(1), amount: Money(5), ccy: 77, t_venue: 0 };
+    for (flags, event) in [
+        fill(Flags::LEG_LONG),
+        fill(Flags::LEG_SHORT),
+        (Flags::PERMIT, order_new(1, 1, 1)),
+        (Flags::empty(), settle),
+        (Flags::empty(), equity),
+        (Flags::empty(), borrow),
+        (Flags::empty(), foreign),
+    ] {
+        let mut desk = Desk::with(1_000, vec![]);
+        desk.say(0, PLAIN, flags, event);
+        assert_eq!(desk.state(0), TradingState::Halted, "{event:?}");
+        assert_eq!(desk.transitions[0].reason, Reason::Gap);
+        assert_eq!(desk.state(1), TradingState::Active);
+        assert_eq!(desk.engine.counters().unhandled, 1);
+    }
+}
+
+#[test]
+fn what_cannot_be_right_halts_the_strategy() {
+    for (instrument, px, qty, exec) in
+        [(PLAIN, 100, 0, 1), (PLAIN, 100, -5, 1), (PLAIN, 0, 5, 1), (PLAIN, -1, 5, 1), (PLAIN, 100, 5, 0)]
+    {
+        let mut desk = Desk::with(1_000, vec![]);
+        let event = Event::Fill { order: 0, exec, px: Ticks(px), qty: Lots(qty), fee: 0 };
+        desk.say(0, instrument, Flags::empty(), event);
+        assert_eq!(desk.state(0), TradingState::Halted, "{event:?}");
+        assert_eq!(desk.state(2), TradingState::Halted, "every book of the strategy");
+        assert_eq!(desk.transitions[0].reason, Reason::Corrupt);
+        assert_eq!(desk.engine.position(0, instrument), 0);
+    }
+}
+
+#[test]
+fn a_full_table_halts_the_book_that_needed_room() {
+    let mut small = limits(1_000 * E9, vec![]);
+    small.capacity.executions = 2;
+    let mut desk = Desk::new(small);
+    for exec in 1..=3 {
+        desk.fill_as(0, PLAIN, exec, 0, 1, 100, 0);
+    }
+    assert_eq!(desk.engine.position(0, PLAIN), 2);
+    assert_eq!(desk.transitions[0].reason, Reason::Capacity);
+    let mut small = limits(1_000 * E9, vec![]);
+    small.capacity.positions = 1;
+    let mut desk = Desk::new(small);
+    desk.fill(0, PLAIN, 1, 100, 0);
+    desk.fill(1, PLAIN, 1, 100, 0);
+    assert_eq!((desk.state(0), desk.state(1)), (TradingState::Active, TradingState::Halted));
+    let mut small = limits(1_000 * E9, vec![]);
+    small.capacity.orders = 1;
+    let mut desk = Desk::new(small);
+    desk.order(0, PLAIN, 1, 1, 1);
+    assert_eq!(desk.state(0), TradingState::Active);
+    desk.order(0, PLAIN, 2, 1, 1);
+    assert_eq!(desk.transitions[0].reason, Reason::Capacity);
+}
+
+#[test]
+fn a_fill_not_younger_than_what_was_forgotten_is_refused() {
+    for (t_venue, booked) in [(9, false), (10, false), (11, true)] {
+        let mut small = limits(1_000 * E9, vec![]);
+        small.capacity.executions = 2;
+        let mut desk = Desk::new(small);
+        for (exec, t) in [(1, 10), (2, 20), (3, 30)] {
+            desk.fill_at(0, PLAIN, exec, 1, 100, 0, 0, t);
+        }
+        assert_eq!(desk.engine.position(0, PLAIN), 3, "timed entries make room");
+        desk.fill_at(0, PLAIN, 4, 1, 100, 0, 0, t_venue);
+        assert_eq!(desk.engine.position(0, PLAIN), if booked { 4 } else { 3 }, "{t_venue}");
+        assert_eq!(desk.state(0) == TradingState::Halted, !booked);
+        assert_eq!(desk.engine.counters().beyond_horizon, u64::from(!booked));
+    }
+}
+
+#[test]
+fn an_overflow_halts_the_book_and_books_nothing() {
+    let mut desk = Desk::with(1_000, vec![]);
+    for exec in 1..4 {
+        desk.fill_as(0, PLAIN, exec, 0, i64::MAX, i64::MAX, i64::MAX);
+    }
+    assert_eq!(desk.state(0), TradingState::Halted);
+    assert_eq!(desk.transitions[0].reason, Reason::Arithmetic);
+    assert_eq!(desk.state(1), TradingState::Active);
+    let nonce = desk.nonce(Scope::Book(0), guard::INTEGRITY);
+    let reply = desk.command(
+        tripline::model::event::CommandVerb::Reset,
+        Scope::Book(0),
+        guard::INTEGRITY,
+        nonce,
+        false,
+    );
+    assert_eq!(reply.reason, None);
+    assert_eq!(desk.state(0), TradingState::Active);
+}
+
+#[test]
+fn a_fill_without_venue_time_is_never_forgotten_and_does_not_block_the_others() {
+    let mut small = limits(1_000 * E9, vec![]);
+    small.capacity.executions = 2;
+    let mut desk = Desk::new(small);
+    desk.fill_as(0, PLAIN, 1, 0, 1, 100, 0);
+    for exec in 2..50 {
+        desk.fill_at(0, PLAIN, exec, 1, 100, 0, 0, exec as i64);
+    }
+    desk.fill_as(0, PLAIN, 1, 0, 1, 100, 0);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.counters().duplicate_fills), (49, 1));
+    assert_eq!(desk.state(0), TradingState::Active);
+}

@@ -1,0 +1,339 @@
+//! A trading desk in memory: limits with sensible numbers, and one call per thing a strategy says.
+
+use tripline::engine::limits::{
+    AccountLimits, Anchor, Basis, BookLimits, Capacity, Currency, DrawdownLimits, InstrumentKind,
+    InstrumentLimits, StrategyLimits,
+};
+use tripline::engine::{Engine, Limits, Source, Transition, WordId};
+use tripline::model::event::{
+    CommandVerb, FillCause, FlowKind, Intent, LivenessSign, OrderAttrs, OrderId, OrderType, TimeInForce,
+};
+use tripline::model::verdict::VerdictRecord;
+use tripline::model::{
+    Bps, Event, Flags, Handle, Latch, Lots, Message, Mode, Money, Name, Nanos, Scope, Ticks, TradingState,
+};
+
+pub const USD: u16 = 1;
+pub const COIN: u16 = 2;
+pub const BTC: u16 = 3;
+
+/// Linear, prices in 0.0001, quantities in 0.1.
+pub const PERP: u16 = 0;
+/// Inverse, whole prices and contracts, 100 quote units per contract.
+pub const INVERSE: u16 = 1;
+/// Spot, prices in 0.01, quantities in 0.001.
+pub const SPOT: u16 = 2;
+/// Linear, whole prices and quantities: the arithmetic of a person.
+pub const PLAIN: u16 = 3;
+
+pub const UNKNOWN_FEE: i64 = i64::MIN;
+pub const E9: i128 = 1_000_000_000;
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub fn ms(millis: u64) -> Nanos {
+    Nanos::from_millis(millis)
+}
+
+pub fn id(raw: u64) -> OrderId {
+    OrderId::new(raw).unwrap()
+}
+
+fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: i64) -> InstrumentLimits {
+    let settlement = if kind == InstrumentKind::Inverse { BTC } else { USD };
+    InstrumentLimits {
+        name: name(text),
+        kind,
+        price_decimals: decimals.0,
+        qty_decimals: decimals.1,
+        multiplier_e9: multiplier * 1_000_000_000,
+        settlement: Currency { id: settlement, code: name("CCY") },
+        base: (kind == InstrumentKind::Spot).then(|| Currency { id: COIN, code: name("COIN") }),
+        tick: Ticks(1),
+        lot: Lots(1),
+        allow_negative: false,
+        band: None,
+        mark_age: Nanos::from_secs(5),
+        mark_source: None,
+    }
+}
+
+/// Two strategies; books 0 = (0, dollars), 1 = (1, dollars), 2 = (0, coins). Book 0 and 1 have `capital`.
+pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
+    let account = |text: &str, currency| AccountLimits {
+        name: name(text),
+        venue: name("venue"),
+        currency: Currency { id: currency, code: name("CCY") },
+    };
+    let strategy = |text: &str| StrategyLimits {
+        name: name(text),
+        uid: 0,
+        heartbeat: Nanos::from_secs(1_000_000),
+        recover_for: Nanos::from_secs(5),
+    };
+    let book = |strategy, account, capital| BookLimits {
+        strategy,
+        account,
+        capital: Money(capital),
+        max_position: None,
+        max_order_qty: None,
+        max_order_notional: None,
+        unknown_fee: Bps(10),
+    };
+    Limits {
+        instance: name("test"),
+        mode: Mode::Live,
+        accounts: vec![account("dollars", USD), account("coins", BTC)],
+        instruments: vec![
+            instrument("PERP", InstrumentKind::Linear, (4, 1), 1),
+            instrument("INVERSE", InstrumentKind::Inverse, (0, 0), 100),
+            instrument("SPOT", InstrumentKind::Spot, (2, 3), 1),
+            instrument("PLAIN", InstrumentKind::Linear, (0, 0), 1),
+        ],
+        strategies: vec![strategy("one"), strategy("two")],
+        books: vec![book(0, 0, capital), book(1, 0, capital), book(0, 1, 0)],
+        drawdowns,
+        capacity: Capacity {
+            lanes: 4,
+            lane_slots: 64,
+            return_slots: 16,
+            positions: 16,
+            orders: 64,
+            executions: 4096,
+        },
+    }
+}
+
+/// A trailing 15 % guard on book 0's equity that believes the first breaching mark.
+pub fn drawdown(text: &str) -> DrawdownLimits {
+    DrawdownLimits {
+        name: name(text),
+        scope: Scope::Book(0),
+        basis: Basis::Equity,
+        anchor: Anchor::Trailing,
+        limit: Some(Bps(1_500)),
+        limit_abs: None,
+        warn_pct: 80,
+        confirm_k: 1,
+        confirm_t: Nanos(0),
+        peak_n: 1,
+        untrusted_t: Nanos::from_secs(60),
+        latch: Latch::Sticky,
+    }
+}
+
+pub fn attrs() -> OrderAttrs {
+    OrderAttrs { order_type: OrderType::Limit, tif: TimeInForce::Gtc, intent: Intent::Open, directive: 0 }
+}
+
+/// An engine, a clock that the test moves, and everything that was decided so far.
+pub struct Desk {
+    pub engine: Engine,
+    pub now: Nanos,
+    pub transitions: Vec<Transition>,
+    pub reply: Option<VerdictRecord>,
+    pub sequence: u64,
+    next_id: u64,
+}
+
+impl Desk {
+    pub fn new(limits: Limits) -> Self {
+        let now = Nanos::from_secs(1);
+        let mut desk = Self {
+            engine: Engine::new(limits, now),
+            now,
+            transitions: Vec::new(),
+            reply: None,
+            sequence: 0,
+            next_id: 1_000_000,
+        };
+        for (lane, strategy) in [(0, 0), (1, 1)] {
+            desk.sidecar(Event::Lane { lane, strategy, open: 1, generation: 1 });
+        }
+        desk
+    }
+
+    pub fn with(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Self {
+        Self::new(limits(capital * E9, drawdowns))
+    }
+
+    pub fn apply(&mut self, source: Source, message: &Message) {
+        let outcome = self.engine.apply(self.now, source, message);
+        self.transitions.extend_from_slice(outcome.transitions());
+        self.reply = outcome.reply();
+        for change in outcome.changes() {
+            assert_ne!(change.old, change.new);
+        }
+        let changes = outcome.changes().to_vec();
+        for change in changes {
+            assert_eq!(self.engine.word(change.id), change.new);
+        }
+    }
+
+    pub fn sidecar(&mut self, event: Event) {
+        let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle(0), event };
+        self.apply(Source::Sidecar, &message);
+    }
+
+    /// Moves the clock, with a TIMER for each deadline on the way.
+    pub fn advance(&mut self, to: Nanos) {
+        while self.engine.next_deadline() <= to {
+            let due = self.engine.next_deadline();
+            self.now = self.now.max(due);
+            self.sidecar(Event::Timer { due });
+            assert!(self.engine.next_deadline() > due, "a timer must not come back at once");
+        }
+        self.now = self.now.max(to);
+    }
+
+    pub fn wait(&mut self, duration: Nanos) {
+        self.advance(self.now.after(duration));
+    }
+
+    /// A record of `book`'s strategy about `instrument`.
+    pub fn say(&mut self, book: u16, instrument: u16, flags: Flags, event: Event) {
+        let (strategy, account) = {
+            let book = &self.engine.limits().books[usize::from(book)];
+            (book.strategy, book.account)
+        };
+        let handle = Handle::new(strategy, account, Some(instrument));
+        let epoch = self.engine.epoch() as u16;
+        self.apply(Source::Lane { lane: strategy, strategy }, &Message { flags, epoch, handle, event });
+    }
+
+    pub fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// A fill with an execution key of its own; positive buys.
+    pub fn fill(&mut self, book: u16, instrument: u16, qty: i64, px: i64, fee: i64) -> u64 {
+        let exec = self.fresh_id();
+        self.fill_as(book, instrument, exec, 0, qty, px, fee);
+        exec
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one per field of a fill, in the order of the wire")]
+    pub fn fill_as(
+        &mut self,
+        book: u16,
+        instrument: u16,
+        exec: u64,
+        order: u64,
+        qty: i64,
+        px: i64,
+        fee: i64,
+    ) {
+        let event = Event::Fill { order, exec, px: Ticks(px), qty: Lots(qty.abs()), fee };
+        self.say(book, instrument, side(qty), event);
+    }
+
+    /// A fill in two records, with venue time and fee currency.
+    #[allow(clippy::too_many_arguments, reason = "the fields of the report")]
+    pub fn fill_at(
+        &mut self,
+        book: u16,
+        instrument: u16,
+        exec: u64,
+        qty: i64,
+        px: i64,
+        fee: i64,
+        ccy: u16,
+        t: i64,
+    ) {
+        let first = Event::Fill { order: 0, exec, px: Ticks(px), qty: Lots(qty.abs()), fee };
+        self.say(book, instrument, side(qty) | Flags::MORE, first);
+        let rest = Event::FillExt {
+            exec_high: 0,
+            cum_qty: Lots(0),
+            t_venue: t,
+            fee_ccy: ccy,
+            cause: FillCause::Normal,
+            venue_order: 0,
+        };
+        self.say(book, instrument, side(qty), rest);
+    }
+
+    pub fn mark(&mut self, book: u16, instrument: u16, px: i64) {
+        self.sequence += 1;
+        let mark = Some(Ticks(px));
+        let sequence = self.sequence;
+        let event = Event::Mark { mark, index: None, last: None, underlying: None, sequence };
+        self.say(book, instrument, Flags::empty(), event);
+    }
+
+    pub fn flow(&mut self, book: u16, flow: u64, amount: i128, kind: FlowKind) {
+        let event = Event::Flow { id: id(flow), amount: Money(amount), ccy: 0, kind, t_venue: 0 };
+        self.say(book, PLAIN, Flags::empty(), event);
+    }
+
+    pub fn funding(&mut self, book: u16, funding: u64, amount: i128) {
+        let event = Event::Funding { id: id(funding), amount: Money(amount), ccy: 0, t_venue: 0 };
+        self.say(book, PLAIN, Flags::empty(), event);
+    }
+
+    pub fn order(&mut self, book: u16, instrument: u16, order: u64, qty: i64, px: i64) {
+        let event = order_new(order, qty, px);
+        self.say(book, instrument, side(qty), event);
+    }
+
+    pub fn command(
+        &mut self,
+        verb: CommandVerb,
+        scope: Scope,
+        guard: u16,
+        nonce: u64,
+        rebase: bool,
+    ) -> VerdictRecord {
+        let command = self.fresh_id();
+        let event =
+            Event::Command { id: command, scope, verb, rebase: u8::from(rebase), guard, actor: 7, nonce };
+        let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle(0), event };
+        self.apply(Source::Operator, &message);
+        let reply = self.reply.expect("every command is answered");
+        assert_eq!(reply.order, command);
+        reply
+    }
+
+    pub fn liveness(&mut self, strategy: u16, sign: LivenessSign, beat: u64) {
+        self.sidecar(Event::Liveness { lane: strategy, strategy, sign, beat });
+    }
+
+    pub fn nonce(&self, scope: Scope, guard: u16) -> u64 {
+        let mut rows = self.engine.cause_rows();
+        let row = rows.find(|row| row.scope == Some(scope) && row.guard == u64::from(guard));
+        row.expect("the cause holds").nonce
+    }
+
+    pub fn state(&self, book: u16) -> TradingState {
+        self.engine.word(WordId::Book(book)).state
+    }
+
+    pub fn equity(&self, book: u16) -> i128 {
+        self.engine.book_row(book).unwrap().equity.0
+    }
+
+    /// Transitions of one guard since the last call.
+    pub fn taken(&mut self, guard: u16) -> Vec<Transition> {
+        let all = std::mem::take(&mut self.transitions);
+        all.into_iter().filter(|transition| transition.guard == guard).collect()
+    }
+}
+
+pub fn side(qty: i64) -> Flags {
+    if qty < 0 { Flags::SELL } else { Flags::empty() }
+}
+
+pub fn order_new(order: u64, qty: i64, px: i64) -> Event {
+    Event::OrderNew {
+        order: id(order),
+        px: Ticks(px),
+        qty: Lots(qty.abs()),
+        attrs: attrs(),
+        group: 0,
+        leg: 0,
+        list_count: 0,
+    }
+}

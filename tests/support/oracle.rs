@@ -1,0 +1,535 @@
+//! What a book and one guard on it must be, told naively: from the whole history each time, in exact rationals.
+//!
+//! Written unlike the engine: no running sums, no integers scaled by instrument, no cross-multiplication. Rounding
+//! happens only where the rules say so. It believes the first breaching trusted mark (k = 1), has no bands and no
+//! stale marks; those have tables of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_rational::Ratio;
+use tripline::engine::limits::{Anchor, Basis};
+use tripline::model::TradingState;
+
+use super::desk::PLAIN;
+
+pub type R = BigRational;
+
+pub fn whole(value: i128) -> R {
+    R::from(BigInt::from(value))
+}
+
+fn pow10(exponent: u32) -> R {
+    R::from(BigInt::from(10).pow(exponent))
+}
+
+/// `value` rounded down to a multiple of `10^-places`.
+fn down(value: &R, places: u32) -> R {
+    (value * pow10(places)).floor() / pow10(places)
+}
+
+fn up(value: &R, places: u32) -> R {
+    (value * pow10(places)).ceil() / pow10(places)
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Instrument {
+    pub inverse: bool,
+    pub price_decimals: u32,
+    pub qty_decimals: u32,
+    pub multiplier: i128,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Guard {
+    pub basis: Basis,
+    pub anchor: Anchor,
+    pub limit_bps: Option<i128>,
+    /// In 1e-9.
+    pub limit_abs: Option<i128>,
+    pub peak_n: usize,
+}
+
+/// One thing that happened; money in 1e-9, quantities in lots and signed, prices in price units.
+#[derive(Clone, Debug)]
+pub enum What {
+    Fill { instrument: u16, exec: u64, qty: i64, px: i64, fee: Option<i64>, in_base: bool },
+    Total { instrument: u16, order: u64, qty: i64, cost: i128, fee: i64 },
+    Fee { instrument: u16, exec: u64, sells: bool, fee: i64 },
+    Funding { id: u64, amount: i128 },
+    Flow { id: u64, amount: i128 },
+    Mark { instrument: u16, px: i64 },
+    Roll,
+    Reset { rebase: bool },
+}
+
+#[derive(Clone, Debug)]
+pub struct Happened {
+    pub at_ms: u64,
+    pub what: What,
+}
+
+pub struct Oracle {
+    pub instruments: BTreeMap<u16, Instrument>,
+    pub capital: i128,
+    pub guard: Guard,
+}
+
+/// A trade that counted, in the units of the rules.
+struct Trade {
+    instrument: u16,
+    qty: R,
+    leg: R,
+}
+
+#[derive(Debug)]
+pub struct Reading {
+    pub equity: R,
+    pub spike: R,
+    pub realised: R,
+    profit: R,
+    pub positions: BTreeMap<u16, i64>,
+    flat: bool,
+    absent: bool,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Verdict {
+    pub state: TradingState,
+    pub peak: Option<R>,
+}
+
+impl Oracle {
+    fn worth(&self, instrument: u16, q: &R, px: i64) -> R {
+        let kind = self.instruments[&instrument];
+        let px = whole(px.into()) / pow10(kind.price_decimals);
+        if kind.inverse {
+            down(&(-q * whole(kind.multiplier) / px), 18)
+        } else {
+            down(&(q * whole(kind.multiplier) * px), 9)
+        }
+    }
+
+    /// The book after `history`, worked out from nothing.
+    pub fn read(&self, history: &[Happened]) -> Reading {
+        let mut seen = BTreeSet::new();
+        let mut trades: Vec<Trade> = Vec::new();
+        let mut fees: BTreeMap<(u16, u64, bool), R> = BTreeMap::new();
+        let mut debits: BTreeMap<(u16, u64, bool), i64> = BTreeMap::new();
+        let mut totals: BTreeMap<u64, (i64, i128, i64)> = BTreeMap::new();
+        let (mut income, mut flows) = (whole(0), whole(0));
+        let mut marks: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
+        // (trade index, lots debited after it) keeps the order in which base fees hit the position.
+        let mut steps: Vec<(Option<usize>, u16, i64)> = Vec::new();
+        for happened in history {
+            match happened.what {
+                What::Fill { instrument, exec, qty, px, fee, in_base } => {
+                    let key = (instrument, exec, qty < 0);
+                    if !seen.insert(key) {
+                        continue;
+                    }
+                    let kind = self.instruments[&instrument];
+                    let amount = whole(qty.into()) / pow10(kind.qty_decimals);
+                    let leg = self.worth(instrument, &-amount.clone(), px);
+                    let mut debit = 0;
+                    let charged = match fee {
+                        None => {
+                            let settled = if leg < whole(0) { -leg.clone() } else { leg.clone() };
+                            up(&(up(&settled, 9) * whole(10) / whole(10_000)), 9)
+                        }
+                        Some(fee) if in_base => {
+                            let lots = up(&(whole(fee.into()) / pow10(9)), kind.qty_decimals);
+                            debit = i64::try_from((lots * pow10(kind.qty_decimals)).to_integer()).unwrap();
+                            whole(0)
+                        }
+                        Some(fee) => whole(fee.into()) / pow10(9),
+                    };
+                    fees.insert(key, charged);
+                    debits.insert(key, debit);
+                    trades.push(Trade { instrument, qty: amount, leg });
+                    steps.push((Some(trades.len() - 1), instrument, debit));
+                }
+                What::Total { instrument, order, qty, cost, fee } => {
+                    let last = totals.get(&order).copied().unwrap_or((0, 0, i64::MIN));
+                    if qty < last.0 || cost < last.1 || ((qty, cost) == (last.0, last.1) && fee <= last.2) {
+                        continue;
+                    }
+                    let kind = self.instruments[&instrument];
+                    let sign = if kind.inverse { 1 } else { -1 };
+                    let leg = whole((cost - last.1) * sign) / pow10(9);
+                    let amount = whole((qty - last.0).into()) / pow10(kind.qty_decimals);
+                    trades.push(Trade { instrument, qty: amount, leg });
+                    steps.push((Some(trades.len() - 1), instrument, 0));
+                    totals.insert(order, (qty, cost, fee));
+                }
+                What::Fee { instrument, exec, sells, fee } => {
+                    let key = (instrument, exec, sells);
+                    if let Some(charged) = fees.get_mut(&key) {
+                        *charged = whole(fee.into()) / pow10(9);
+                        let back = debits.insert(key, 0).unwrap();
+                        steps.push((None, instrument, -back));
+                    }
+                }
+                What::Funding { id, amount } if seen.insert((u16::MAX, id, false)) => {
+                    income += whole(amount) / pow10(9);
+                }
+                What::Flow { id, amount } if seen.insert((u16::MAX, id, true)) => {
+                    flows += whole(amount) / pow10(9);
+                }
+                What::Mark { instrument, px } => marks.entry(instrument).or_default().push(px),
+                _ => {}
+            }
+        }
+        let paid: R = fees.values().sum::<R>()
+            + totals.values().map(|total| whole(total.2.into()) / pow10(9)).sum::<R>();
+        let cash = whole(self.capital) / pow10(9) + &income + &flows - &paid;
+        self.value(&trades, &steps, &marks, cash, whole(self.capital) / pow10(9) + flows)
+    }
+
+    fn value(
+        &self,
+        trades: &[Trade],
+        steps: &[(Option<usize>, u16, i64)],
+        marks: &BTreeMap<u16, Vec<i64>>,
+        cash: R,
+        capital: R,
+    ) -> Reading {
+        let mut sums = [whole(0), whole(0), whole(0)];
+        let mut positions = BTreeMap::new();
+        let (mut flat, mut absent) = (true, false);
+        for (&instrument, kind) in &self.instruments {
+            let places = if kind.inverse { 18 } else { 9 };
+            let (mut q, mut cost) = (whole(0), whole(0));
+            for (trade, _, debit) in steps.iter().filter(|step| step.1 == instrument) {
+                if let Some(trade) = trade.map(|index| &trades[index]) {
+                    cost = after_cost(&q, &cost, trade, places);
+                    q += &trade.qty;
+                }
+                let before = q.clone();
+                q -= whole((*debit).into()) / pow10(kind.qty_decimals);
+                if q == whole(0) || (q > whole(0)) != (before > whole(0)) {
+                    cost = whole(0);
+                }
+            }
+            let legs: R = trades
+                .iter()
+                .filter(|trade| trade.instrument == instrument)
+                .map(|trade| trade.leg.clone())
+                .sum();
+            let lots = (&q * pow10(kind.qty_decimals)).to_integer();
+            positions.insert(instrument, i64::try_from(lots).unwrap());
+            let (mut good, mut spike) = (whole(0), whole(0));
+            if q != whole(0) {
+                flat = false;
+                match marks.get(&instrument) {
+                    None => absent = true,
+                    Some(marks) => {
+                        let last = marks.iter().rev().take(self.guard.peak_n);
+                        let px = if q > whole(0) { last.min() } else { last.max() };
+                        good = self.worth(instrument, &q, *marks.last().unwrap());
+                        spike = self.worth(instrument, &q, *px.unwrap());
+                    }
+                }
+            }
+            sums[0] += &legs + good;
+            sums[1] += &legs + spike;
+            sums[2] += &legs + cost;
+        }
+        let [equity, spike, realised] = sums.map(|sum| down(&(&cash + sum), 9));
+        let profit = &realised - capital;
+        Reading { equity, spike, realised, profit, positions, flat, absent }
+    }
+}
+
+fn after_cost(q: &R, cost: &R, trade: &Trade, places: u32) -> R {
+    let zero = whole(0);
+    if trade.qty == zero {
+        return cost.clone();
+    }
+    if *q == zero || (*q > zero) == (trade.qty > zero) {
+        return cost - &trade.leg;
+    }
+    let left = q + &trade.qty;
+    if left == zero {
+        zero
+    } else if (left > zero) == (*q > zero) {
+        down(&(cost * &left / q), places)
+    } else {
+        down(&(-&trade.leg * left / &trade.qty), places)
+    }
+}
+
+/// Peaks, soft cause and latch of one guard, as a person would follow them reading by reading.
+pub struct Judge<'a> {
+    guard: &'a Guard,
+    peaks: Option<[(R, R); 2]>,
+    soft: bool,
+    calm_since: Option<u64>,
+    latched: Option<&'static str>,
+    /// Whether a breach has begun, since when it counts, and for how long it counted before.
+    breached: bool,
+    breaching_since: Option<u64>,
+    counted_ms: u64,
+    /// Losses since the breach began, and the marks seen, per instrument.
+    losses: BTreeMap<u16, (R, u32)>,
+    last: R,
+    last_trusted: (R, R),
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(oracle: &'a Oracle, start: &Reading) -> Self {
+        let mut judge = Judge {
+            guard: &oracle.guard,
+            peaks: None,
+            soft: false,
+            calm_since: None,
+            latched: None,
+            breached: false,
+            breaching_since: None,
+            counted_ms: 0,
+            losses: BTreeMap::new(),
+            last: start.equity.clone(),
+            last_trusted: (start.equity.clone(), start.profit.clone()),
+        };
+        judge.arm(start);
+        judge
+    }
+
+    fn good(&self, reading: &Reading) -> R {
+        if self.guard.basis == Basis::Realised { reading.realised.clone() } else { reading.equity.clone() }
+    }
+
+    fn absent(&self, reading: &Reading) -> bool {
+        self.guard.basis == Basis::Equity && reading.absent
+    }
+
+    fn arm(&mut self, reading: &Reading) {
+        let good = self.good(reading);
+        if !self.absent(reading) && (self.guard.limit_bps.is_none() || good > whole(0)) {
+            self.peaks = Some([(good.clone(), reading.profit.clone()), (good, reading.profit.clone())]);
+        }
+    }
+
+    /// Whether losses of these sizes reach `share` of a limit.
+    fn reaches(&self, relative: R, absolute: R, share: &R) -> bool {
+        let Some([peak, _]) = &self.peaks else { return false };
+        let by_share = self.guard.limit_bps.is_some_and(|bps| {
+            peak.0 > whole(0)
+                && relative / &peak.0 >= Ratio::new(BigInt::from(bps), BigInt::from(10_000)) * share
+        });
+        by_share || self.guard.limit_abs.is_some_and(|limit| absolute >= whole(limit) / pow10(9) * share)
+    }
+
+    /// Follows one event that took the book from one reading to the next.
+    pub fn step(&mut self, happened: &Happened, before: &Reading, after: &Reading) {
+        let now = happened.at_ms;
+        // Timers due at t run before what happens at t, in the order of their deadlines.
+        let counted = self
+            .breaching_since
+            .filter(|_| self.latched.is_none())
+            .map(|since| since + 500 - self.counted_ms);
+        let calm = self.calm_since.filter(|_| self.soft && !self.absent(before)).map(|since| since + 1_000);
+        if counted.is_some_and(|due| due <= now) {
+            self.latch("time");
+        }
+        if calm.is_some_and(|due| due <= now) {
+            (self.soft, self.calm_since) = (false, None);
+        }
+        match happened.what {
+            What::Flow { amount, .. }
+                if before.profit == after.profit && self.good(before) != self.good(after) =>
+            {
+                self.flow(amount, before, after);
+            }
+            What::Roll => self.roll(before),
+            What::Reset { rebase } => self.reset(rebase, before),
+            _ => {}
+        }
+        let untouched = matches!(happened.what, What::Reset { .. }) && self.latched.is_some();
+        // A mark of an instrument that is not held is no reading of the book.
+        let stray = match happened.what {
+            What::Mark { instrument, .. } => before.positions[&instrument] == 0,
+            _ => false,
+        };
+        if !untouched && !stray {
+            self.look(happened, after);
+        }
+        self.last = self.good(after);
+    }
+
+    fn latch(&mut self, why: &'static str) {
+        self.latched.get_or_insert(why);
+        self.over();
+    }
+
+    fn flow(&mut self, amount: i128, before: &Reading, after: &Reading) {
+        let amount = whole(amount) / pow10(9);
+        self.last = self.good(after);
+        self.last_trusted.0 += &amount;
+        let (was, is) = match self.guard.basis {
+            Basis::Equity => (before.spike.clone(), after.spike.clone()),
+            Basis::Realised => (before.realised.clone(), after.realised.clone()),
+        };
+        let zero = whole(0);
+        let priced = !self.absent(before)
+            && was > zero
+            && is > zero
+            && self.good(before) > zero
+            && self.good(after) > zero;
+        let Some([relative, absolute]) = &mut self.peaks else { return };
+        absolute.0 += &amount;
+        if priced {
+            let loss = up(&((&relative.1 - &after.profit) * &is / &was), 9);
+            *relative = (up(&(&relative.0 * &is / &was), 9), &after.profit + loss);
+        } else if self.guard.limit_bps.is_some() {
+            self.latch("flow");
+        }
+    }
+
+    fn roll(&mut self, reading: &Reading) {
+        if self.guard.anchor != Anchor::Session || self.peaks.is_none() {
+            return;
+        }
+        let open = if self.absent(reading) {
+            self.last_trusted.clone()
+        } else {
+            (self.good(reading), reading.profit.clone())
+        };
+        self.peaks = Some([open.clone(), open]);
+    }
+
+    fn reset(&mut self, rebase: bool, reading: &Reading) {
+        let Some(why) = self.latched else { return };
+        let good = self.good(reading);
+        if rebase {
+            if self.absent(reading) || (self.guard.limit_bps.is_some() && good <= whole(0)) {
+                return;
+            }
+            let here = (good, reading.profit.clone());
+            self.peaks = Some([here.clone(), here]);
+        } else if why == "flow" || self.absent(reading) || self.peak_is_meaningless() || self.breaches(&good)
+        {
+            return;
+        }
+        self.latched = None;
+        self.over();
+    }
+
+    fn breaches(&self, good: &R) -> bool {
+        let Some([relative, absolute]) = &self.peaks else { return false };
+        self.reaches(&relative.0 - good, &absolute.0 - good, &whole(1))
+    }
+
+    fn peak_is_meaningless(&self) -> bool {
+        self.guard.limit_bps.is_some() && self.peaks.as_ref().is_some_and(|peaks| peaks[0].0 <= whole(0))
+    }
+
+    fn look(&mut self, happened: &Happened, reading: &Reading) {
+        let (now, good, absent) = (happened.at_ms, self.good(reading), self.absent(reading));
+        if self.peaks.is_none() {
+            self.arm(reading);
+            if self.peaks.is_none() {
+                return;
+            }
+        }
+        if !absent {
+            self.last_trusted = (good.clone(), reading.profit.clone());
+            if self.guard.anchor == Anchor::Trailing {
+                let spike =
+                    if self.guard.basis == Basis::Realised { &reading.realised } else { &reading.spike };
+                for peak in self.peaks.as_mut().unwrap() {
+                    if *spike > peak.0 {
+                        *peak = (spike.clone(), reading.profit.clone());
+                    }
+                }
+            }
+        }
+        if self.peak_is_meaningless() {
+            self.latch("peak");
+        }
+        let breach = !absent && self.breaches(&good);
+        self.soften(now, absent, breach, &good, reading);
+        if self.latched.is_none() {
+            self.confirm(happened, absent, breach, &good, reading);
+        }
+    }
+
+    fn soften(&mut self, now: u64, absent: bool, breach: bool, good: &R, reading: &Reading) {
+        let settled = reading.flat && !absent;
+        if (breach || absent) && !settled {
+            (self.soft, self.calm_since) = (true, None);
+        } else if settled {
+            (self.soft, self.calm_since) = (false, None);
+        } else if self.soft {
+            let [relative, absolute] = self.peaks.as_ref().unwrap();
+            let nine_tenths = Ratio::new(BigInt::from(9), BigInt::from(10));
+            if self.reaches(&relative.0 - good, &absolute.0 - good, &nine_tenths) {
+                self.calm_since = None;
+            } else {
+                self.calm_since.get_or_insert(now);
+            }
+        }
+    }
+
+    fn confirm(&mut self, happened: &Happened, absent: bool, breach: bool, good: &R, reading: &Reading) {
+        let now = happened.at_ms;
+        if !breach && !absent {
+            self.over();
+            return;
+        }
+        self.breached |= breach;
+        let (touched, is_mark) = match happened.what {
+            What::Fill { instrument, .. } | What::Total { instrument, .. } | What::Fee { instrument, .. } => {
+                (Some(instrument), false)
+            }
+            What::Mark { instrument, .. } => (Some(instrument), true),
+            What::Funding { .. } | What::Flow { .. } => (Some(PLAIN), false),
+            What::Roll | What::Reset { .. } => (None, false),
+        };
+        if let Some(instrument) = touched.filter(|_| self.breached) {
+            let entry = self.losses.entry(instrument).or_insert((whole(0), 0));
+            entry.0 += good - &self.last;
+            entry.1 += u32::from(is_mark && breach);
+        }
+        if let Some(since) = self.breaching_since {
+            self.counted_ms += now - since;
+        }
+        self.breaching_since = breach.then_some(now);
+        if !breach {
+            return;
+        }
+        let [relative, absolute] = self.peaks.as_ref().unwrap();
+        let realised = self.guard.basis == Basis::Realised
+            || self.reaches(&relative.1 - &reading.profit, &absolute.1 - &reading.profit, &whole(1));
+        let worst = self.losses.values().min_by(|a, b| a.0.cmp(&b.0));
+        let marked = worst.is_some_and(|worst| worst.1 >= 1);
+        if reading.flat || realised || marked || self.counted_ms >= 500 {
+            self.latch("drawdown");
+        }
+    }
+
+    /// No breach any more; the next one starts from nothing.
+    fn over(&mut self) {
+        self.breached = false;
+        self.breaching_since = None;
+        self.counted_ms = 0;
+        self.losses.clear();
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        let unarmed = self.peaks.is_none();
+        let state = if self.latched.is_some() || unarmed {
+            TradingState::Halted
+        } else if self.soft {
+            TradingState::ReduceOnly
+        } else {
+            TradingState::Active
+        };
+        let peak = self.peaks.as_ref().map(|peaks| {
+            let [relative, absolute] = peaks;
+            if self.guard.limit_bps.is_some() { relative.0.clone() } else { absolute.0.clone() }
+        });
+        Verdict { state, peak }
+    }
+}
