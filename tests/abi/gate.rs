@@ -165,8 +165,11 @@ const REDUCE_ONLY: i32 = Gate::ReduceOnly as i32;
 const PAPER: i32 = Gate::Paper as i32;
 const PASS: i32 = Gate::Pass as i32;
 
+/// What is different from a question that passes.
+type Change = fn(&mut Question);
+
 /// What is changed in a question that passes, and the answer that gives. The clock is told.
-const TABLE: &[(&str, fn(&mut Question), Answer)] = &[
+const TABLE: &[(&str, Change, Answer)] = &[
     ("everything permits", |_| {}, (PASS, 6, 0)),
     ("an account-level target", |q| q.instrument_at = 0, (PASS, 6, 0)),
     ("the last nanosecond of a lease", |q| q.page[9] = q.now + 1, (PASS, 6, 0)),
@@ -250,7 +253,7 @@ fn a_clock_that_fails_reads_halted() {
 }
 
 /// Questions whose leases lie hours from their limits, so that the time between asking twice does not matter.
-const BY_THE_REAL_CLOCK: &[(&str, fn(&mut Question), i32)] = &[
+const BY_THE_REAL_CLOCK: &[(&str, Change, i32)] = &[
     ("fresh for an hour", |_| {}, PASS),
     ("ended an hour ago", |q| q.page[9] = q.now.saturating_sub(3_600_000_000_000), HALTED),
     ("an hour too far ahead", |q| q.page[9] = q.now + 3 * 3_600_000_000_000, HALTED),
