@@ -58,6 +58,26 @@ pub struct CoreOptions {
     pub stall_probe: Nanos,
 }
 
+impl CpuChoice {
+    fn choose(self, isolated: &[usize]) -> Option<usize> {
+        match self {
+            Self::Auto => isolated.last().copied().or_else(|| pin::allowed_cpus().last().copied()),
+            Self::Number(cpu) => Some(cpu),
+            Self::Unpinned => None,
+        }
+    }
+}
+
+impl IdleChoice {
+    const fn spins(self, on_isolated: bool) -> bool {
+        match self {
+            Self::Auto => on_isolated,
+            Self::Spin => true,
+            Self::Backoff => false,
+        }
+    }
+}
+
 /// Lease on a processor that other work shares.
 const SHARED_LEASE: Nanos = Nanos(250_000_000);
 /// Lease on an isolated processor.
@@ -74,11 +94,7 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
     limits.capacity.lanes = shared.geometry.lanes;
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
-    let cpu = match options.cpu {
-        CpuChoice::Auto => isolated.last().copied().or_else(|| pin::allowed_cpus().last().copied()),
-        CpuChoice::Number(cpu) => Some(cpu),
-        CpuChoice::Unpinned => None,
-    };
+    let cpu = options.cpu.choose(&isolated);
     // Before pinning, since threads inherit the mask.
     let bridge = bridge::start(link, shared.geometry, cpu)?;
     let pinned = cpu.filter(|&cpu| pin::pin_to(cpu));
@@ -86,11 +102,7 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
     pin::sleep_precisely();
     let mut clock = EngineClock::new();
     let (lease, lengthened) = choose_lease(&options, on_isolated, &mut clock);
-    let spins = match options.idle {
-        IdleChoice::Auto => on_isolated,
-        IdleChoice::Spin => true,
-        IdleChoice::Backoff => false,
-    };
+    let spins = options.idle.spins(on_isolated);
     let now = clock.now();
     let engine = Engine::new(limits, now);
     let mut degraded = Degraded::empty();

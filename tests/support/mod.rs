@@ -4,9 +4,12 @@
 
 pub mod desk;
 pub mod oracle;
+#[cfg(feature = "sidecar")]
 pub mod process;
 pub mod seed;
+#[cfg(feature = "sidecar")]
 pub mod sidecar;
+#[cfg(feature = "sidecar")]
 pub mod strategy;
 pub mod wait;
 
