@@ -18,6 +18,7 @@ use crate::shm::gate::GatePage;
 use crate::shm::shared::{OPERATOR_LANE, Shared};
 use crate::shm::socket::Socket;
 use crate::shm::stats::StatsWriter;
+use crate::wire::layout::Geometry;
 use crate::wire::stats::{Degraded, LoopRow};
 
 /// Where the loop runs.
@@ -66,11 +67,8 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 ///
 /// # Errors
 /// What the kernel said when the cold thread could not be started.
-pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
+pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
     pin::block_terminal_signals();
-    // The engine knows lanes by number, and the operator's has one too: without this the last lane a strategy may
-    // have would be one the engine has no room for, and opening it would halt the firm.
-    limits.capacity.lanes = shared.geometry.lanes;
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
     let cpu = match options.cpu {
@@ -91,7 +89,7 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
         IdleChoice::Backoff => false,
     };
     let now = clock.now();
-    let engine = Engine::new(limits, now);
+    let engine = Engine::new(with_operators_lane(limits, &shared.geometry), now);
     let mut degraded = Degraded::empty();
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
@@ -138,6 +136,13 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
     duty.publish_first_words();
     duty.run();
     Ok(())
+}
+
+/// The engine knows lanes by number, and the operator's has one too: without room for it the last lane a strategy may
+/// have would be beyond the table, and opening it would halt the firm.
+fn with_operators_lane(mut limits: Limits, geometry: &Geometry) -> Limits {
+    limits.capacity.lanes = geometry.lanes;
+    limits
 }
 
 impl Duty {
