@@ -12,7 +12,7 @@ use support::process::descriptors;
 use support::seed::Seed;
 use support::sidecar::{Setup, Sidecar};
 use support::strategy::{StrategyProcess, be_a_strategy};
-use support::{PATIENCE, tries, wait_for};
+use support::{PATIENCE, not_run, tries, wait_for};
 use tripline::model::Name;
 use tripline::shm::attach::AttachError;
 use tripline::shm::client::Client;
@@ -253,7 +253,7 @@ fn a_client_in_another_time_namespace_is_refused() {
         let unshare = ["unshare", "--time", "--monotonic", &offset, "--fork", "--kill-child"];
         let can = std::process::Command::new(unshare[0]).args(&unshare[1..]).arg("true").status();
         if !can.is_ok_and(|status| status.success()) {
-            eprintln!("NOT RUN: a client {offset} s away: unshare cannot make a time namespace here");
+            not_run(&format!("a client {offset} s away: unshare cannot make a time namespace here"));
             continue;
         }
         let mut far = StrategyProcess::start_through(&unshare, &sidecar.run_dir(), "one");
