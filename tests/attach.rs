@@ -87,7 +87,7 @@ fn serves_an_honest_client(sidecar: &Sidecar) {
 /// Waits until the keeper has let go of whatever connections cost it.
 fn await_descriptors(sidecar: &Sidecar, count: usize) {
     wait_for("the keeper's descriptors are closed", || {
-        (descriptors(sidecar.keeper()) == count).then_some(())
+        (descriptors(sidecar.keeper()) <= count).then_some(())
     });
 }
 
@@ -365,7 +365,7 @@ fn attaching_and_detaching_over_and_over_costs_no_descriptor_and_no_mapping() {
     }
     rest();
     await_descriptors(&sidecar, at_rest.0);
-    wait_for("the core's descriptors are closed", || (descriptors(core) == at_rest.1).then_some(()));
+    wait_for("the core's descriptors are closed", || (descriptors(core) <= at_rest.1).then_some(()));
     wait_for("the core's mappings are gone", || (mappings() <= at_rest.2 + 2).then_some(()));
     assert!(sidecar.status().causes.is_empty());
     let (keeper, core, maps) = at_rest;

@@ -11,7 +11,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::process::{children, lives, signal};
+use support::process::{children, lives, main_thread_lives, signal};
 use support::seed::Seed;
 use support::sidecar::{Attached, Setup, Sidecar};
 use support::strategy::{StrategyProcess, be_a_strategy};
@@ -137,6 +137,8 @@ fn a_stopped_core_halts_every_gate_within_the_lease_and_going_on_opens_them_and_
         signal(core, libc::SIGSTOP);
         worst = worst.worst(close_after(&attached, monotonic()));
         stays_halted(&attached);
+        let report = sidecar.status();
+        assert_eq!(report.books.len(), 2, "try {number}: what was known last is still told: {report:?}");
         signal(core, libc::SIGCONT);
         attached.await_pass(&sidecar);
         wait_for("the stall is counted", || (stalls() > before).then_some(()));
@@ -171,7 +173,7 @@ fn a_killed_keeper_takes_core_and_control_with_it_and_halts_every_gate_within_th
             let passed = died.map_or(Nanos::ZERO, |died| before.since(died));
             assert!(passed <= LEASE, "the gate passed {passed:?} after the core was seen dead");
             assert!(closing.last_pass < Nanos::from_secs(5), "the core outlives its keeper");
-            if died.is_none() && !lives(core) {
+            if died.is_none() && !main_thread_lives(core) {
                 died = Some(monotonic());
             }
         }
