@@ -12,7 +12,7 @@ use support::process::descriptors;
 use support::seed::Seed;
 use support::sidecar::{Setup, Sidecar};
 use support::strategy::{StrategyProcess, be_a_strategy};
-use support::{PATIENCE, tries, wait_for};
+use support::{PATIENCE, not_run, tries, wait_for};
 use tripline::model::Name;
 use tripline::shm::attach::AttachError;
 use tripline::shm::client::Client;
@@ -87,7 +87,7 @@ fn serves_an_honest_client(sidecar: &Sidecar) {
 /// Waits until the keeper has let go of whatever connections cost it.
 fn await_descriptors(sidecar: &Sidecar, count: usize) {
     wait_for("the keeper's descriptors are closed", || {
-        (descriptors(sidecar.keeper()) == count).then_some(())
+        (descriptors(sidecar.keeper()) <= count).then_some(())
     });
 }
 
@@ -253,7 +253,7 @@ fn a_client_in_another_time_namespace_is_refused() {
         let unshare = ["unshare", "--time", "--monotonic", &offset, "--fork", "--kill-child"];
         let can = std::process::Command::new(unshare[0]).args(&unshare[1..]).arg("true").status();
         if !can.is_ok_and(|status| status.success()) {
-            eprintln!("NOT RUN: a client {offset} s away: unshare cannot make a time namespace here");
+            not_run(&format!("a client {offset} s away: unshare cannot make a time namespace here"));
             continue;
         }
         let mut far = StrategyProcess::start_through(&unshare, &sidecar.run_dir(), "one");
@@ -365,7 +365,7 @@ fn attaching_and_detaching_over_and_over_costs_no_descriptor_and_no_mapping() {
     }
     rest();
     await_descriptors(&sidecar, at_rest.0);
-    wait_for("the core's descriptors are closed", || (descriptors(core) == at_rest.1).then_some(()));
+    wait_for("the core's descriptors are closed", || (descriptors(core) <= at_rest.1).then_some(()));
     wait_for("the core's mappings are gone", || (mappings() <= at_rest.2 + 2).then_some(()));
     assert!(sidecar.status().causes.is_empty());
     let (keeper, core, maps) = at_rest;

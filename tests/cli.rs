@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::Value;
 use support::sidecar::{CAPITAL, Place, Setup, Sidecar, run};
@@ -286,6 +287,23 @@ fn every_scope_can_be_halted_by_name_and_no_other_name_can() {
     }
     assert_eq!(code(&sidecar.tripline(&["halt", "firm", "--reason", " "])), 2, "a reason of nothing");
     assert_eq!(attached.gate(), Gate::Pass);
+}
+
+#[test]
+fn commands_are_heard_as_soon_as_strategies_may_attach() {
+    // The pause before a control that ended is started again is one second; the first start owes no pause. The best
+    // of several counts, since a busy machine can only be slower.
+    let mut sidecar = Sidecar::start(&patient());
+    let pauses = (0..5).map(|_| {
+        sidecar.start_again();
+        let made = |socket| {
+            let path = sidecar.run_dir().join(socket);
+            std::fs::metadata(path).and_then(|file| file.modified()).expect("a socket")
+        };
+        made("admin.sock").duration_since(made("attach.sock")).unwrap_or_default()
+    });
+    let best = pauses.min().expect("five");
+    assert!(best < Duration::from_millis(500), "commands are heard {best:?} after strategies may attach");
 }
 
 /// One request on the loopback port: status and body.

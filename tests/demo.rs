@@ -50,7 +50,8 @@ fn bars() -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("NOT RUN: {} is missing; name it with TRIPLINE_TEST_BARS", path.display());
+    let shown = path.display();
+    support::not_run(&format!("the demo on real bars: {shown} is missing; name it with TRIPLINE_TEST_BARS"));
     None
 }
 

@@ -46,7 +46,7 @@ fn a_full_lane_loses_nothing_it_accepted_and_halts_its_strategy_until_reset() {
     let core = sidecar.core();
     let neighbour = sidecar.attach_and_pass("two");
     let mut expected = CAPITAL;
-    while rounds < tries(20) {
+    while rounds < tries(100) {
         rounds += 1;
         let mut full = sidecar.attach_and_pass("one");
         mark(&mut full, PX).expect("room");
@@ -165,7 +165,7 @@ fn garbage_in_a_lane_halts_its_strategy_and_neither_its_neighbour_nor_the_sideca
     let sidecar = Sidecar::start(&patient());
     let (core, control) = (sidecar.core(), sidecar.control());
     let neighbour = sidecar.attach_and_pass("two");
-    for round in 0..tries(4) {
+    for round in 0..tries(10) {
         for (name, attack) in GARBAGE {
             let hostile = Hostile::attach(&sidecar);
             attack(&hostile, &mut seed);
@@ -248,7 +248,7 @@ fn no_value_of_the_words_beside_the_slots_hurts_anybody_else() {
 fn every_strategy_of_an_account_sees_its_halt_and_its_reset() {
     let sidecar = Sidecar::start(&patient());
     let both = [sidecar.attach_and_pass("one"), sidecar.attach_and_pass("two")];
-    for number in 0..tries(20) {
+    for number in 0..tries(100) {
         let halted = sidecar.tripline(&["halt", "account:main", "--reason", "a test"]);
         assert!(halted.status.success(), "{halted:?}");
         // The command is answered after the word is stored: no waiting.

@@ -11,7 +11,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::process::{children, lives, signal};
+use support::process::{children, lives, main_thread_lives, signal};
 use support::seed::Seed;
 use support::sidecar::{Attached, Setup, Sidecar};
 use support::strategy::{StrategyProcess, be_a_strategy};
@@ -105,7 +105,7 @@ fn a_killed_core_halts_every_gate_within_the_lease_and_ends_the_keeper_with_its_
 #[test]
 fn a_killed_core_halts_every_gate_by_the_lease_alone_while_the_keeper_cannot_act() {
     let mut seed = Seed::new("two_process a_killed_core_halts_every_gate_by_the_lease");
-    let (mut worst, tries) = (Closing::default(), tries(20));
+    let (mut worst, tries) = (Closing::default(), tries(100));
     for _ in 0..tries {
         let mut sidecar = Sidecar::start(&Setup::default());
         let attached = sidecar.attach_and_pass("one");
@@ -137,6 +137,8 @@ fn a_stopped_core_halts_every_gate_within_the_lease_and_going_on_opens_them_and_
         signal(core, libc::SIGSTOP);
         worst = worst.worst(close_after(&attached, monotonic()));
         stays_halted(&attached);
+        let report = sidecar.status();
+        assert_eq!(report.books.len(), 2, "try {number}: what was known last is still told: {report:?}");
         signal(core, libc::SIGCONT);
         attached.await_pass(&sidecar);
         wait_for("the stall is counted", || (stalls() > before).then_some(()));
@@ -171,7 +173,7 @@ fn a_killed_keeper_takes_core_and_control_with_it_and_halts_every_gate_within_th
             let passed = died.map_or(Nanos::ZERO, |died| before.since(died));
             assert!(passed <= LEASE, "the gate passed {passed:?} after the core was seen dead");
             assert!(closing.last_pass < Nanos::from_secs(5), "the core outlives its keeper");
-            if died.is_none() && !lives(core) {
+            if died.is_none() && !main_thread_lives(core) {
                 died = Some(monotonic());
             }
         }
@@ -213,7 +215,7 @@ fn with_heartbeat() -> Setup {
 #[test]
 fn a_stopped_strategy_is_halted_after_its_heartbeat_and_its_neighbour_is_not() {
     const HEARTBEAT: Nanos = Nanos::from_millis(100);
-    let tries = tries(25);
+    let tries = tries(100);
     let sidecar = Sidecar::start(&with_heartbeat());
     let neighbour = sidecar.attach_and_pass("two");
     let mut strategy = StrategyProcess::start(&sidecar.run_dir(), "one");
@@ -245,7 +247,7 @@ fn a_stopped_strategy_is_halted_after_its_heartbeat_and_its_neighbour_is_not() {
 
 #[test]
 fn a_killed_strategy_stays_halted_until_an_operator_resets_it_and_a_clean_detach_leaves_nothing() {
-    let tries = tries(20);
+    let tries = tries(100);
     let sidecar = Sidecar::start(&patient());
     let neighbour = sidecar.attach_and_pass("two");
     let mut latest = Nanos::ZERO;
@@ -286,7 +288,7 @@ fn a_killed_strategy_stays_halted_until_an_operator_resets_it_and_a_clean_detach
 
 #[test]
 fn after_a_restart_a_new_handle_passes_and_the_old_one_stays_halted() {
-    let tries = tries(20);
+    let tries = tries(30);
     let mut sidecar = Sidecar::start(&Setup::default());
     let mut old: Vec<Attached> = Vec::new();
     for number in 0..tries {

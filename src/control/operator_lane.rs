@@ -4,7 +4,7 @@
 //! one after the other.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::shm::client::Client;
 use crate::shm::clock::monotonic;
 use crate::shm::stats::StatsReader;
 use crate::wire::answer::Answer;
+use crate::wire::stats::Stats;
 
 /// Orders that may wait for the lane.
 const ORDERS: usize = 64;
@@ -39,10 +40,23 @@ pub fn serve(
 ) -> io::Result<()> {
     let (desk, orders) = crossbeam_channel::bounded(ORDERS);
     thread::Builder::new().name("tripline-desk".into()).spawn(move || own(operator, &orders))?;
-    let stats = Arc::new(move || stats.read());
+    let stats = Arc::new(keeping_the_last(move || stats.read()));
     // Never sent and never dropped before the server ends: SIGTERM is what ends it.
     let (_stop, stopped) = tokio::sync::oneshot::channel();
     server::serve(Context { config, stats, now: monotonic, desk, guard_name }, stopped)
+}
+
+/// A core that loses its processor, or is stopped, while it writes the page leaves nothing to read until it goes on.
+/// What it wrote before is then the truth to tell: it carries its age, and a lease that has run out says the rest.
+fn keeping_the_last(read: impl Fn() -> Option<Stats>) -> impl Fn() -> Option<Stats> {
+    let last = Mutex::new(None);
+    move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fresh) = read() {
+            *last = Some(fresh);
+        }
+        last.clone()
+    }
 }
 
 fn own(mut operator: Client, orders: &Receiver<Order>) {
@@ -79,4 +93,25 @@ fn await_verdict(operator: &mut Client, asked: u64) -> Option<VerdictRecord> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::wire::stats::LoopRow;
+
+    #[test]
+    fn a_page_that_cannot_be_read_now_says_what_it_said_last() {
+        let page = Cell::new(None);
+        let ticks =
+            |ticks| Some(Stats { looping: LoopRow { ticks, ..LoopRow::default() }, ..Stats::default() });
+        let read = keeping_the_last(|| ticks(page.get()?));
+        assert_eq!(read(), None, "nothing was ever written");
+        for (now, told) in [(Some(1), 1), (None, 1), (None, 1), (Some(2), 2), (None, 2)] {
+            page.set(now);
+            assert_eq!(read(), ticks(told));
+        }
+    }
 }

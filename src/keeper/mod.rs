@@ -187,7 +187,8 @@ impl Keeper {
     /// Sleeps until a descriptor has something to say or a deadline comes.
     fn wait(&self) -> Result<(), KeeperError> {
         let now = Instant::now();
-        let deadlines = [self.ready_by, self.stop_by, self.control.is_none().then_some(self.control_due)];
+        let control_due = self.wants_control().then_some(self.control_due);
+        let deadlines = [self.ready_by, self.stop_by, control_due];
         let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
         let next = deadlines.into_iter().flatten().chain(visitor_deadlines).min();
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.fd(), self.link.fd()];
@@ -327,16 +328,18 @@ impl Keeper {
             self.control = None;
             self.control_due = now + CONTROL_BACKOFF;
         }
-        let ready = self.ready_by.is_none() && self.stop_by.is_none();
-        if ready && self.control.is_none() && now >= self.control_due {
+        if self.wants_control() && now >= self.control_due {
             let shared = self.shared.clone();
             self.control = Some(Child::fork(|| control(shared)).map_err(os("fork of control"))?);
             self.control_due = now + CONTROL_BACKOFF;
         }
-        if !ready {
-            self.control_due = now + CONTROL_BACKOFF;
-        }
         Ok(())
+    }
+
+    /// Whether control is to be started once it is due: from the moment strategies may attach, so that they can be
+    /// halted.
+    fn wants_control(&self) -> bool {
+        self.control.is_none() && self.ready_by.is_none() && self.stop_by.is_none()
     }
 
     fn end_children(&mut self) {

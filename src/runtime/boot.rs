@@ -19,6 +19,7 @@ use crate::shm::gate::GatePage;
 use crate::shm::shared::{OPERATOR_LANE, Shared};
 use crate::shm::socket::Socket;
 use crate::shm::stats::StatsWriter;
+use crate::wire::layout::Geometry;
 use crate::wire::stats::{Degraded, LoopRow};
 
 /// Where the loop runs.
@@ -87,11 +88,8 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 ///
 /// # Errors
 /// What the kernel said when the cold thread could not be started.
-pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
+pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
     pin::block_terminal_signals();
-    // The engine knows lanes by number, and the operator's has one too: without this the last lane a strategy may
-    // have would be one the engine has no room for, and opening it would halt the firm.
-    limits.capacity.lanes = shared.geometry.lanes;
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
     let cpu = options.cpu.choose(&isolated);
@@ -104,7 +102,7 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
     let (lease, lengthened) = choose_lease(&options, on_isolated, &mut clock);
     let spins = options.idle.spins(on_isolated);
     let now = clock.now();
-    let engine = Engine::new(limits, now);
+    let engine = Engine::new(with_operators_lane(limits, &shared.geometry), now);
     let mut degraded = Degraded::empty();
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
@@ -156,6 +154,13 @@ pub fn run(mut limits: Limits, options: CoreOptions, shared: Shared, link: Socke
 /// Room for every lane, taken before memory is locked: the loop itself allocates nothing.
 fn lane_tables(lanes: u16) -> (Vec<Option<ActiveLane>>, Vec<u16>) {
     ((0..lanes).map(|_| None).collect(), Vec::with_capacity(usize::from(lanes)))
+}
+
+/// The engine knows lanes by number, and the operator's has one too: without room for it the last lane a strategy may
+/// have would be beyond the table, and opening it would halt the firm.
+fn with_operators_lane(mut limits: Limits, geometry: &Geometry) -> Limits {
+    limits.capacity.lanes = geometry.lanes;
+    limits
 }
 
 impl Duty {

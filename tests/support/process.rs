@@ -20,9 +20,20 @@ pub fn state(pid: u32) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
-/// Whether a process runs, sleeps or is stopped; a zombie does none of them.
-pub fn lives(pid: u32) -> bool {
+/// Whether the main thread of a process runs, sleeps or is stopped; a zombie does none of them.
+pub fn main_thread_lives(pid: u32) -> bool {
     !matches!(state(pid), None | Some('Z' | 'X'))
+}
+
+/// Whether any thread of a process lives: while one does, the process holds what it had open.
+pub fn lives(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    threads.is_ok_and(|mut threads| {
+        threads.any(|thread| {
+            let name = thread.ok().and_then(|thread| thread.file_name().into_string().ok());
+            name.and_then(|name| name.parse().ok()).is_some_and(main_thread_lives)
+        })
+    })
 }
 
 /// Children of the main thread of a process.

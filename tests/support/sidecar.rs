@@ -103,7 +103,7 @@ lane_slots = {lane_slots}
 return_slots = 64
 positions = 64
 orders = 4096
-executions = 4096
+executions = 65536
 [[account]]
 name = "main"
 venue = "test"

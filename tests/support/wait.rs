@@ -1,5 +1,6 @@
 //! Waits that end, and how often a test tries.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use tripline::runtime::pin;
@@ -28,4 +29,9 @@ pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 pub fn tries(usual: u32) -> u32 {
     let asked = std::env::var("TRIPLINE_TEST_TRIES").ok().and_then(|text| text.parse().ok());
     asked.unwrap_or(0).max(usual)
+}
+
+/// Says on the terminal, past the harness that keeps what passing tests print, that something was not tested.
+pub fn not_run(what: &str) {
+    let _nobody_reads = writeln!(std::io::stderr(), "\nNOT RUN: {what}");
 }
