@@ -153,12 +153,16 @@ fn guards(desk: &Desk, stats: &Stats) {
 
 fn lanes(desk: &Desk, stats: &Stats) {
     for row in &stats.lanes {
-        let strategy = u16::try_from(row.strategy).ok();
-        let strategy = strategy.and_then(|index| scopes::strategy_name(desk.limits(), index));
-        let strategy = strategy.unwrap_or("operator").to_owned();
-        let labels = [("strategy", strategy), ("lane", row.lane.to_string())];
+        let index = u16::try_from(row.strategy).ok();
+        let strategy = index.and_then(|index| scopes::strategy_name(desk.limits(), index));
+        let labels =
+            [("strategy", strategy.unwrap_or("operator").to_owned()), ("lane", row.lane.to_string())];
         gauge!("tripline_lane_depth", &labels).set(row.depth as f64);
-        gauge!("tripline_heartbeat_age_seconds", &labels).set(seconds(desk.now().since(row.last_beat).0));
+        // The operator's lane belongs to no strategy and never beats.
+        if strategy.is_some() {
+            let age = desk.now().since(row.last_beat);
+            gauge!("tripline_heartbeat_age_seconds", &labels).set(seconds(age.0));
+        }
     }
 }
 

@@ -76,7 +76,21 @@ impl Lanes {
         Lane::format(Arc::clone(&lane), self.geometry.lane_slots);
         let returns = Arc::new(Segment::create("tripline-return", self.geometry.return_bytes())?);
         format_return_ring(Arc::clone(&returns), self.geometry.return_slots);
+        lane.keep_from_children()?;
+        returns.keep_from_children()?;
         Ok((lane, returns))
+    }
+
+    /// The descriptors of every lane in use.
+    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.entries
+            .iter()
+            .flat_map(|entry| match &entry.state {
+                State::Used { lane, returns, .. } => [Some(lane.fd()), Some(returns.fd())],
+                State::Closing { lane } => [Some(lane.fd()), None],
+                State::Free => [None, None],
+            })
+            .flatten()
     }
 
     /// Seals a lane that the core has mapped, and what its client is to be told and given.

@@ -15,7 +15,7 @@ mod process;
 mod visitor;
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -105,9 +105,15 @@ pub fn run(
     let signals = Signals::new().map_err(os("signalfd"))?;
     let shared = Shared::create(options.geometry, fill_directory).map_err(os("shared segments"))?;
     let (link, core_link) = Socket::pair().map_err(os("socketpair"))?;
-    let core = Child::fork(|| core(shared.clone(), core_link)).map_err(os("fork of the core"))?;
+    let private = [link.fd().as_raw_fd(), signals.fd().as_raw_fd()];
+    let role = || {
+        process::close_inherited(&private);
+        core(shared.clone(), core_link)
+    };
+    let core = Child::fork(role).map_err(os("fork of the core"))?;
     link.set_nonblocking().map_err(os("socket of the core"))?;
     shared.seal().map_err(os("sealing the shared segments"))?;
+    shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
     let mut keeper = Keeper {
         lanes: Lanes::new(options.geometry),
         visitors: Vec::new(),
@@ -330,7 +336,12 @@ impl Keeper {
         }
         if self.wants_control() && now >= self.control_due {
             let shared = self.shared.clone();
-            self.control = Some(Child::fork(|| control(shared)).map_err(os("fork of control"))?);
+            let private = self.private_fds();
+            let role = || {
+                process::close_inherited(&private);
+                control(shared)
+            };
+            self.control = Some(Child::fork(role).map_err(os("fork of control"))?);
             self.control_due = now + CONTROL_BACKOFF;
         }
         Ok(())
@@ -340,6 +351,14 @@ impl Keeper {
     /// halted.
     fn wants_control(&self) -> bool {
         self.control.is_none() && self.ready_by.is_none() && self.stop_by.is_none()
+    }
+
+    /// Descriptors that control has no business with: the core's socket, the visitors, the lanes. A copy of the
+    /// core's socket would also keep the core from noticing that the keeper is gone.
+    fn private_fds(&self) -> Vec<RawFd> {
+        let own = [Some(self.link.fd()), Some(self.signals.fd()), self.listener.as_ref().map(Listener::fd)];
+        let visitors = self.visitors.iter().flat_map(Visitor::fds);
+        own.into_iter().flatten().chain(visitors).chain(self.lanes.fds()).map(|fd| fd.as_raw_fd()).collect()
     }
 
     fn end_children(&mut self) {

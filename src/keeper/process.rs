@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -166,6 +166,14 @@ impl Child {
     }
 }
 
+/// Closes descriptors that a forked child inherited and must not keep.
+pub(super) fn close_inherited(fds: &[RawFd]) {
+    for &fd in fds {
+        // SAFETY: called in a child that never returns to the keeper's code, so nobody uses or closes them again.
+        unsafe { libc::close(fd) };
+    }
+}
+
 /// Waits until one of `fds` is readable, hung up or the time is over.
 pub(super) fn poll_readable(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
     let mut polled = raw(fds);
@@ -197,16 +205,33 @@ pub(super) fn claim_runtime_dir(dir: &Path, group: Option<u32>) -> Result<File, 
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o640);
     let mut lock = options.open(dir.join("tripline.lock")).map_err(unusable)?;
-    // SAFETY: a system call on a descriptor we own.
-    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } < 0 {
-        let mut holder = String::new();
-        let _unknown = lock.read_to_string(&mut holder);
-        let holder = if holder.trim().is_empty() { "unknown".into() } else { holder.trim().into() };
-        return Err(KeeperError::Held { dir: dir.to_path_buf(), holder });
+    let by = Instant::now() + DYING_WITHIN;
+    while let Some(holder) = lock_or_holder(&mut lock).map_err(unusable)? {
+        if Instant::now() >= by || Path::new("/proc").join(&holder).exists() {
+            return Err(KeeperError::Held { dir: dir.to_path_buf(), holder });
+        }
+        // SAFETY: no descriptors, only a short wait.
+        unsafe { libc::poll(std::ptr::null_mut(), 0, 5) };
     }
     lock.set_len(0).and_then(|()| lock.rewind()).map_err(unusable)?;
     writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
     Ok(lock)
+}
+
+/// How long the children of a keeper that was killed may hold its lock while the kernel ends them.
+const DYING_WITHIN: Duration = Duration::from_secs(2);
+
+/// Takes the lock, or says which process wrote itself into it.
+fn lock_or_holder(lock: &mut File) -> io::Result<Option<String>> {
+    // SAFETY: a system call on a descriptor we own.
+    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(None);
+    }
+    let mut holder = String::new();
+    lock.rewind()?;
+    lock.read_to_string(&mut holder)?;
+    let holder = holder.trim();
+    Ok(Some(if holder.is_empty() { "unknown".into() } else { holder.into() }))
 }
 
 /// Lets `group` use what is at `path`.

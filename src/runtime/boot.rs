@@ -94,7 +94,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     let isolated = pin::isolated_cpus();
     let cpu = options.cpu.choose(&isolated);
     // Before pinning, since threads inherit the mask.
-    let bridge = bridge::start(link, shared.geometry, cpu)?;
+    let bridge = bridge::start(link, shared.gate.clone(), shared.geometry, cpu)?;
     let pinned = cpu.filter(|&cpu| pin::pin_to(cpu));
     let on_isolated = pinned.is_some_and(|cpu| isolated.contains(&cpu));
     pin::sleep_precisely();

@@ -15,6 +15,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::pin;
 use crate::model::event::LivenessSign;
+use crate::shm::gate::GatePage;
 use crate::shm::lane::Lane;
 use crate::shm::ring::Slots;
 use crate::shm::segment::{Access, Segment};
@@ -62,11 +63,16 @@ pub(super) struct LoopEnd {
 }
 
 /// Starts the cold thread. Call before the loop is pinned; `off` is the processor the loop will have.
-pub(super) fn start(link: Socket, geometry: Geometry, off: Option<usize>) -> io::Result<LoopEnd> {
+pub(super) fn start(
+    link: Socket,
+    gate: GatePage,
+    geometry: Geometry,
+    off: Option<usize>,
+) -> io::Result<LoopEnd> {
     let room = usize::from(geometry.lanes).saturating_mul(4).max(64);
     let (order_in, order_out) = RingBuffer::new(room);
     let (news_in, news_out) = RingBuffer::new(room);
-    let thread = ColdThread { link, geometry, orders: order_in, news: news_out, awaited: 1 };
+    let thread = ColdThread { link, gate, geometry, orders: order_in, news: news_out, awaited: 1 };
     std::thread::Builder::new().name("tripline-cold".into()).spawn(move || {
         if let Some(cpu) = off {
             pin::keep_off(cpu);
@@ -78,6 +84,8 @@ pub(super) fn start(link: Socket, geometry: Geometry, off: Option<usize>) -> io:
 
 struct ColdThread {
     link: Socket,
+    /// Written only once the keeper is gone.
+    gate: GatePage,
     geometry: Geometry,
     orders: Producer<ToLoop>,
     news: Consumer<FromLoop>,
@@ -109,8 +117,12 @@ impl ColdThread {
                     }
                 }
                 Ok(Received::Nothing | Received::Odd { .. }) => {}
-                // The keeper is gone; the kernel ends this process too.
-                Ok(Received::Closed) | Err(_) => return,
+                // The keeper is gone, and the kernel is about to end this process too. What can be halted before
+                // that need not wait for the lease: the loop stores no word unless something changes.
+                Ok(Received::Closed) | Err(_) => {
+                    self.gate.close();
+                    return self.hand_over(ToLoop::Shutdown);
+                }
             }
         }
     }

@@ -182,6 +182,16 @@ impl Segment {
         }
     }
 
+    /// Leaves this mapping out of every process forked from now on; the descriptor still goes along.
+    ///
+    /// # Errors
+    /// What madvise said.
+    pub fn keep_from_children(&self) -> io::Result<()> {
+        // SAFETY: exactly the range of our own mapping; only later forks are affected, not this process.
+        check(unsafe { libc::madvise(self.map.as_mut_ptr().cast(), self.map.len(), libc::MADV_DONTFORK) })
+            .map(drop)
+    }
+
     /// The descriptor, to be sent to a peer.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {

@@ -63,6 +63,24 @@ impl Shared {
         })
     }
 
+    /// Leaves the mappings out of every process forked from now on, all but the operator's lane: what control may read
+    /// it maps again from the descriptors, and the seals let it map that for reading only.
+    ///
+    /// # Errors
+    /// What madvise said.
+    pub fn keep_from_children(&self) -> io::Result<()> {
+        for segment in [
+            self.gate.segment(),
+            self.positions.segment(),
+            &self.stats,
+            self.directory.segment(),
+            &self.operator_returns_segment,
+        ] {
+            segment.keep_from_children()?;
+        }
+        Ok(())
+    }
+
     /// Seals every page that clients are to read, once the core has its mappings.
     ///
     /// # Errors
