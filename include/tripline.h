@@ -446,7 +446,7 @@ static inline int32_t tripline_gate_inline(tripline_client *client, const tripli
     left = lease - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
     if (left == 0 || left > __atomic_load_n(&client->lease_ns, __ATOMIC_RELAXED)) {
         /* Further ahead than a lease can be: this page and this clock do not belong together. */
-        if ((int64_t)left > 0) __atomic_store_n(&client->latched, 1, __ATOMIC_RELAXED);
+        if ((int64_t)left > 0) __atomic_fetch_or(&client->latched, 1, __ATOMIC_RELAXED);
         return TRIPLINE_GATE_HALTED;
     }
     both = tripline_permission(account);

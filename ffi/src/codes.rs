@@ -72,7 +72,7 @@ pub(crate) fn of_client(error: ClientError) -> i32 {
         ClientError::Thread => TRIPLINE_ERR_THREAD,
         ClientError::Closed => TRIPLINE_ERR_CLOSED,
         ClientError::Full => TRIPLINE_ERR_FULL,
-        ClientError::Lost => TRIPLINE_ERR_LOST,
+        ClientError::Lost | ClientError::LaneClosed => TRIPLINE_ERR_LOST,
         ClientError::Invalid(_) => TRIPLINE_ERR_INVALID,
         ClientError::Unsupported(_) => TRIPLINE_ERR_UNSUPPORTED,
         ClientError::UnknownAccount => TRIPLINE_ERR_UNKNOWN_ACCOUNT,

@@ -125,12 +125,12 @@ impl Lanes {
     }
 
     /// The client is gone; the core is about to drain the lane.
-    pub(super) fn closing(&mut self, lane: u16) {
-        if let Some(entry) = self.entries.get_mut(usize::from(lane))
-            && let State::Used { lane, .. } = std::mem::replace(&mut entry.state, State::Free)
-        {
-            entry.state = State::Closing { lane };
-        }
+    /// True unless it was closing already, or nobody's.
+    pub(super) fn closing(&mut self, lane: u16) -> bool {
+        let Some(entry) = self.entries.get_mut(usize::from(lane)) else { return false };
+        let State::Used { lane, .. } = &entry.state else { return false };
+        entry.state = State::Closing { lane: Arc::clone(lane) };
+        true
     }
 
     /// The core has let go of the lane. Its memory goes back at once, whoever still maps it.

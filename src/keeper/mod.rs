@@ -14,6 +14,7 @@ mod lanes;
 mod process;
 mod visitor;
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -83,6 +84,10 @@ pub enum KeeperError {
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Between two tries to tell a core whose socket is full.
+const RETRY_AFTER: Duration = Duration::from_millis(5);
+/// Connections taken in before everybody else is heard again.
+const WELCOME_AT_ONCE: usize = 64;
 const CONTROL_BACKOFF: Duration = Duration::from_secs(1);
 
 fn os(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
@@ -122,6 +127,7 @@ pub fn run(
         core,
         control: None,
         control_due: Instant::now(),
+        unsaid: VecDeque::new(),
         ready_by: Some(Instant::now() + READY_WITHIN),
         stop_by: None,
         lease_ns: 0,
@@ -144,6 +150,8 @@ struct Keeper {
     control: Option<Child>,
     /// When a control process that ended may be started again.
     control_due: Instant,
+    /// What the core is still to be told.
+    unsaid: VecDeque<Link>,
     /// Until the core is ready: when to give up.
     ready_by: Option<Instant>,
     /// Once told to stop: when to stop waiting.
@@ -176,6 +184,7 @@ impl Keeper {
             if self.ready_by.is_some_and(|by| now >= by) {
                 return Err(KeeperError::NotReady(READY_WITHIN));
             }
+            self.say_all();
             self.hear_core()?;
             self.welcome();
             self.hear_visitors(now);
@@ -187,7 +196,8 @@ impl Keeper {
         tracing::info!(event = "stopping", "told to stop");
         self.stop_by = Some(Instant::now() + STOP_WITHIN);
         self.listener = None;
-        self.say(Link::Shutdown);
+        self.unsaid.push_back(Link::Shutdown);
+        self.say_all();
     }
 
     /// Sleeps until a descriptor has something to say or a deadline comes.
@@ -196,6 +206,8 @@ impl Keeper {
         let control_due = self.wants_control().then_some(self.control_due);
         let deadlines = [self.ready_by, self.stop_by, control_due];
         let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
+        let retry = (!self.unsaid.is_empty()).then(|| now + RETRY_AFTER);
+        let deadlines = deadlines.into_iter().chain([retry]);
         let next = deadlines.into_iter().flatten().chain(visitor_deadlines).min();
         let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.fd(), self.link.fd()];
         fds.extend(self.listener.as_ref().map(Listener::fd));
@@ -206,8 +218,14 @@ impl Keeper {
         process::poll_readable(&fds, timeout).map_err(os("poll"))
     }
 
-    fn say(&self, message: Link) -> bool {
-        self.link.send(&message.to_packet(), &[]).is_ok()
+    /// Tells the core what it must know, in order; what its socket has no room for waits.
+    fn say_all(&mut self) {
+        while let Some(message) = self.unsaid.front() {
+            if self.link.send(&message.to_packet(), &[]).is_err() {
+                return;
+            }
+            self.unsaid.pop_front();
+        }
     }
 
     fn hear_core(&mut self) -> Result<(), KeeperError> {
@@ -238,7 +256,8 @@ impl Keeper {
     }
 
     fn welcome(&mut self) {
-        while let Some(listener) = &self.listener {
+        for _ in 0..WELCOME_AT_ONCE {
+            let Some(listener) = &self.listener else { return };
             match listener.accept() {
                 Ok(Some(socket)) => {
                     if let Some(visitor) = Visitor::welcome(socket, &self.visitors) {
@@ -316,10 +335,11 @@ impl Keeper {
     }
 
     fn close_lane(&mut self, lane: Option<u16>, sign: LivenessSign) {
-        if let Some(lane) = lane {
+        // A lane closes once: a late word of it must not touch whoever has its number by then.
+        if let Some(lane) = lane.filter(|&lane| self.lanes.closing(lane)) {
             tracing::info!(event = "lane_closed", lane, sign = ?sign, "a client left");
-            self.lanes.closing(lane);
-            self.say(Link::Close { lane, sign });
+            self.unsaid.push_back(Link::Close { lane, sign });
+            self.say_all();
         }
     }
 
@@ -330,7 +350,9 @@ impl Keeper {
         now: Instant,
     ) -> Result<(), KeeperError> {
         if let Some(exit) = self.control.as_mut().and_then(Child::reap) {
-            tracing::warn!(event = "control_ended", %exit, "control ended; it will be started again");
+            if self.stop_by.is_none() {
+                tracing::warn!(event = "control_ended", %exit, "control ended; it will be started again");
+            }
             self.control = None;
             self.control_due = now + CONTROL_BACKOFF;
         }

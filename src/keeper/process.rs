@@ -198,8 +198,14 @@ pub(super) fn claim_runtime_dir(dir: &Path, group: Option<u32>) -> Result<File, 
     let unusable = |error| KeeperError::RuntimeDir { dir: dir.to_path_buf(), error };
     DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(unusable)?;
     let metadata = std::fs::metadata(dir).map_err(unusable)?;
-    if metadata.mode() & 0o002 != 0 {
-        return Err(unusable(io::Error::other("anyone may write to it")));
+    // SAFETY: geteuid has no preconditions.
+    if metadata.uid() != unsafe { libc::geteuid() } {
+        return Err(unusable(io::Error::other(
+            "it belongs to another user, who could put another socket there",
+        )));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(unusable(io::Error::other("others than its owner may write to it")));
     }
     give_to_group(dir, group).map_err(unusable)?;
     let mut options = OpenOptions::new();

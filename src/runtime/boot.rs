@@ -108,6 +108,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
     degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
+    degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
     degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
@@ -136,6 +137,7 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         lease,
         lease_due: Nanos::ZERO,
         last_turn: now,
+        drained: 0,
         shutdown: false,
     };
     let operator = MappedLane {
@@ -170,6 +172,11 @@ impl Duty {
             self.gate.store(super::duty::scope_of(id), word);
         }
     }
+}
+
+/// Whether this kernel tells the keeper of a client's exit itself (6.5), or only of its socket's.
+fn knows_peer_pidfd() -> bool {
+    Socket::pair().is_ok_and(|(end, _)| end.peer_pidfd().is_ok())
 }
 
 /// A panic in the core halts first and dies second.

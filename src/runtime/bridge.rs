@@ -51,6 +51,10 @@ pub(super) enum FromLoop {
         lane: u16,
     },
     Closed(Box<MappedLane>),
+    /// There is no such lane to close.
+    NotHere {
+        lane: u16,
+    },
     /// The lane never made it into the loop's table.
     Refused(Box<MappedLane>),
 }
@@ -108,7 +112,7 @@ impl ColdThread {
             let look = if self.awaited == 0 { LONG_LOOK } else { SHORT_LOOK };
             if let Err(error) = self.link.set_timeout(look) {
                 tracing::error!(event = "link", %error, "the keeper's socket cannot be used");
-                return;
+                return self.give_up();
             }
             match self.link.receive() {
                 Ok(Received::Packet(packet, fds)) => {
@@ -119,17 +123,21 @@ impl ColdThread {
                 Ok(Received::Nothing | Received::Odd { .. }) => {}
                 // The keeper is gone, and the kernel is about to end this process too. What can be halted before
                 // that need not wait for the lease: the loop stores no word unless something changes.
-                Ok(Received::Closed) | Err(_) => {
-                    self.gate.close();
-                    return self.hand_over(ToLoop::Shutdown);
-                }
+                Ok(Received::Closed) | Err(_) => return self.give_up(),
             }
         }
+    }
+
+    /// A loop that nobody can tell of a client's death must not go on.
+    fn give_up(&mut self) {
+        self.gate.close();
+        self.hand_over(ToLoop::Shutdown);
     }
 
     fn pass_on(&self, news: FromLoop) {
         let message = match news {
             FromLoop::Ready { lease_ns } => Link::Ready { lease_ns },
+            FromLoop::NotHere { lane } => Link::Closed { lane },
             FromLoop::Opened { lane } => Link::Opened { lane },
             FromLoop::Closed(lane) => Link::Closed { lane: lane.number },
             FromLoop::Refused(lane) => Link::NoRoom { lane: lane.number },

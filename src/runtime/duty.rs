@@ -29,6 +29,8 @@ use crate::shm::ring::Taken;
 use crate::wire::answer::Answer;
 use crate::wire::record::{Words, decode};
 
+/// Nanoseconds a record may take before the rest of a long turn counts as a stall; several times the usual.
+const WORK_PER_RECORD: u64 = 10_000;
 /// Records taken from one lane before the next lane has its turn.
 const BATCH: usize = 16;
 /// How long housekeeping gives way to records that keep coming.
@@ -54,6 +56,8 @@ pub(super) struct Duty {
     pub(super) lease: Nanos,
     pub(super) lease_due: Nanos,
     pub(super) last_turn: Nanos,
+    /// Records taken in the last turn.
+    pub(super) drained: u64,
     pub(super) shutdown: bool,
 }
 
@@ -103,8 +107,11 @@ impl Duty {
 
     /// A stall of our own is not evidence about anybody else: it becomes a record, and deadlines move by it.
     fn note_own_stall(&mut self, t0: Nanos) {
-        let gap = t0.since(self.last_turn);
+        // What the last turn worked on is no stall: a loop that cannot keep up must be seen as just that.
+        let work = Nanos(self.drained.saturating_mul(WORK_PER_RECORD));
+        let gap = Nanos(t0.since(self.last_turn).0.saturating_sub(work.0));
         self.last_turn = t0;
+        self.drained = 0;
         if gap.0 > self.lease.0 >> 2 {
             self.house.stalled(gap);
             for lane in self.lanes.iter_mut().flatten() {
@@ -138,6 +145,7 @@ impl Duty {
         };
         let active = ActiveLane::new(mapped, t0);
         self.positions.publish(lane, active.events.position());
+        self.positions.listen(lane, generation);
         let operators = active.is_operators();
         *place = Some(active);
         let at = self.open.partition_point(|&open| open < lane);
@@ -150,9 +158,12 @@ impl Duty {
 
     /// The halt comes first; what the client still left in its lane is applied in the turns that follow.
     fn close_lane(&mut self, lane: u16, sign: LivenessSign, t0: Nanos) {
-        let Some(Some(active)) = self.lanes.get_mut(usize::from(lane)) else { return };
+        let Some(Some(active)) = self.lanes.get_mut(usize::from(lane)) else {
+            return self.tell(FromLoop::NotHere { lane });
+        };
         active.closing = Some(sign);
         let strategy = active.mapped.strategy;
+        self.positions.listen(lane, 0);
         if sign != LivenessSign::Alive {
             self.apply_own(t0, Event::Liveness { lane, strategy, sign, beat: 0 });
         }
@@ -185,6 +196,7 @@ impl Duty {
                 }
                 Taken::Corrupt { stamp } => {
                     lane.quarantined = true;
+                    self.positions.listen(lane.mapped.number, 0);
                     self.reject(index, CORRUPT_STAMP, stamp, t0);
                     return true;
                 }
@@ -218,6 +230,7 @@ impl Duty {
             Ok((source, message)) => self.apply(t0, source, &message),
             Err(code) => self.reject(index, code, header, t0),
         }
+        self.drained = self.drained.wrapping_add(1);
         if let Some(Some(lane)) = self.lanes.get_mut(index) {
             lane.events.advance();
             lane.note_progress(false, t0);
@@ -250,6 +263,11 @@ impl Duty {
         if let Some(lane) = place.take() {
             let MappedLane { number, strategy, generation, .. } = *lane.mapped;
             self.open.retain(|&open| open != number);
+            // A client may say goodbye right after an event that found no room: what it lost stays lost.
+            if lane.mapped.lane.lost() && lane.reported != Some(LivenessSign::Lost) {
+                let sign = LivenessSign::Lost;
+                self.apply_own(t0, Event::Liveness { lane: number, strategy, sign, beat: 0 });
+            }
             self.apply_own(t0, Event::Lane { lane: number, strategy, open: 0, generation });
             self.tell(FromLoop::Closed(lane.mapped));
         }

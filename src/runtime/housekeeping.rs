@@ -140,17 +140,18 @@ impl Duty {
         }
         let sign = if lane.mapped.lane.lost() {
             Some(LivenessSign::Lost)
-        } else if t0.since(lane.kept_up_at) > lag_after && !lane.quarantined {
+        } else if t0.since(lane.kept_up_at) > lag_after {
             Some(LivenessSign::Lag)
         } else {
+            lane.reported = None;
             None
         };
         let beat_due = t0.since(lane.beat_at) >= BEAT_EVERY;
         let (number, strategy, beat) = (lane.mapped.number, lane.mapped.strategy, lane.beats);
         let own = |sign, beat| Event::Liveness { lane: number, strategy, sign, beat };
         match sign {
-            Some(sign) if !lane.reported => {
-                lane.reported = true;
+            Some(sign) if lane.reported != Some(sign) => {
+                lane.reported = Some(sign);
                 self.apply_own(t0, own(sign, beat));
             }
             _ if beat_due && lane.has_beaten(t0) => {

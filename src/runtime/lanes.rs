@@ -26,8 +26,8 @@ pub(super) struct ActiveLane {
     /// When the lane was last seen empty, or had advanced by its capacity.
     pub(super) kept_up_at: Nanos,
     pub(super) kept_up_position: u64,
-    /// Set once: the lane is behind, lost or corrupt, and its strategy knows.
-    pub(super) reported: bool,
+    /// What is wrong with the lane and already told: behind, until it has kept up again, or lost, for good.
+    pub(super) reported: Option<LivenessSign>,
     /// Nothing more is read from it.
     pub(super) quarantined: bool,
     /// Its client is gone: drain, then let go.
@@ -46,7 +46,7 @@ impl ActiveLane {
             answers: Producer::new(mapped.returns.clone()),
             unsent: None,
             kept_up_at: now,
-            reported: false,
+            reported: None,
             quarantined: false,
             closing: None,
             beats: mapped.lane.beats(),
@@ -59,7 +59,7 @@ impl ActiveLane {
         self.mapped.strategy == OPERATOR
     }
 
-    /// Sends an answer, or keeps the newest notice for later. A verdict always has room: its slot is reserved.
+    /// Sends an answer, or keeps the newest for later. Verdicts go to the operator's lane only, one at a time.
     pub(super) fn answer(&mut self, words: Words) {
         self.unsent = match self.answers.push(&words, self.mapped.lane.cursor()) {
             Ok(_) => None,

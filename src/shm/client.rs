@@ -46,6 +46,9 @@ pub enum ClientError {
     /// An earlier event was lost, so that later ones would be misread.
     #[error("an earlier event was lost: attach again")]
     Lost,
+    /// The sidecar no longer reads this lane: it took the client for dead, or found the lane corrupt.
+    #[error("the sidecar has closed this lane: attach again")]
+    LaneClosed,
     /// The event means nothing.
     #[error("not an event: {0}")]
     Invalid(DecodeError),
@@ -228,6 +231,7 @@ impl Client {
         if view.latched.load(Ordering::Relaxed) & latched::LOST != 0 {
             return Err(ClientError::Lost);
         }
+        self.check_lane()?;
         // Relaxed: stored by this thread's gate calls.
         let epoch = view.seen_epoch.load(Ordering::Relaxed) as u32;
         let mut stamped = *words;
@@ -266,10 +270,11 @@ impl Client {
     /// A sign of life. Any published event is one too.
     ///
     /// # Errors
-    /// [`ClientError::Thread`].
+    /// [`ClientError::Thread`], [`ClientError::Closed`] or [`ClientError::LaneClosed`].
     #[inline]
     pub fn heartbeat(&mut self) -> Result<(), ClientError> {
         self.check_thread()?;
+        self.check_lane()?;
         self.lane.beat();
         // Relaxed: stored by this thread's gate calls.
         self.lane.echo_epoch(self.page.view().seen_epoch.load(Ordering::Relaxed) as u32);
@@ -297,6 +302,17 @@ impl Client {
             view.seen_epoch.fetch_max(u64::from(notice.epoch), Ordering::Relaxed);
         }
         Ok(Some(answer))
+    }
+
+    /// A lane that nobody reads swallows events, so this handle's gate closes for good.
+    #[inline]
+    fn check_lane(&self) -> Result<(), ClientError> {
+        if self.positions.listens(self.grant.lane, self.grant.generation) {
+            return Ok(());
+        }
+        // Relaxed: a flag of this process.
+        self.page.view().latched.fetch_or(latched::LOST, Ordering::Relaxed);
+        Err(ClientError::LaneClosed)
     }
 
     fn check_thread(&self) -> Result<(), ClientError> {

@@ -11,12 +11,6 @@ pub fn monotonic() -> Nanos {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// CLOCK_MONOTONIC and the time the machine was suspended.
-#[must_use]
-pub fn boottime() -> Nanos {
-    read(libc::CLOCK_BOOTTIME)
-}
-
 /// UTC, for reports only.
 #[must_use]
 pub fn utc() -> Nanos {

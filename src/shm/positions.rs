@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::segment::Segment;
 use crate::sync::{AtomicU64, Ordering};
-use crate::wire::layout::{ABI_VERSION, Geometry, LAYOUT_HASH, POSITIONS_MAGIC};
+use crate::wire::layout::{ABI_VERSION, Geometry, LAYOUT_HASH, POSITION_OPEN_AT, POSITIONS_MAGIC};
 
 /// The page, at either end.
 #[derive(Clone, Debug)]
@@ -39,6 +39,26 @@ impl Positions {
     #[inline]
     pub fn consumed(&self, lane: u16) -> &AtomicU64 {
         self.segment.word(self.geometry.position_at(lane))
+    }
+
+    /// Says that the client with this `generation` of `lane` is listened to; 0: nobody. On a line of its own, since a
+    /// client reads it with every publish.
+    pub fn listen(&self, lane: u16, generation: u64) {
+        // Relaxed: a client that sees the old value publishes into a lane that is drained once more.
+        self.listened(lane).store(generation, Ordering::Relaxed);
+    }
+
+    /// Whether events of this `generation` of `lane` are still read.
+    #[must_use]
+    #[inline]
+    pub fn listens(&self, lane: u16, generation: u64) -> bool {
+        // Relaxed: see `listen`.
+        self.listened(lane).load(Ordering::Relaxed) == generation
+    }
+
+    #[inline]
+    fn listened(&self, lane: u16) -> &AtomicU64 {
+        self.segment.word(self.geometry.position_at(lane).wrapping_add(POSITION_OPEN_AT))
     }
 
     /// Publishes how far `lane` has been consumed: everything before `position` is committed.

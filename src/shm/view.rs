@@ -151,7 +151,7 @@ impl View {
             Lease::Expired => return Gate::Halted,
             Lease::Ahead => {
                 // Relaxed: a flag of this process.
-                self.latched.store(latched::LEASE_AHEAD, Ordering::Relaxed);
+                self.latched.fetch_or(latched::LEASE_AHEAD, Ordering::Relaxed);
                 return Gate::Halted;
             }
         }

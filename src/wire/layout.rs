@@ -3,7 +3,7 @@
 //! ```text
 //! gate page      header | account lines: word, lease, 0… | book words | (account, instrument) words
 //!                one writer: the core. Clients map it read-only; FUTURE_WRITE keeps it so.
-//! positions page header | one 128-byte line per lane: consumed position
+//! positions page header | two lines per lane: consumed position | generation that is listened to
 //!                one writer: the core.
 //! lane           header | client words: cursor, epoch, heartbeat, lost | event slots of 64 bytes
 //!                one writer: the client, once the keeper has handed it out.
@@ -51,6 +51,9 @@ pub const LANE_BEAT_AT: usize = 144;
 pub const LANE_LOST_AT: usize = 152;
 /// Offset of the first slot of a lane or return ring.
 pub const SLOTS_AT: usize = 4096;
+
+/// Offset, in a lane's part of the positions page, of the generation the sidecar listens to; 0 when it does not.
+pub const POSITION_OPEN_AT: usize = 64;
 
 /// Bytes of a name in the directory.
 pub const NAME_BYTES: usize = 32;
@@ -178,6 +181,7 @@ pub const LAYOUT_HASH: u64 = {
         LANE_EPOCH_AT as u64,
         LANE_BEAT_AT as u64,
         LANE_LOST_AT as u64,
+        POSITION_OPEN_AT as u64,
         SLOTS_AT as u64,
         NAME_BYTES as u64,
         BOOK_ENTRY_BYTES as u64,
