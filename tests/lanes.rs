@@ -261,3 +261,51 @@ fn every_strategy_of_an_account_sees_its_halt_and_its_reset() {
         }
     }
 }
+
+#[test]
+fn an_event_lost_right_before_a_goodbye_halts_all_the_same() {
+    let sidecar = Sidecar::start(&patient());
+    let core = sidecar.core();
+    let mut leaving = sidecar.attach_and_pass("one");
+    signal(core, libc::SIGSTOP);
+    let mut exec = 0;
+    while buy(&mut leaving, exec + 1, 1_000, 1).is_ok() {
+        exec += 1;
+    }
+    drop(leaving);
+    signal(core, libc::SIGCONT);
+    let cause = sidecar.cause("strategy:one", "GAP");
+    assert_eq!(cause.latch, "sticky");
+    assert_eq!(sidecar.attach("one").gate(), Gate::Halted);
+}
+
+#[test]
+fn a_handle_whose_lane_was_found_corrupt_is_refused_even_after_a_reset() {
+    let sidecar = Sidecar::start(&patient());
+    let hostile = Hostile::attach(&sidecar);
+    let client = tripline::shm::client::Client::new(hostile.grant, hostile.segments, Some(hostile.socket));
+    let client = client.expect("a client");
+    let account = Name::new("main").expect("a name");
+    let target = client.look_up(account, Name::new("X").ok()).expect("a book");
+    wait_for("the gate passes", || client.may_send(&target).then_some(()));
+    let spoiled = SLOTS_AT;
+    client.lane().segment().word(spoiled).store(0, Ordering::Release);
+    let cause = sidecar.cause("strategy:one", "CORRUPT");
+    sidecar.reset(&cause);
+    let mut handle = Attached { client, target };
+    assert_eq!(buy(&mut handle, 1, 1_000, 1), Err(ClientError::LaneClosed));
+    assert_eq!(handle.gate(), Gate::Halted, "a handle that cannot tell may not send");
+    assert_eq!(sidecar.attach_and_pass("one").gate(), Gate::Pass);
+}
+
+#[test]
+fn a_handle_whose_socket_closed_is_refused_even_after_a_reset() {
+    let sidecar = Sidecar::start(&patient());
+    let mut orphan = sidecar.attach_and_pass("one");
+    orphan.client.hang_up();
+    let cause = sidecar.cause("strategy:one", "CLIENT_DEAD");
+    sidecar.reset(&cause);
+    wait_for("the handle is refused", || (buy(&mut orphan, 1, 1_000, 1).is_err()).then_some(()));
+    assert_eq!(orphan.gate(), Gate::Halted);
+    assert_eq!(sidecar.status().looping.expect("a core").fills, 0);
+}

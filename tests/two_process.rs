@@ -327,3 +327,31 @@ fn a_sidecar_told_to_end_halts_every_gate_and_leaves_neither_sockets_nor_process
         assert!(!sidecar.run_dir().join(socket).exists(), "{socket}");
     }
 }
+
+#[test]
+fn control_has_no_mapping_that_it_could_halt_or_permit_with() {
+    let sidecar = Sidecar::start(&Setup::default());
+    let _attached = sidecar.attach_and_pass("one");
+    let control = sidecar.control();
+    let maps = std::fs::read_to_string(format!("/proc/{control}/maps")).expect("a live control");
+    let writable: Vec<&str> =
+        maps.lines().filter(|line| line.contains("tripline-") && line.contains(" rw-s ")).collect();
+    assert!(
+        writable.len() == 1 && writable[0].contains("tripline-operator"),
+        "control writes its own lane and nothing else: {writable:#?}"
+    );
+}
+
+#[test]
+fn a_runtime_directory_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = support::sidecar::Place::new();
+    let dir = place.path().join("run");
+    std::fs::create_dir(&dir).expect("a directory");
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o770)).expect("its mode");
+    let config = place.file("sidecar.toml", &Setup::default().toml(&dir));
+    let ended = support::sidecar::run(&["run", "--config", &config.display().to_string()], &[]);
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(said.contains("others than its owner may write to it"), "{said}");
+}

@@ -142,6 +142,19 @@ impl Client {
         &self.page
     }
 
+    /// The lane, for tests that spoil it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// Closes the socket without a goodbye, as a process does that closes every descriptor it finds: the sidecar takes
+    /// the client for dead.
+    pub fn hang_up(&mut self) {
+        self.socket = None;
+    }
+
     /// The lane this client got.
     #[must_use]
     pub fn grant(&self) -> &Grant {
