@@ -4,7 +4,7 @@
 //! t0 = engine clock, r0 = CLOCK_MONOTONIC when a lease is due, both before draining
 //! own stall, timers due <= t0, messages of the cold thread     each a record with its own time
 //! for each open lane, at most 16 records: take -> decode -> apply -> words that tighten -> commit -> the rest
-//! lease = r0 + T_lease, when due                                only this loop renews it
+//! deadline = r0 + 3/4 T_lease, when due                         only this loop renews it
 //! housekeeping, when due and no record waits
 //! ```
 //! The lease is stamped from a time read before draining, so that it never vouches for longer than the loop has
@@ -65,7 +65,7 @@ impl Duty {
     /// Turns until shutdown; the last turn halts every word.
     pub(super) fn run(&mut self) {
         let now = self.clock.now();
-        self.gate.renew(monotonic().after(self.lease));
+        self.gate.renew(self.deadline(monotonic()));
         self.last_turn = now;
         self.tell(FromLoop::Ready { lease_ns: self.lease.0 });
         while !self.shutdown {
@@ -94,7 +94,7 @@ impl Duty {
             }
         }
         if let Some(r0) = r0 {
-            self.gate.renew(r0.after(self.lease));
+            self.gate.renew(self.deadline(r0));
             self.lease_due = t0.after(Nanos(self.lease.0 >> 4));
         }
         // A copy-out takes microseconds: the record behind one that tripped must not wait for it.
@@ -103,6 +103,12 @@ impl Duty {
             self.keep_house(t0);
         }
         worked
+    }
+
+    /// Three quarters of a lease ahead. The last quarter is for the kernel: a keeper that is killed takes the core with
+    /// it only once its memory is gone, and the core renews until then.
+    fn deadline(&self, r0: Nanos) -> Nanos {
+        r0.after(Nanos(self.lease.0.saturating_sub(self.lease.0 >> 2)))
     }
 
     /// A stall of our own is not evidence about anybody else: it becomes a record, and deadlines move by it.
