@@ -20,8 +20,8 @@ use tripline::control::cli::{self, Cli, Command};
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     let code = match &command {
+        Command::Demo(args) => return demo::run(args),
         Command::Run(args) => sidecar::run(args),
-        Command::Demo(args) => demo::run(args),
         Command::Strategy(args) => strategy::run(args),
         other => cli::run(other).unwrap_or(cli::ExitCode::Usage),
     };

@@ -23,6 +23,7 @@ use tripline::control::demo::tape::Tape;
 use tripline::control::report::Report;
 use tripline::keeper;
 use tripline::model::{Bps, Money, TradingState};
+use tripline::runtime::pin;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LIVE_PACE: &str = "8s";
@@ -30,13 +31,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(80);
 
 type Failure = String;
 
-/// Runs the demonstration.
-pub(crate) fn run(args: &DemoArgs) -> ExitCode {
-    match Demo::prepare(args).and_then(|mut demo| demo.play()) {
-        Ok(()) => ExitCode::Ok,
-        Err(failure) => {
+/// Runs the demonstration. An interruption ends its processes and leaves terminal and directory as they were.
+pub(crate) fn run(args: &DemoArgs) -> std::process::ExitCode {
+    /// What a shell makes of a signal: 128 and its number.
+    const BY_SIGNAL: u8 = 128;
+    pin::hold_signals();
+    let played = Demo::prepare(args).and_then(|mut demo| demo.play());
+    match (played, pin::held_signal()) {
+        (_, Some(signal)) => {
+            eprintln!("tripline demo: interrupted");
+            std::process::ExitCode::from(BY_SIGNAL.saturating_add(signal.unsigned_abs() as u8))
+        }
+        (Ok(()), None) => ExitCode::Ok.into(),
+        (Err(failure), None) => {
             eprintln!("tripline demo: {failure}");
-            ExitCode::Failure
+            ExitCode::Failure.into()
         }
     }
 }
@@ -224,11 +233,14 @@ impl Sidecar {
                 let log = fs::read_to_string(self.log()).unwrap_or_default();
                 return Err(format!("the sidecar ended at once ({status}):\n{log}"));
             }
+            if pin::held_signal().is_some() {
+                return Err("interrupted".into());
+            }
             if Instant::now() >= by {
                 let log = fs::read_to_string(self.log()).unwrap_or_default();
                 return Err(format!("the sidecar was not ready within {READY_WITHIN:?}:\n{log}"));
             }
-            tripline::runtime::pin::sleep(5_000_000);
+            pin::sleep(5_000_000);
         }
     }
 
@@ -246,6 +258,16 @@ impl Drop for Sidecar {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             eprintln!("tripline demo: {} is left behind: {error}", self.dir.display());
         }
+    }
+}
+
+/// The strategy's process; ends with its owner.
+struct Strategy(Child);
+
+impl Drop for Strategy {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and was waited for.
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
@@ -269,14 +291,17 @@ impl Demo {
     }
 
     fn play(&mut self) -> Result<(), Failure> {
-        let mut strategy = self.start_strategy()?;
-        let lines = strategy.stdout.take().map(BufReader::new).ok_or("the strategy has no output")?;
+        let mut strategy = Strategy(self.start_strategy()?);
+        let lines = strategy.0.stdout.take().map(BufReader::new).ok_or("the strategy has no output")?;
         let mut screen = Screen::on_stdout(self.style);
         let mut told = Told::default();
         let mut report = self.sidecar.status()?;
         let (started, mut looked) = (Instant::now(), Instant::now());
         for line in lines.lines() {
             let line = line.map_err(|error| error.to_string())?;
+            if pin::held_signal().is_some() {
+                return Err("interrupted".into());
+            }
             if line.starts_with("halt") {
                 report = self.hear_halt(&line, &mut told, &mut screen)?;
             } else {
@@ -290,7 +315,7 @@ impl Demo {
                 self.draw(&mut screen, &told, &report, started.elapsed())?;
             }
         }
-        let status = strategy.wait().map_err(|error| error.to_string())?;
+        let status = strategy.0.wait().map_err(|error| error.to_string())?;
         if !told.done || !status.success() {
             return Err(format!("the strategy ended early ({status}), after {} points", told.points));
         }

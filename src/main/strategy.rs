@@ -46,6 +46,8 @@ type Failure = String;
 
 /// Runs the path as a strategy of the sidecar in `args.runtime_dir`.
 pub(crate) fn run(args: &StrategyArgs) -> ExitCode {
+    // The demo that starts this process holds signals back for itself, and the mask is inherited.
+    tripline::runtime::pin::release_signals();
     let tape = demo::load(args.csv.as_deref()).map_err(|error| error.to_string());
     let outcome = tape.and_then(|tape| Strategy::attach(args)?.trade(&tape, args));
     match outcome {

@@ -106,6 +106,43 @@ pub fn block_terminal_signals() {
     }
 }
 
+const HELD: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
+/// Holds back SIGINT, SIGTERM and SIGHUP, so that a program can put things in order first: see [`held_signal`].
+/// Programs it starts hold them back too, until they call [`release_signals`]. Call while the process has one thread.
+pub fn hold_signals() {
+    // SAFETY: sigemptyset initialises the set, sigaddset takes valid signal numbers, and the set is live.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in HELD {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Lets every signal through again.
+pub fn release_signals() {
+    // SAFETY: sigemptyset initialises the set, which is live.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// The signal that came since [`hold_signals`], if any.
+#[must_use]
+pub fn held_signal() -> Option<i32> {
+    // SAFETY: sigpending fills the set, sigismember reads it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut set);
+        HELD.into_iter().find(|&signal| libc::sigismember(&raw const set, signal) == 1)
+    }
+}
+
 /// Ends the process at once, without unwinding or exit handlers.
 pub fn abort() -> ! {
     std::process::abort()
