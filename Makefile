@@ -1,10 +1,9 @@
 # Tripline: what a person types. `make` alone lists it. Everything else is cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bench lint install clean help release need-rust need-c need-cpp need-python
+.PHONY: demo test bench lint install clean help release need-rust need-c need-cpp
 
 CARGO ?= cargo
-PYTHON ?= python3
 PREFIX ?= /usr/local
 DESTDIR ?=
 # Arguments of the demonstration: make demo ARGS="--csv bars.csv.gz --limit kill=15"
@@ -22,7 +21,7 @@ DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/tripline
 demo: release ## Start a sidecar and a strategy, trip the kill switch, show the refused order
 	$(RELEASE)/tripline demo $(ARGS)
 
-test: need-rust need-c need-cpp need-python ## Run every test, then once more optimised with all checks on
+test: need-rust need-c need-cpp ## Run every test, then once more optimised with all checks on
 	$(CARGO) test --workspace
 	$(CARGO) test --workspace --profile checked --tests
 
@@ -40,24 +39,19 @@ install: release ## Install below PREFIX (/usr/local); DESTDIR is honoured
 	install -m 755 $(RELEASE)/tripline $(BINDIR)/tripline
 	install -m 755 $(RELEASE)/libtripline.so $(LIBDIR)/libtripline.so
 	install -m 644 $(RELEASE)/libtripline.a $(LIBDIR)/libtripline.a
-	install -m 644 include/tripline.h $(wildcard include/*.hpp) $(INCLUDEDIR)/
+	install -m 644 include/tripline.h $(INCLUDEDIR)/
 	install -m 644 $(wildcard README.md) CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/ARCHITECTURE.md $(DOCDIR)/
 	printf '%s\n' "$$PC_FILE" >$(LIBDIR)/pkgconfig/tripline.pc
 	chmod 644 $(LIBDIR)/pkgconfig/tripline.pc
 
 clean: ## Remove what was built
 	$(CARGO) clean
-	rm -rf .venv
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 release: need-rust need-c
 	$(CARGO) build --release -p tripline -p tripline-ffi
-
-.venv/stamp: | need-python
-	$(PYTHON) -m venv .venv
-	touch $@
 
 need-rust:
 	@command -v $(CARGO) >/dev/null || { echo "missing: $(CARGO), Rust $(RUST_VERSION) or newer. Remedy: install it from https://rustup.rs and open a new shell" >&2; exit 1; }
@@ -69,11 +63,7 @@ need-c:
 	@command -v $(CC) >/dev/null || { echo "missing: $(CC), a C compiler, which Rust links with. Remedy: apt-get install gcc, or dnf install gcc" >&2; exit 1; }
 
 need-cpp:
-	@command -v $(CXX) >/dev/null || { echo "missing: $(CXX), a C++ compiler, for the tests of tripline.hpp. Remedy: apt-get install g++, or dnf install gcc-c++" >&2; exit 1; }
-
-need-python:
-	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON), Python 3, for the tests of the C ABI from Python. Remedy: apt-get install python3 python3-venv, or dnf install python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "too old: $(PYTHON), 3.10 or newer is needed. Remedy: install a newer one and run make PYTHON=python3.12" >&2; exit 1; }
+	@command -v $(CXX) >/dev/null || { echo "missing: $(CXX), a C++ compiler, for the tests of tripline.h as C++. Remedy: apt-get install g++, or dnf install gcc-c++" >&2; exit 1; }
 
 # Libs.private is what `cargo rustc -p tripline-ffi --release --crate-type staticlib -- --print native-static-libs` prints.
 define PC_FILE

@@ -16,6 +16,8 @@
  *
  * Any doubt reads HALTED: no sidecar, a stalled or killed one, a lost event, a forked child, a null pointer.
  *
+ * Lost events The sidecar halts a strategy that lost an event, cause GAP, for good: its books miss something. Detach
+ *             and attach give it a new lane, but the gate reads HALTED until an operator resets that cause.
  * Threads     A client belongs to the thread that attached it. Publish, poll, look-up, heartbeat and detach from
  *             another thread return TRIPLINE_ERR_THREAD and do nothing; tripline_rebind moves it on purpose. Open one
  *             client per publishing thread. tripline_gate and tripline_may_send may be called from any thread as long
@@ -27,7 +29,8 @@
  * Blocking    Only tripline_attach blocks: up to a few seconds. Nothing else makes a system call, except reading the
  *             clock where the kernel has no fast reading of it, and tripline_detach.
  * Dead sidecar The gate reads HALTED within the lease (tripline status shows it). Publishing goes on until the lane is
- *             full. After the sidecar has been started again, detach and attach.
+ *             full; a core that dies takes the events it has not read with it. After the sidecar has been started
+ *             again, detach and attach. Halts do not survive its restart in this version.
  * Memory      The library owns the client and everything behind it. Strings you pass are not kept. Strings it returns
  *             are valid for ever, that of tripline_last_error until the thread's next failed call.
  * Returns     int32_t: 0 or a count on success, negative TRIPLINE_ERR_* on failure. Numbers are never reused.
@@ -65,8 +68,8 @@ extern "C" {
 #define TRIPLINE_ERR_SYSTEM (-8)              /* the kernel refused something: descriptors, memory */
 #define TRIPLINE_ERR_CLOSED (-9)              /* the client came through fork, or is detached */
 #define TRIPLINE_ERR_THREAD (-10)             /* the client belongs to another thread */
-#define TRIPLINE_ERR_FULL (-11)               /* lane full: this event is lost, the gate stays closed until attach */
-#define TRIPLINE_ERR_LOST (-12)               /* an earlier event was lost: detach, attach */
+#define TRIPLINE_ERR_FULL (-11)               /* lane full, this event is lost: see "Lost events" above */
+#define TRIPLINE_ERR_LOST (-12)               /* an earlier event was lost: see "Lost events" above */
 #define TRIPLINE_ERR_INVALID (-13)            /* the event means nothing; nothing was published */
 #define TRIPLINE_ERR_UNSUPPORTED (-14)        /* not an event a strategy may publish in this version */
 #define TRIPLINE_ERR_UNKNOWN_ACCOUNT (-15)    /* no such account, or the strategy has no book on it */
@@ -231,7 +234,7 @@ typedef struct tripline_client {
     uint64_t gate;       /* address of the gate page; 0: halted */
     uint64_t gate_bytes; /* its size */
     uint64_t lease_ns;   /* the longest a lease may lie ahead */
-    uint64_t latched;    /* not 0: halted until attach */
+    uint64_t latched;    /* not 0: halted for as long as this client lives */
     uint64_t seen_epoch; /* the newest halt epoch seen */
     uint64_t client;
     uint64_t owner;
@@ -316,13 +319,17 @@ int32_t tripline_gate(tripline_client *client, const tripline_target *target);
 int32_t tripline_may_send(tripline_client *client, const tripline_target *target);
 
 /*
- * Publishes one event; stores its lane position unless position is NULL. Wait-free. Published means that the sidecar
- * will apply it even if this process dies at once.
- * ERR_FULL (event lost, gate closed), ERR_LOST, ERR_INVALID, ERR_UNSUPPORTED, ERR_ARGUMENT, ERR_THREAD, ERR_CLOSED.
+ * Publishes one event; stores its lane position unless position is NULL. Wait-free. Once published it needs this
+ * process no more: as long as the sidecar lives, it applies the event. A core that dies loses what it has not read.
+ * ERR_FULL (event lost, strategy halted, see the top), ERR_LOST, ERR_INVALID, ERR_UNSUPPORTED, ERR_ARGUMENT,
+ * ERR_THREAD, ERR_CLOSED.
  */
 int32_t tripline_publish(tripline_client *client, const tripline_event *event, uint64_t *position);
 
-/* Publishes events in order up to the first that fails; stores how many were published unless published is NULL. */
+/*
+ * Publishes events in order up to the first that fails; stores how many were published unless published is NULL. With
+ * ERR_FULL the first that was not published is lost, as with tripline_publish, and those behind it with it.
+ */
 int32_t tripline_publish_many(tripline_client *client, const tripline_event *events, uint64_t count,
                               uint64_t *published);
 
@@ -379,11 +386,35 @@ static inline tripline_event tripline_order_done(const tripline_target *target, 
     return event;
 }
 
-/* FILL: an execution with the venue's execution id. fee in 1e-9 of the settlement currency, cost positive. */
+/*
+ * FILL: an execution with the venue's execution id. fee in 1e-9 of the settlement currency, cost positive.
+ *
+ * The sidecar remembers executions, to book each once, and only those with a venue time can be forgotten when they are
+ * old. Without one, capacity.executions fills (262 144 by default) are the last: then the book halts, CAPACITY. Where
+ * the venue tells the time, publish two events, at once and on the same target:
+ *
+ *     tripline_event fill[2] = {tripline_fill(&btc, side | TRIPLINE_FLAG_MORE, order, execution, px, qty, fee),
+ *                               tripline_fill_ext(&btc, 0, cum_qty, t_venue, 0, 0, venue_order)};
+ *     tripline_publish_many(client, fill, 2, NULL);
+ */
 static inline tripline_event tripline_fill(const tripline_target *target, uint8_t side_flags, uint64_t order,
                                            uint64_t execution, int64_t px, int64_t qty, int64_t fee) {
     tripline_event event = {TRIPLINE_EVENT_FILL, side_flags, 0, target->handle, order, execution, (uint64_t)px,
                             (uint64_t)qty, (uint64_t)fee};
+    return event;
+}
+
+/*
+ * FILL_EXT: the rest of a FILL or FILL_BUST whose flags have MORE. execution_high: the upper half of the execution id,
+ * 0 where the id fits into the FILL. cum_qty: the order's total so far, 0 for none. fee_ccy: number of the fee's
+ * currency, 0 for the settlement currency. cause: fill cause of docs/events.md, 0 for an ordinary fill. venue_order: 0
+ * for none.
+ */
+static inline tripline_event tripline_fill_ext(const tripline_target *target, uint64_t execution_high, int64_t cum_qty,
+                                               int64_t t_venue, uint16_t fee_ccy, uint16_t cause,
+                                               uint64_t venue_order) {
+    tripline_event event = {TRIPLINE_EVENT_FILL_EXT, 0, 0, target->handle, execution_high, (uint64_t)cum_qty,
+                            (uint64_t)t_venue, (uint64_t)fee_ccy | (uint64_t)cause << 16, venue_order};
     return event;
 }
 

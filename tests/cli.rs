@@ -245,7 +245,11 @@ fn a_halt_closes_the_gate_and_only_the_reset_of_this_very_halt_opens_it() {
     let wrong = format!("{:x}", u64::from_str_radix(&nonce, 16).expect("hexadecimal") ^ 1);
     let refused = sidecar.tripline(&[reset.as_slice(), &["--nonce", &wrong]].concat());
     assert_eq!(code(&refused), 8, "{refused:?}");
-    assert_eq!(code(&sidecar.tripline(&reset)), 2, "nobody decided, and nobody is there to ask");
+    for nameless in [&[][..], &["--yes"]] {
+        let nameless = sidecar.tripline(&[reset.as_slice(), nameless].concat());
+        assert_eq!(code(&nameless), 2, "which halt is meant, and nobody is there to ask: {nameless:?}");
+        assert!(err(&nameless).contains("--nonce"), "{}", err(&nameless));
+    }
     let no_number = sidecar.tripline(&[reset.as_slice(), &["--nonce", "soon"]].concat());
     assert_eq!(code(&no_number), 2, "{no_number:?}");
     let elsewhere = ["reset", "--scope", "book:one/main", "--guard", "operator", "--reason", "x"];

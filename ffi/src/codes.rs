@@ -36,10 +36,10 @@ codes! {
     TRIPLINE_ERR_CLOSED = -9 c"this handle came through fork, or is detached";
     /// The handle belongs to another thread.
     TRIPLINE_ERR_THREAD = -10 c"this handle belongs to another thread";
-    /// The lane is full; the event is lost and the gate closed.
-    TRIPLINE_ERR_FULL = -11 c"the lane is full: the event is lost, the gate is closed until attach";
+    /// The lane is full; the event is lost and the strategy halted.
+    TRIPLINE_ERR_FULL = -11 c"the lane is full: the event is lost; halted until attach and an operator's reset";
     /// An earlier event was lost.
-    TRIPLINE_ERR_LOST = -12 c"an earlier event was lost: attach again";
+    TRIPLINE_ERR_LOST = -12 c"an earlier event was lost; halted until attach and an operator's reset";
     /// The event means nothing.
     TRIPLINE_ERR_INVALID = -13 c"the event is not valid";
     /// The event is one this version does not take from a strategy.

@@ -15,17 +15,11 @@ use tokio::sync::oneshot;
 
 use super::clock;
 use super::config::Config;
-use crate::engine::Limits;
+use crate::engine::{Limits, guard};
 use crate::model::event::CommandVerb;
 use crate::model::verdict::VerdictRecord;
 use crate::model::{Event, Nanos, Scope};
 use crate::wire::stats::Stats;
-
-/// The version of the wire and of the C interface this control speaks for.
-pub const ABI: u32 = 1;
-
-/// Number of the first drawdown guard; the engine's own guards have smaller ones.
-pub const FIRST_DRAWDOWN_GUARD: u16 = 64;
 
 /// Longer than a turn, shorter than a person's patience.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -40,7 +34,7 @@ pub struct Context {
     pub now: fn() -> Nanos,
     /// To the thread that owns the operator's lane. Bounded.
     pub desk: Sender<Order>,
-    /// The name of a guard number: the engine's own below 64, then two to a drawdown guard.
+    /// The name of a guard number: the engine's own below [`guard::CONFIGURED`], then two to a drawdown guard.
     pub guard_name: Arc<dyn Fn(u16) -> String + Send + Sync>,
 }
 
@@ -133,7 +127,7 @@ impl Desk {
     #[must_use]
     pub fn guard_number(&self, name: &str) -> Option<u16> {
         let configured = u16::try_from(self.limits().drawdowns.len() * 2).ok()?;
-        (0..FIRST_DRAWDOWN_GUARD + configured).find(|&guard| self.guard_name(guard) == name)
+        (0..guard::CONFIGURED + configured).find(|&guard| self.guard_name(guard) == name)
     }
 
     /// Gives an order nobody waits for.

@@ -10,11 +10,13 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::clock;
-use super::desk::{ABI, Desk};
+use super::desk::Desk;
 use super::logs::Tally;
 use super::report;
 use super::scopes;
+use crate::engine::guard;
 use crate::model::{Money, Scope, TradingState};
+use crate::wire::layout::ABI_VERSION;
 use crate::wire::stats::{GuardRow, LATENCY_BUCKETS, Stats, bucket_floor};
 
 /// The content type of [`render`].
@@ -60,7 +62,7 @@ fn describe() {
     describe_gauge!("tripline_equity", "Equity at last good marks, in the account's currency.");
     describe_gauge!("tripline_equity_trusted", "1 while every position of the account has a trusted mark.");
     describe_gauge!("tripline_drawdown_ratio", "Drawdown of a guard as a share of its peak.");
-    describe_gauge!("tripline_limit_ratio", "Share of the peak at which a guard trips.");
+    describe_gauge!("tripline_drawdown_limit_ratio", "Share of the peak at which a guard trips.");
     describe_gauge!("tripline_lane_depth", "Records waiting in a lane.");
     describe_gauge!("tripline_heartbeat_age_seconds", "Since the last sign of life of a client.");
     describe_gauge!(
@@ -68,12 +70,15 @@ fn describe() {
         "When the loop's housekeeping last ran, UTC."
     );
     describe_gauge!("tripline_loop_worst_stall_seconds", "The longest the loop stood still.");
-    describe_counter!("tripline_halts_total", "Halts by scope and guard, since control started.");
+    describe_counter!(
+        "tripline_halts_total",
+        "Halts by scope, guard and source (engine or operator), since control started."
+    );
     describe_counter!("tripline_loop_ticks_total", "Turns of the loop.");
-    describe_counter!("tripline_loop_stalls_total", "Stalls longer than the renewal of the lease.");
+    describe_counter!("tripline_loop_stalls_total", "Stalls longer than a quarter of the lease.");
     describe_counter!("tripline_records_total", "Records applied.");
     describe_counter!("tripline_records_rejected_total", "Lane records that were refused.");
-    describe_counter!("tripline_orders_seen_total", "Orders announced.");
+    describe_counter!("tripline_orders_seen_total", "Orders announced, over all strategies.");
     describe_counter!("tripline_fills_total", "Fills booked.");
     describe_counter!("tripline_duplicate_fills_total", "Fills recognised as repeats and not booked.");
     describe_counter!("tripline_marks_total", "Marks seen.");
@@ -85,7 +90,7 @@ fn describe() {
 
 fn about(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) {
     let (version, digest) = (env!("CARGO_PKG_VERSION"), format!("{:016x}", desk.config().digest));
-    gauge!("tripline_build_info", "version" => version, "abi" => ABI.to_string(), "config" => digest)
+    gauge!("tripline_build_info", "version" => version, "abi" => ABI_VERSION.to_string(), "config" => digest)
         .set(1.0);
     let is_ready = report::readiness(stats, desk.now()).is_ok();
     gauge!("tripline_up").set(f64::from(u8::from(is_ready)));
@@ -146,7 +151,7 @@ fn guards(desk: &Desk, stats: &Stats) {
         let labels = [("guard", guard), ("scope", scope)];
         gauge!("tripline_drawdown_ratio", &labels).set(*drawdown_bps as f64 / 10_000.0);
         if *limit_bps != 0 {
-            gauge!("tripline_limit_ratio", &labels).set(*limit_bps as f64 / 10_000.0);
+            gauge!("tripline_drawdown_limit_ratio", &labels).set(*limit_bps as f64 / 10_000.0);
         }
     }
 }
@@ -168,9 +173,16 @@ fn lanes(desk: &Desk, stats: &Stats) {
 
 fn halts(desk: &Desk, tally: &Tally) {
     for (scope, guard, count) in tally.halts() {
+        let source = source(guard);
         let (scope, guard) = (scope_label(desk, Scope::from_raw(scope)), guard_label(desk, guard));
-        counter!("tripline_halts_total", "scope" => scope, "guard" => guard).absolute(count);
+        counter!("tripline_halts_total", "scope" => scope, "guard" => guard, "source" => source)
+            .absolute(count);
     }
+}
+
+/// Who halted: a person has a guard of its own.
+fn source(guard: u64) -> &'static str {
+    if guard == u64::from(guard::OPERATOR) { "operator" } else { "engine" }
 }
 
 fn seconds(nanos: u64) -> f64 {
@@ -188,7 +200,8 @@ fn units(amount: Money) -> f64 {
 fn latency_histogram(text: &mut String, buckets: &[u64]) {
     let _ = writeln!(
         text,
-        "# HELP {LATENCY} From taking a record to the halt word stored; the sum is from bucket midpoints."
+        "# HELP {LATENCY} From the start of the turn that took a record to the halt word stored; \
+         the sum is from bucket midpoints."
     );
     let _ = writeln!(text, "# TYPE {LATENCY} histogram");
     let (mut below, mut sum_ns) = (0_u64, 0_f64);
@@ -212,6 +225,7 @@ mod tests {
 
     use super::*;
     use crate::control::report::tests::{context, halted_stats};
+    use crate::wire::stats::TransitionRow;
 
     /// Names with a type, and series with a value. Panics on a line that is not in the exposition format.
     fn check(text: &str) -> (BTreeMap<String, String>, BTreeMap<String, f64>) {
@@ -264,7 +278,7 @@ mod tests {
             ("tripline_state{scope=\"book\",name=\"mm1/main\"}", 2.0),
             ("tripline_equity{account=\"main\"}", 84_970.0),
             ("tripline_drawdown_ratio{guard=\"drawdown.kill\",scope=\"account:main\"}", 0.1503),
-            ("tripline_limit_ratio{guard=\"drawdown.kill\",scope=\"account:main\"}", 0.15),
+            ("tripline_drawdown_limit_ratio{guard=\"drawdown.kill\",scope=\"account:main\"}", 0.15),
             ("tripline_loop_ticks_total", 1e6),
             ("tripline_lane_depth{strategy=\"arb\",lane=\"1\"}", 0.0),
             ("tripline_post_halt_orders_total{kind=\"straggler\"}", 2.0),
@@ -308,13 +322,18 @@ mod tests {
     }
 
     #[test]
-    fn halts_appear_with_scope_and_guard() {
+    fn halts_appear_with_scope_guard_and_source() {
         let (context, _orders) = context(|| None);
         let (desk, tally) = (Desk::new(context), Tally::default());
         let stats = halted_stats();
         tally.count(&stats.transitions[0]);
+        tally.count(&TransitionRow { guard: guard::OPERATOR.into(), ..stats.transitions[0] });
         let (_, series) = check(&render(&desk, Some(&stats), &tally, &[]));
-        let key = "tripline_halts_total{scope=\"account:main\",guard=\"drawdown.kill\"}";
-        assert_eq!(series.get(key), Some(&1.0));
+        let operator = desk.guard_name(guard::OPERATOR);
+        for (guard, source) in [("drawdown.kill", "engine"), (operator.as_str(), "operator")] {
+            let labels = format!("scope=\"account:main\",guard=\"{guard}\",source=\"{source}\"");
+            let key = format!("tripline_halts_total{{{labels}}}");
+            assert_eq!(series.get(&key), Some(&1.0), "{key} in {series:#?}");
+        }
     }
 }

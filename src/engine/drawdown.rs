@@ -5,32 +5,32 @@
 //! peak * limit_bps`, or `peak − equity >= limit_abs`; with both limits the guard keeps two peaks. **Unit** 1e-9 of
 //! the scope's currency; a percentage of a peak that is not positive means nothing and halts, PEAK_NONPOSITIVE.
 //!
-//! **First start.** Capital without positions is trusted equity, so a guard is armed from the start, unless it is a
-//! percentage and equity is not positive: then it holds UNARMED until the first trusted positive equity. Never a
-//! peak from 0.
+//! **First start.** A book that opens with capital and no position needs no price, so its guard has a peak at once. A
+//! percentage needs equity above 0 for that and holds UNARMED for as long as it has seen none.
 //!
-//! **Two readings.** `good` values positions at the last good marks: peaks, latches, reports. `worst` takes the
-//! worse of good and suspect mark: the soft cause only. A reading is trusted when every open position has a fresh,
-//! uncontradicted mark and no book of the scope misses anything. An untrusted reading may tighten; it never raises a
-//! peak, clears a cause or resets a timer. A position without any mark makes the reading absent, which counts as an
-//! untrusted breach: a missing price fails closed.
+//! **Two readings.** Equity is valued twice. `good`, with the marks that were accepted, is what peaks, latches and
+//! reports use; `worst`, which lets a doubtful mark count wherever it is the lower value, decides the soft cause and
+//! nothing else. Trust is a property of a reading: each open position has a recent mark that nothing contradicts, and
+//! the scope's books are whole. Without trust a reading only ever makes things stricter: it leaves peaks, running
+//! timers and held causes as they are. Where a position was never priced there is no reading, and that is judged as a
+//! breach without trust, since no price must not mean no limit.
 //!
-//! **Peak.** TRAILING: the greatest trusted equity with each position at the least favourable of its last peak_n
-//! marks, so that one spike does not raise it. STATIC: the equity it was armed with. SESSION: the last trusted
-//! equity at the roll.
+//! **Peak.** A TRAILING peak follows trusted equity upwards. It counts a position at whichever of its newest peak_n
+//! marks is worst for it, so a price seen once moves no peak. A STATIC one stays where arming put it. A SESSION one is
+//! set again at each roll, to the equity that was trusted last.
 //!
-//! **Soft.** Any breach of `worst` holds REDUCE_ONLY in the same turn. It ends after trusted readings below 90 % of
-//! the limit that span at least 1 s, or when flat and trusted. A reset does not touch it.
+//! **Soft.** REDUCE_ONLY from the turn in which `worst` breaches. What ends it: a second or more of trusted readings
+//! under nine tenths of the limit, or a trusted reading without a position. No operator can end it sooner.
 //!
-//! **Latch**, see [`confirm`]: at once when flat, or when the loss realised since the peak reaches the limit and
-//! equity breaches too; else by marks, by time, or by a long breach nobody could trust. Never clears itself, and
-//! does not move the peak. **Reset** by an operator keeps the peak (refused while the breach holds) or moves it to
-//! the trusted equity now; class SESSION also ends at a roll.
+//! **Latch.** [`confirm`] says when a breach of `good` is believed. The halt then stays, and the peak with it, until an
+//! operator's **reset**: with the old peak, which is refused for as long as equity is too low for it, or with a new
+//! one at today's trusted equity. Class SESSION is also released by a roll.
 //!
-//! **Flows** scale a percentage peak by `ceil(peak * (equity + F) / equity)` with the spike-proof equity, which must
-//! be trusted and positive before and after (else FLOW_UNPRICED), and shift an absolute one.
+//! **Flows** are no profit and no loss. An amount's peak moves by the flow F. A percentage's moves in proportion,
+//! `ceil(peak * (equity + F) / equity)`, with equity valued as for the peak; that takes trusted equity above 0 on both
+//! sides of the flow, and without it the guard halts, FLOW_UNPRICED.
 //!
-//! **Warns** at warn_pct of the limit, re-armed 10 points lower.
+//! **Warns** once at warn_pct of the limit, and again only after 10 points of relief.
 //!
 //! Does not catch: a loss that the strategy never reports, a source that lies within the band.
 

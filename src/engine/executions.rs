@@ -1,9 +1,9 @@
 //! HOT: identities of what has been booked, so that nothing is counted twice.
 //!
 //! An execution is (account, instrument, side, 128-bit execution key): immutable fields of the venue's report only.
-//! The account stands for its venue; the order and the lane are not part of it, so one execution reported by two
-//! lanes counts once. Fundings and flows are (book, kind, id): a book's cash is its own, and no client can use up
-//! another's ids.
+//! The account stands for its venue. Order and lane are left out: whoever else reports the same execution, and under
+//! whatever order, repeats it. Fundings and flows are (book, kind, id): a book's cash is its own, and no client can
+//! use up another's ids.
 //!
 //! The table is fixed. When it is full the oldest entry with a venue time is forgotten and its venue time becomes the account's
 //! horizon: anything new that is not younger (`t <= horizon`) could be a repeat and is refused. Entries without a

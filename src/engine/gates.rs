@@ -1,7 +1,8 @@
 //! HOT: causes, the states they force, and the words a gate reads.
 //!
-//! Each guard owns one cause per scope and clears no other, so two guards can never un-halt each other. The state
-//! of a scope is the most severe of its causes; the state of a word the most severe of the scopes it folds:
+//! A guard has one cause on each scope, and only its own to give and to take: what another guard holds, it cannot
+//! lift. The state of a scope is the most severe of its causes; the state of a word the most severe of the scopes it
+//! folds:
 //!
 //! ```text
 //! account word     = firm + account

@@ -1,8 +1,9 @@
 //! HOT: the one place where a record becomes history: the linearisation point of every input.
 //!
-//! Order around it, for each record: tightening words may precede it, because halting is monotone and the event is
-//! still in its lane; verdicts, loosening words and the lane's position follow it. This version keeps no journal, so
-//! committing counts; a dead core leaves every gate HALTED instead of being recovered.
+//! Order around it, for each record: words that tighten may be stored before it, since a core that dies in between
+//! leaves a gate closed too early and the record unread, and neither lets an order through; verdicts, words that
+//! loosen and the lane's position come after it. This version keeps no journal, so committing counts; a dead core
+//! leaves every gate HALTED instead of being recovered.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 

@@ -40,11 +40,15 @@ pub enum ClientError {
     /// The handle was inherited through fork, or is detached.
     #[error("this handle came through fork, or is detached: attach in this process")]
     Closed,
-    /// The lane is full. The event was not published, the strategy's gates are closed.
-    #[error("the lane is full: the event is lost, the gate is closed until the strategy attaches again")]
+    /// The lane is full. The event was not published, the strategy is halted.
+    #[error(
+        "the lane is full: the event is lost, the strategy halted until it attaches again and an operator resets it"
+    )]
     Full,
     /// An earlier event was lost, so that later ones would be misread.
-    #[error("an earlier event was lost: attach again")]
+    #[error(
+        "an earlier event was lost: the strategy is halted until it attaches again and an operator resets it"
+    )]
     Lost,
     /// The sidecar no longer reads this lane: it took the client for dead, or found the lane corrupt.
     #[error("the sidecar has closed this lane: attach again")]
@@ -218,7 +222,8 @@ impl Client {
     /// Publishes an event and returns its lane position.
     ///
     /// # Errors
-    /// [`ClientError`]; nothing was published. After [`ClientError::Full`] the gate stays closed.
+    /// [`ClientError`]; nothing was published. After [`ClientError::Full`] this client's gate stays closed for good,
+    /// and the strategy's until an operator resets the GAP.
     pub fn publish(&mut self, handle: Handle, flags: Flags, event: Event) -> Result<u64, ClientError> {
         let message = Message { flags, epoch: 0, handle, event };
         self.publish_words(&encode(&message))

@@ -1,4 +1,4 @@
-//! The single-producer single-consumer ring: slots of one cache line, the stamp in the slot.
+//! A ring between one producer and one consumer. Each slot fills a cache line and says itself whether it is published.
 //!
 //! ```text
 //!   position p lives in slot p % capacity; its stamp, word 0, is p + 1 once it is published.
@@ -8,11 +8,12 @@
 //!   stamp == p + 1 - capacity  empty: the round before
 //!   anything else              not ours: wiped, punched, or a producer gone wild
 //! ```
-//! The stamp is stored last with release and is the only commit: a producer that dies one instruction earlier
-//! leaves the old stamp, and the slot reads empty. A slot is reused only after the consumer's published position
-//! has passed it, so nothing is ever overwritten; full means the producer is told.
+//! One store publishes a record: the stamp's, with release, after all other words. Dying before it leaves the stamp of
+//! the round before, which reads as empty. The producer waits for nobody and overwrites nothing: until the consumer
+//! has published a position beyond a slot, that slot is taken, and a push into a taken slot fails.
 //!
-//! Each side keeps its own position privately. What it reads of the other side's is checked on every load.
+//! Where a side stands is its own variable, in memory of its own. What the other side wrote is a claim, and each load
+//! checks it.
 
 use std::sync::Arc;
 

@@ -27,6 +27,9 @@ int main(void) {
     print("fill", tripline_fill(&target, TRIPLINE_FLAG_SELL | TRIPLINE_FLAG_MAKER, 0, 13, -14, 15,
                                 TRIPLINE_FEE_UNKNOWN));
     print("fill", tripline_fill(&target, 0, 16, UINT64_MAX, INT64_MAX, 17, -18));
+    print("fill", tripline_fill(&target, TRIPLINE_FLAG_MORE, 16, 20, 21, 22, 23));
+    print("fill_ext", tripline_fill_ext(&target, 0, 0, 24, 0, 0, 0));
+    print("fill_ext", tripline_fill_ext(&target, UINT64_MAX, INT64_MAX, INT64_MIN, UINT16_MAX, 6, UINT64_MAX));
     print("mark", tripline_mark(&target, 0, 1));
     print("mark", tripline_mark(&target, -19, UINT64_MAX));
     return 0;

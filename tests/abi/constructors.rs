@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use tripline::model::event::{DoneStatus, Initiator, Intent, OrderId, OrderType, TimeInForce};
+use tripline::model::event::{DoneStatus, FillCause, Initiator, Intent, OrderId, OrderType, TimeInForce};
 use tripline::model::{Event, Flags, Handle, Lots, Message, OrderAttrs, Ticks};
 use tripline::wire::record::{decode, encode};
 
@@ -31,6 +31,14 @@ fn expected() -> Vec<(&'static str, Flags, Event)> {
         last: None,
         underlying: None,
         sequence,
+    };
+    let fill_ext = |exec_high, cum_qty, t_venue, fee_ccy, cause| Event::FillExt {
+        exec_high,
+        cum_qty: Lots(cum_qty),
+        t_venue,
+        fee_ccy,
+        cause,
+        venue_order: exec_high,
     };
     let all = Flags::SELL | Flags::LEG_SHORT | Flags::VENUE_REDUCE_ONLY | Flags::PAPER | Flags::MAKER;
     vec![
@@ -69,6 +77,9 @@ fn expected() -> Vec<(&'static str, Flags, Event)> {
             Flags::empty(),
             Event::Fill { order: 16, exec: u64::MAX, px: Ticks(i64::MAX), qty: Lots(17), fee: -18 },
         ),
+        ("fill", Flags::MORE, Event::Fill { order: 16, exec: 20, px: Ticks(21), qty: Lots(22), fee: 23 }),
+        ("fill_ext", Flags::empty(), fill_ext(0, 0, 24, 0, FillCause::Normal)),
+        ("fill_ext", Flags::empty(), fill_ext(u64::MAX, i64::MAX, i64::MIN, u16::MAX, FillCause::External)),
         ("mark", Flags::from_bits_retain(1), mark(0, 1)),
         ("mark", Flags::from_bits_retain(1), mark(-19, u64::MAX)),
     ]

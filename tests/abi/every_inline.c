@@ -12,6 +12,7 @@ int32_t every_inline(tripline_client *client, const tripline_target *target, tri
     events[3] = tripline_order_done(target, 1, TRIPLINE_DONE_CANCELED, TRIPLINE_BY_OWNER, 1, 0);
     events[4] = tripline_fill(target, 0, 1, 9, 100, 1, TRIPLINE_FEE_UNKNOWN);
     events[5] = tripline_mark(target, 100, 1);
+    events[6] = tripline_fill_ext(target, 0, 1, 1640995200000000000, 0, 0, 0);
 #ifdef CLOCK_MONOTONIC
     if (tripline_permission(tripline_gate_word(client->gate, target->book_at)) == TRIPLINE_GATE_HALTED) return -1;
 #endif

@@ -1,7 +1,7 @@
 //! COLD: what may be typed.
 //!
-//! Halting never asks. Resetting always does: on a terminal the nonce of this very halt has to be typed; without one,
-//! `--nonce` or `--yes` has to say that it was decided.
+//! Halting never asks. Resetting always does: on a terminal the nonce of this very halt has to be typed, unless `--yes`
+//! says that it was decided; where nobody can be asked, `--nonce` has to name the halt that is meant.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,7 +100,7 @@ pub struct StatusArgs {
 pub struct HaltArgs {
     /// firm, account:NAME, strategy:NAME, book:STRATEGY/ACCOUNT or instrument:ACCOUNT/NAME
     pub scope: String,
-    /// Why; kept with the halt
+    /// Why; written to the log
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
     /// Where the sidecar is
@@ -120,16 +120,16 @@ pub struct ResetArgs {
     /// The guard that latched, as `status` shows it
     #[arg(long, value_name = "NAME")]
     pub guard: String,
-    /// The nonce of this halt, as `status` shows it
+    /// The nonce of this halt, as `status` shows it; required where standard input is no terminal
     #[arg(long, value_name = "HEX")]
     pub nonce: Option<String>,
-    /// Why it is safe to go on; kept with the reset
+    /// Why it is safe to go on; written to the log
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
     /// Measure from the present equity instead of keeping the old peak
     #[arg(long)]
     pub rebase: bool,
-    /// Do not ask; without --nonce it takes the nonce the sidecar shows now
+    /// Skip the question that is asked on a terminal
     #[arg(long)]
     pub yes: bool,
     /// Where the sidecar is

@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 pub use args::{Cli, Command};
 pub use exit::ExitCode;
 
-use super::desk::ABI;
+use crate::wire::layout::ABI_VERSION;
 
 /// Where a command reads and writes, so that a test can stand in for the terminal.
 struct Terminal<'a> {
@@ -57,10 +57,11 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
 fn version(args: &args::VersionArgs, terminal: &mut Terminal<'_>) -> std::io::Result<ExitCode> {
     let version = env!("CARGO_PKG_VERSION");
     if args.json {
-        let value = serde_json::json!({ "schema": "tripline.version/1", "version": version, "abi": ABI });
+        let value =
+            serde_json::json!({ "schema": "tripline.version/1", "version": version, "abi": ABI_VERSION });
         writeln!(terminal.out, "{value}")?;
     } else {
-        writeln!(terminal.out, "tripline {version} (abi {ABI})")?;
+        writeln!(terminal.out, "tripline {version} (abi {ABI_VERSION})")?;
     }
     Ok(ExitCode::Ok)
 }

@@ -77,7 +77,8 @@ fn a_sidecar_that_is_not_there_is_unreachable_with_a_remedy() {
             "g",
             "--reason",
             "x",
-            "--yes",
+            "--nonce",
+            "9f2c",
             "--runtime-dir",
             "/nonexistent",
         ],
@@ -111,13 +112,22 @@ fn resetting_asks_unless_it_was_decided() {
         ("a person pasted an old nonce", &["--nonce", "9f2b"], Some("9f2b\n"), ExitCode::Conflict),
         ("a pasted nonce still has to be typed", &["--nonce", "9f2c"], Some("\n"), ExitCode::Failure),
         ("a person said --yes", &["--yes"], Some(""), ExitCode::Ok),
+        ("a person said --yes to an old nonce", &["--yes", "--nonce", "9f2b"], Some(""), ExitCode::Conflict),
         ("a script says nothing", &[], None, ExitCode::Usage),
         ("a script names the nonce", &["--nonce", "9f2c"], None, ExitCode::Ok),
         ("a script names an old nonce", &["--nonce", "9f2b"], None, ExitCode::Conflict),
-        ("a script says --yes", &["--yes"], None, ExitCode::Ok),
+        ("a script says --yes but not to what", &["--yes"], None, ExitCode::Usage),
+        ("a script says --yes to this halt", &["--yes", "--nonce", "9f2c"], None, ExitCode::Ok),
     ] {
         let said = with(more, typed);
         assert_eq!(said.code, code, "{name}: {}", said.err);
+        if code == ExitCode::Usage {
+            assert!(
+                said.err.contains("--nonce") && said.err.contains("tripline status"),
+                "{name}: {}",
+                said.err
+            );
+        }
     }
     let asked = with(&[], Some("9f2c"));
     assert!(
@@ -133,9 +143,12 @@ fn resetting_asks_unless_it_was_decided() {
 #[test]
 fn a_reset_of_what_does_not_hold_is_a_conflict() {
     let rig = Rig::start();
-    let line = ["reset", "--scope", "account:main", "--guard", "canary.session", "--reason", "x", "--yes"];
-    let said = type_in(&[&line[..], &["--runtime-dir", directory(&rig)]].concat(), None);
-    assert_eq!(said.code, ExitCode::Conflict, "{}", said.err);
+    let line = ["reset", "--scope", "account:main", "--guard", "canary.session", "--reason", "x"];
+    let line = [&line[..], &["--runtime-dir", directory(&rig)]].concat();
+    for (more, typed) in [(&["--nonce", "9f2c"][..], None), (&["--yes"], Some("")), (&[], Some("9f2c"))] {
+        let said = type_in(&[&line[..], more].concat(), typed);
+        assert_eq!(said.code, ExitCode::Conflict, "{more:?}: {}", said.err);
+    }
 }
 
 #[test]

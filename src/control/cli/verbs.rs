@@ -77,16 +77,17 @@ pub(super) fn reset(args: &ResetArgs, terminal: &mut Terminal<'_>) -> io::Result
 
 /// The nonce of the halt somebody decided to end.
 fn decide(args: &ResetArgs, terminal: &mut Terminal<'_>) -> io::Result<Result<String, Failure>> {
-    if args.yes || terminal.ask.is_none() {
-        return Ok(match &args.nonce {
-            Some(nonce) => Ok(nonce.clone()),
-            None if args.yes => present_nonce(args).map(|(nonce, _)| nonce),
-            None => Err(Failure::new(
+    match (&args.nonce, terminal.ask.is_some()) {
+        (Some(nonce), is_person) if args.yes || !is_person => return Ok(Ok(nonce.clone())),
+        // Whatever halt holds at this moment is not the one that somebody looked at before deciding.
+        (None, false) => {
+            return Ok(Err(Failure::new(
                 ExitCode::Usage,
-                "a reset has to be confirmed and nobody is there to ask",
-                "add --nonce, as tripline status shows it, or --yes",
-            )),
-        });
+                "a reset has to name its halt, and nobody is there to ask",
+                "add --nonce, as tripline status shows it",
+            )));
+        }
+        _ => {}
     }
     let (nonce, cause) = match present_nonce(args) {
         Ok(present) => present,
@@ -95,6 +96,9 @@ fn decide(args: &ResetArgs, terminal: &mut Terminal<'_>) -> io::Result<Result<St
     if args.nonce.as_ref().is_some_and(|typed| *typed != nonce) {
         let what = format!("the present halt has nonce {nonce}, not the one given");
         return Ok(Err(Failure::new(ExitCode::Conflict, what, "look at tripline status again")));
+    }
+    if args.yes {
+        return Ok(Ok(nonce));
     }
     let CauseReport { scope, guard, age, .. } = &cause;
     writeln!(terminal.err, "{scope} is {} by {guard} for {age}: {}", cause.state, screen::reading(&cause))?;

@@ -4,9 +4,9 @@ use super::{
     CauseReport, GuardReport, LaneReport, LoopReport, Report, STATUS_SCHEMA, TransitionReport, WordReport,
 };
 use crate::control::clock;
-use crate::control::desk::{Desk, FIRST_DRAWDOWN_GUARD};
+use crate::control::desk::Desk;
 use crate::control::scopes;
-use crate::engine::Limits;
+use crate::engine::{Limits, guard};
 use crate::model::{Bps, HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
     CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, TransitionRow, bucket_floor,
@@ -266,7 +266,7 @@ fn share(bps: i64) -> String {
 }
 
 fn is_share(limits: &Limits, guard: u64, limit: i64) -> bool {
-    let index = guard.checked_sub(u64::from(FIRST_DRAWDOWN_GUARD)).map(|offset| offset / 2);
+    let index = guard.checked_sub(u64::from(guard::CONFIGURED)).map(|offset| offset / 2);
     let configured = index.and_then(|index| limits.drawdowns.get(usize::try_from(index).ok()?));
     configured.and_then(|guard| guard.limit).is_some_and(|Bps(bps)| i64::from(bps) == limit)
 }

@@ -2,8 +2,8 @@
 //!
 //! A breach of the good reading latches
 //!
-//! 1. at once when the scope is flat, or when the loss realised since the peak reaches the limit as well: no mark
-//!    can undo it;
+//! 1. in the same turn, where no price could take the loss back: nothing is held any more, or what was already given
+//!    up in closed trades since the peak is a breach by itself;
 //! 2. after confirm_k trusted good marks of the instrument with the largest loss since the last trusted
 //!    non-breaching reading, spanning confirm_t (k = 1 means t = 0: the first breaching trusted mark);
 //! 3. after 500 ms of trusted breach in total; an untrusted stretch, and one in which the instrument with the

@@ -211,12 +211,19 @@ fn an_unknown_layout_lists_the_accepted_ones() {
 /// The month of one-minute bars the demonstration is checked against; not part of the product, so it may be absent.
 #[test]
 fn a_month_of_bars_is_read_exactly() {
-    let path = Path::new("/work/shared/data/btc-perp-1m-2022-01.csv.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/btc-perp-1m-2022-01.csv.gz");
+    // A working copy elsewhere may name the file.
+    let path = std::env::var_os("TRIPLINE_TEST_BARS").map_or(path, PathBuf::from);
     if !path.exists() {
-        eprintln!("{} is missing: the month of real bars was not checked", path.display());
+        // Past the harness, which keeps what a passing test prints.
+        let shown = path.display();
+        let _nobody_reads = writeln!(
+            std::io::stderr(),
+            "\nNOT RUN: a month of real bars: {shown} is missing; name it with TRIPLINE_TEST_BARS"
+        );
         return;
     }
-    let tape = read(path).unwrap();
+    let tape = read(&path).unwrap();
     assert_eq!((tape.points.len(), tape.price_decimals), (45_031, 3));
     let trip = |limit_bps: i64| {
         let mut peak = 0;
