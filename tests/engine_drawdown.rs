@@ -74,7 +74,6 @@ fn a_transition_says_everything_about_the_trip() {
     assert_eq!(desk.engine.word(WordId::Book(0)).epoch, trip.epoch);
     assert_eq!(desk.engine.guard_name(KILL).as_str(), "kill");
     assert_eq!(desk.engine.guard_name(SOFT).as_str(), "kill.soft");
-    assert_eq!(desk.engine.guard_named(BOOK, "kill"), Some(KILL));
 }
 
 #[test]

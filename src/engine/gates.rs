@@ -236,19 +236,6 @@ impl Gates {
         built_in_name(guard)
     }
 
-    pub(super) fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
-        let configured = self.names.iter().enumerate().find(|&(index, known)| {
-            known.as_str() == name
-                && self.layout.guarded.get(index / 2).is_some_and(|&guarded| guarded == scope)
-        });
-        if let Some((index, _)) = configured {
-            return u16::try_from(index).ok()?.checked_add(guard::CONFIGURED);
-        }
-        let index = guard::BUILT_IN.iter().position(|&known| known == name)?;
-        let number = u16::try_from(index).ok()?.checked_add(1)?;
-        self.layout.slot(scope, number).map(|_| number)
-    }
-
     /// Begins a cause, or makes one that holds worse. `true` when something changed.
     pub(super) fn begin(&mut self, hold: Hold) -> bool {
         let (Some(slot), Some(ordinal)) =

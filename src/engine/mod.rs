@@ -222,12 +222,6 @@ impl Engine {
             .fold(0, |bits, cause| bits | 1 << (cause.guard & 63))
     }
 
-    /// The number of the guard called `name` on `scope`.
-    #[must_use]
-    pub fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
-        self.gates.guard_named(scope, name)
-    }
-
     /// Totals since the start.
     #[must_use]
     pub const fn counters(&self) -> &Counters {

@@ -127,12 +127,6 @@ impl Outcome {
     pub fn reply(&self) -> Option<VerdictRecord> {
         self.reply
     }
-
-    /// Whether any word takes permission away; such words may be stored before the record is committed.
-    #[must_use]
-    pub fn tightens(&self) -> bool {
-        self.changes.iter().any(|change| change.old.tightens_to(change.new))
-    }
 }
 
 /// Totals since the engine started.
