@@ -250,6 +250,41 @@ fn a_clean_close_leaves_nothing_and_a_dead_client_leaves_a_latch() {
 }
 
 #[test]
+fn lost_or_corrupt_events_of_a_client_that_is_already_halted_make_its_books_unsound() {
+    for (first, then, reason, upgrades) in [
+        (LivenessSign::Lag, LivenessSign::Lost, Reason::Gap, true),
+        (LivenessSign::Lag, LivenessSign::Corrupt, Reason::Corrupt, true),
+        (LivenessSign::HangUp, LivenessSign::Lost, Reason::Gap, true),
+        (LivenessSign::ProcessExited, LivenessSign::Corrupt, Reason::Corrupt, true),
+        (LivenessSign::Lost, LivenessSign::Lag, Reason::Gap, false),
+        (LivenessSign::Lost, LivenessSign::HangUp, Reason::Gap, false),
+        (LivenessSign::Corrupt, LivenessSign::Lost, Reason::Corrupt, false),
+    ] {
+        let mut desk = watched();
+        desk.liveness(0, first, 0);
+        let (nonce, epoch) = (desk.nonce(STRATEGY, guard::CLIENT), desk.engine.epoch());
+        let word = desk.engine.word(WordId::Book(0));
+        desk.taken(guard::CLIENT);
+        for _ in 0..2 {
+            desk.liveness(0, then, 0);
+        }
+        let told = desk.taken(guard::CLIENT);
+        assert_eq!(told.len(), usize::from(upgrades), "{first:?} then {then:?}: once");
+        assert!(!desk.engine.book_row(0).unwrap().trusted, "{first:?} then {then:?}");
+        assert_eq!(desk.engine.cause_count(), 1);
+        assert_eq!(desk.engine.cause_row(0).unwrap().reason, Some(reason));
+        assert_eq!(desk.nonce(STRATEGY, guard::CLIENT) != nonce, upgrades);
+        assert_eq!(desk.engine.epoch() > epoch, upgrades);
+        assert_eq!(desk.engine.word(WordId::Book(0)) != word, upgrades, "the second halt shows on the word");
+        assert_eq!(desk.state(0), TradingState::Halted);
+        let nonce = desk.nonce(STRATEGY, guard::CLIENT);
+        desk.command(CommandVerb::Reset, STRATEGY, guard::CLIENT, nonce, false);
+        assert_eq!(desk.state(0), TradingState::Active);
+        assert!(desk.engine.book_row(0).unwrap().trusted);
+    }
+}
+
+#[test]
 fn a_rejected_record_halts_the_strategy_of_its_lane() {
     let mut desk = watched();
     desk.sidecar(Event::RejectedRecord { lane: 1, code: 3, position: 9, header: 0 });

@@ -12,7 +12,8 @@
 //! latch shows on a word that is already halted. A word carries the epoch of its last tightening or latch;
 //! loosening keeps it. Nonce: names one latch of one cause, so that a reset meant for an earlier halt is refused;
 //! never 0, never repeated while the engine lives.
-//! Edge triggered: a cause that already holds is not reported again, unless it gets worse.
+//! Edge triggered: a cause that already holds is not reported again, unless it gets worse: a lower state, or a
+//! reason that says the books miss something where the old one did not.
 //! Deliberately absent: the latch class COOLDOWN, which needs READY_TO_RESUME and a resume command; no guard of
 //! this version uses it.
 
@@ -248,7 +249,7 @@ impl Gates {
         if cause.listed == UNLISTED {
             cause.listed = u32::try_from(self.held.len()).unwrap_or(UNLISTED);
             self.held.push(slot as u32);
-        } else if hold.state < cause.state {
+        } else if hold.state < cause.state || is_graver(hold.reason, cause.reason) {
             let old = cause.state;
             lower(&mut self.levels[ordinal], old);
         } else {
@@ -447,6 +448,12 @@ impl Cause {
             listed: UNLISTED,
         }
     }
+}
+
+/// Whether a guard that halts for `old` must say so anew for `new`: an operator resets a client that died or lags
+/// without a thought for the books, one that lost events or wrote garbage not.
+const fn is_graver(new: Reason, old: Reason) -> bool {
+    matches!((new, old), (Reason::Gap | Reason::Corrupt, Reason::Lag | Reason::ClientDead))
 }
 
 fn lower(level: &mut Level, state: TradingState) {

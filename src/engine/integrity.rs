@@ -31,9 +31,8 @@ impl Engine {
             Reason::Corrupt => bump(&mut self.counters.corrupt),
             _ => {}
         }
-        if self.gates.begin(sticky(scope, guard::INTEGRITY, reason)) {
-            self.refresh_trust(scope);
-        }
+        self.gates.begin(sticky(scope, guard::INTEGRITY, reason));
+        self.refresh_trust(scope);
     }
 
     /// Halts a book because an event that would change it is not understood.

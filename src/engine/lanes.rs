@@ -223,9 +223,8 @@ impl Engine {
             LivenessSign::Lag => Reason::Lag,
         };
         let scope = Scope::Strategy(strategy);
-        if self.gates.begin(sticky(scope, guard::CLIENT, reason)) {
-            self.refresh_trust(scope);
-        }
+        self.gates.begin(sticky(scope, guard::CLIENT, reason));
+        self.refresh_trust(scope);
     }
 
     pub(super) fn on_rejected(&mut self, lane: u16, _code: u16) {
