@@ -297,6 +297,49 @@ fn a_flow_that_cannot_be_priced_halts_and_asks_for_a_rebase() {
 }
 
 #[test]
+fn a_flow_that_cannot_be_priced_needs_a_rebase_also_where_the_guard_was_latched_already() {
+    let mut desk = Desk::with(100, vec![drawdown("kill")]);
+    desk.funding(0, 1, -20 * E9);
+    assert_eq!(desk.taken(KILL)[0].reason, Reason::Drawdown);
+    desk.flow(0, 2, -80 * E9, FlowKind::Withdrawal);
+    desk.flow(0, 3, 100 * E9, FlowKind::Deposit);
+    let nonce = desk.nonce(BOOK, KILL);
+    let kept = desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false);
+    assert_eq!((kept.verdict, kept.reason), (Verdict::Deny, Some(Reason::FlowUnpriced)));
+    assert_eq!(desk.state(0), TradingState::Halted);
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, nonce, true).verdict, Verdict::Pass);
+    assert_eq!(desk.state(0), TradingState::Active);
+    desk.funding(0, 4, -15 * E9);
+    let nonce = desk.nonce(BOOK, KILL);
+    desk.funding(0, 5, 10 * E9);
+    let kept = desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false);
+    assert_eq!(kept.verdict, Verdict::Pass, "the rebase has settled it");
+}
+
+#[test]
+fn a_roll_ends_an_unpriced_flow_only_where_it_anchors_anew() {
+    for (anchor, ends) in [(Anchor::Trailing, false), (Anchor::Static, false), (Anchor::Session, true)] {
+        for loss in [0, -20 * E9] {
+            let guard = DrawdownLimits { anchor, latch: Latch::Session, ..drawdown("canary") };
+            let mut desk = Desk::with(100, vec![guard]);
+            desk.funding(0, 1, loss);
+            desk.flow(0, 2, -100 * E9 - loss, FlowKind::Withdrawal);
+            desk.flow(0, 3, 100 * E9, FlowKind::Deposit);
+            desk.sidecar(Event::Roll { session: 1 });
+            assert_eq!(is_latched(&desk), !ends, "{anchor:?} {loss}");
+            if !ends {
+                let nonce = desk.nonce(BOOK, KILL);
+                let kept = desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false);
+                assert_eq!(kept.reason, Some(Reason::FlowUnpriced));
+                desk.command(CommandVerb::Reset, BOOK, KILL, nonce, true);
+            }
+            assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100 * E9));
+            assert_eq!(desk.state(0), TradingState::Active);
+        }
+    }
+}
+
+#[test]
 fn a_percentage_guard_without_equity_is_unarmed_and_halted_until_there_is_some() {
     let mut desk = Desk::with(0, vec![drawdown("kill")]);
     assert_eq!(desk.state(0), TradingState::Halted);

@@ -28,7 +28,9 @@
 //! the trusted equity now; class SESSION also ends at a roll.
 //!
 //! **Flows** scale a percentage peak by `ceil(peak * (equity + F) / equity)` with the spike-proof equity, which must
-//! be trusted and positive before and after (else FLOW_UNPRICED), and shift an absolute one.
+//! be trusted and positive before and after, and shift an absolute one. A flow that cannot be priced halts,
+//! FLOW_UNPRICED, or finds the guard latched already: either way the peak is void until a rebase, or until a roll
+//! anchors a SESSION guard anew, and nothing else ends the latch.
 //!
 //! **Warns** at warn_pct of the limit, re-armed 10 points lower.
 //!
@@ -106,6 +108,8 @@ struct Guard {
     latch_number: u16,
     depth: usize,
     peaks: Option<Peaks>,
+    /// A flow could not scale the percentage peak, which therefore means nothing until it is taken anew.
+    unpriced: bool,
     breach: Breach,
     /// Since when readings count towards ending the soft cause.
     calm_since: Option<Nanos>,
@@ -137,6 +141,7 @@ impl Drawdowns {
             latch_number: latch_number(index),
             depth: depths.of(limits.peak_n),
             peaks: None,
+            unpriced: false,
             breach: Breach::default(),
             calm_since: None,
             warning: false,
@@ -178,6 +183,9 @@ impl Drawdowns {
             }
         }
         let peaks = guard.peaks?;
+        if guard.unpriced {
+            guard.latch(Reason::FlowUnpriced, &sight, scene)?;
+        }
         if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
             guard.latch(Reason::PeakNonpositive, &sight, scene)?;
         }
@@ -222,9 +230,9 @@ impl Drawdowns {
                 return refuse(Reason::PeakNonpositive);
             }
             guard.peaks = Some(Peaks::at(sight.good, sight.profit));
+            guard.unpriced = false;
         } else {
-            let held = gates.cause(guard.limits.scope, guard.latch_number).map(|cause| cause.reason);
-            if held == Some(Reason::FlowUnpriced) {
+            if guard.unpriced {
                 return refuse(Reason::FlowUnpriced);
             }
             let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
@@ -242,7 +250,8 @@ impl Drawdowns {
         Some(Ok(()))
     }
 
-    /// Anchors session guards at the last trusted equity and ends causes of class SESSION.
+    /// Anchors session guards at the last trusted equity and ends causes of class SESSION, unless the peak still
+    /// waits for a rebase.
     pub(super) fn roll(&mut self, index: usize, totals: &Totals, gates: &mut Gates) {
         let guard = &mut self.guards[index];
         let sight = guard.see(totals);
@@ -250,7 +259,11 @@ impl Drawdowns {
             let open = if sight.trusted { Some((sight.good, sight.profit)) } else { guard.last_trusted };
             if let Some((equity, profit)) = open {
                 guard.peaks = Some(Peaks::at(equity, profit));
+                guard.unpriced = false;
             }
+        }
+        if guard.unpriced {
+            return;
         }
         let scope = guard.limits.scope;
         if gates.cause(scope, guard.latch_number).is_some_and(|cause| cause.latch == Latch::Session) {
