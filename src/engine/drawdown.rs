@@ -16,7 +16,8 @@
 //! untrusted breach: a missing price fails closed.
 //!
 //! **Peak.** TRAILING: the greatest trusted equity with each position at the least favourable of its last peak_n
-//! marks, so that one spike does not raise it. STATIC: the equity it was armed with. SESSION: the last trusted
+//! marks, so that one spike does not raise it; not while a position of the scope is valued by a mark held over a time
+//! in which its instrument was not open, which says nothing about what the position would bring. STATIC: the equity it was armed with. SESSION: the last trusted
 //! equity at the roll.
 //!
 //! **Soft.** Any breach of `worst` holds REDUCE_ONLY in the same turn. It ends after trusted readings below 90 % of
@@ -87,6 +88,8 @@ struct Sight {
     profit: i128,
     trusted: bool,
     absent: bool,
+    /// An open position is valued by a mark held from before its instrument closed.
+    held: bool,
     flat: bool,
 }
 
@@ -178,7 +181,7 @@ impl Drawdowns {
         }
         if sight.trusted {
             guard.last_trusted = Some((sight.good, sight.profit));
-            if guard.limits.anchor == Anchor::Trailing {
+            if guard.limits.anchor == Anchor::Trailing && !sight.held {
                 guard.peaks.as_mut()?.raise(sight.spike, sight.profit);
             }
         }
@@ -307,6 +310,7 @@ impl Guard {
                 // Marks do not matter to it; missing fills do.
                 trusted: standing.unsound == 0,
                 absent: false,
+                held: false,
                 flat: standing.open == 0,
             };
         }
@@ -317,6 +321,7 @@ impl Guard {
             profit: totals.profit,
             trusted: standing.untrusted == 0 && standing.unsound == 0,
             absent: standing.absent > 0,
+            held: standing.held > 0,
             flat: standing.open == 0,
         }
     }
