@@ -361,6 +361,32 @@ fn an_order_after_a_halt_is_a_straggler_or_a_violation_by_what_its_writer_knew()
 }
 
 #[test]
+fn an_order_later_than_the_lease_after_its_word_closed_is_a_violation_whatever_its_writer_saw() {
+    for (lease, late, counted) in [
+        (Some(ms(5)), Nanos(0), (1, 0)),
+        (Some(ms(5)), ms(5), (1, 0)),
+        (Some(ms(5)), Nanos(5_000_001), (0, 1)),
+        (None, Nanos::from_secs(1_000), (1, 0)),
+    ] {
+        let mut desk = Desk::with(1_000, vec![]);
+        if let Some(lease) = lease {
+            desk.engine.set_lease(lease);
+        }
+        desk.wait(ms(50));
+        let seen = desk.engine.epoch() as u16;
+        desk.command(CommandVerb::Reduce, BOOK, 0, 0, false);
+        desk.wait(late);
+        // A second latch of the same word neither extends nor restarts it.
+        desk.command(CommandVerb::Halt, BOOK, 0, 0, false);
+        let handle = Handle::new(0, 0, Some(PLAIN));
+        let message = Message { flags: side(1), epoch: seen, handle, event: order_new(1, 1, 10) };
+        desk.apply(Source::Lane { lane: 0, strategy: 0 }, &message);
+        let counters = desk.engine.counters();
+        assert_eq!((counters.stragglers, counters.violations), counted, "{late:?}");
+    }
+}
+
+#[test]
 fn harmless_kinds_are_counted_and_change_nothing() {
     let mut desk = watched();
     for event in [

@@ -7,10 +7,12 @@
 //! the book becomes REDUCE_ONLY, STICKY. An order without a price is valued at the last good mark; without one it
 //! counts as exceeding a notional limit, reason NO_MARK. Nothing expires; a reset is an operator's.
 //!
-//! **Stragglers and violations.** An announced order that meets a word which is not ACTIVE is a straggler when the
-//! epoch its writer had seen is older than the one with which that word closed, and a violation when it is not: the
-//! writer knew. Under REDUCE_ONLY an order that only reduces the position, and under HALTED one that does so and is
-//! venue-enforced reduce-only, is neither. Epochs travel as 16 bits and are compared as a circle.
+//! **Stragglers and violations.** An announced order that meets a word which is not ACTIVE is a violation when its
+//! writer knew, that is when the epoch it had seen is not older than the one with which that word closed; or when the
+//! order is younger than the closing by `>` the lease, because by then the permission the writer last saw had run
+//! out, whatever it says it saw. Otherwise it is a straggler. Under REDUCE_ONLY an order that only reduces the
+//! position, and under HALTED one that does so and is venue-enforced reduce-only, is neither. Epochs travel as their
+//! low 16 bits: what a writer echoes is taken for the newest epoch up to now that ends like that.
 //!
 //! A request (PERMIT) needs verdicts, which this version does not give: it halts the book, GAP.
 //! Does not catch: open orders that add up to more than a position limit.
@@ -170,8 +172,12 @@ impl Engine {
         if may_reduce && self.only_reduces(place, instrument, message, qty) {
             return;
         }
-        let knew = closed.clone().any(|&id| has_seen(message.epoch, self.gates.closed(id)));
-        let counter = if knew { &mut self.counters.violations } else { &mut self.counters.stragglers };
+        let forbidden = closed.clone().any(|&id| {
+            let closed = self.gates.closed(id);
+            has_seen(message.epoch, closed.epoch, self.gates.epoch())
+                || self.now.since(closed.at) > self.lease
+        });
+        let counter = if forbidden { &mut self.counters.violations } else { &mut self.counters.stragglers };
         bump(counter);
     }
 
@@ -183,9 +189,14 @@ impl Engine {
     }
 }
 
-/// Whether a writer that echoed `seen` (the low bits of an epoch) knew of `epoch`.
-const fn has_seen(seen: u16, epoch: u32) -> bool {
-    seen.wrapping_sub(epoch as u16) < 1 << 15
+/// Whether a writer that echoed `seen` (the low bits of an epoch up to `newest`) knew of `epoch`.
+const fn has_seen(seen: u16, epoch: u32, newest: u32) -> bool {
+    let age = (newest as u16).wrapping_sub(seen);
+    match newest.checked_sub(age as u32) {
+        Some(seen) => seen >= epoch,
+        // There was no such epoch yet: its writer claims more than there is to know.
+        None => true,
+    }
 }
 
 #[cfg(test)]
@@ -193,16 +204,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn epochs_compare_as_a_circle() {
-        for (seen, epoch, knew) in [
-            (5, 5, true),
-            (4, 5, false),
-            (6, 5, true),
-            (0, 0xffff, true),
-            (0xffff, 0x1_0000, false),
-            (7, 0x2_0007, true),
+    fn an_echoed_epoch_is_the_newest_that_ends_like_it() {
+        for (seen, epoch, newest, knew) in [
+            (5, 5, 5, true),
+            (4, 5, 5, false),
+            (5, 5, 9, true),
+            (6, 5, 5, true),
+            (0, 5, 5, false),
+            (0, 32_768, 32_768, false),
+            (0, 32_769, 40_000, false),
+            (0, 0xffff, 0x1_0000, true),
+            (0xffff, 0x1_0000, 0x1_0000, false),
+            (0xffff, 0x1_0000, 0x1_fffe, false),
+            (7, 0x2_0007, 0x2_0007, true),
+            (7, 0x2_0008, 0x2_0009, false),
+            (u16::MAX, u32::MAX, u32::MAX, true),
         ] {
-            assert_eq!(has_seen(seen, epoch), knew, "{seen} against {epoch}");
+            assert_eq!(has_seen(seen, epoch, newest), knew, "{seen} against {epoch} at {newest}");
         }
     }
 }

@@ -125,11 +125,18 @@ impl Level {
     }
 }
 
+/// When a word last left ACTIVE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    pub(super) epoch: u32,
+    pub(super) at: Nanos,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Word {
     word: HaltWord,
-    /// The epoch with which it last left ACTIVE.
-    closed: u32,
+    /// The epoch with which it last left ACTIVE, and when.
+    closed: Closed,
     /// Its index in this call's changes.
     change: u32,
 }
@@ -175,7 +182,7 @@ impl Gates {
             causes: vec![Cause::idle(); causes],
             held: Vec::with_capacity(causes),
             levels: vec![Level::default(); shared.saturating_add(cells)],
-            words: vec![Word { word: fresh, closed: 1, change: UNLISTED }; words],
+            words: vec![Word { word: fresh, closed: Closed { epoch: 1, at: now }, change: UNLISTED }; words],
             book_strategy: limits.books.iter().map(|book| book.strategy).collect(),
             epoch: 1,
             nonces: mix(now.0),
@@ -207,9 +214,10 @@ impl Gates {
         self.layout.word(id).map_or(HaltWord::default(), |index| self.words[index].word)
     }
 
-    /// The epoch with which a word last left ACTIVE.
-    pub(super) fn closed(&self, id: WordId) -> u32 {
-        self.layout.word(id).map_or(self.epoch, |index| self.words[index].closed)
+    /// When a word last left ACTIVE.
+    pub(super) fn closed(&self, id: WordId) -> Closed {
+        let always = Closed { epoch: self.epoch, at: Nanos::ZERO };
+        self.layout.word(id).map_or(always, |index| self.words[index].closed)
     }
 
     pub(super) fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
@@ -406,7 +414,7 @@ impl Gates {
         let word = &mut self.words[index];
         word.word = new;
         if old.state == TradingState::Active && state < old.state {
-            word.closed = self.epoch;
+            word.closed = Closed { epoch: self.epoch, at: self.at };
         }
         match self.outcome.changes.get_mut(word.change as usize) {
             Some(change) => change.new = new,

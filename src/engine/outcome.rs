@@ -156,9 +156,9 @@ pub struct Counters {
     pub suspect_marks: u64,
     /// Events of kinds this version does not act on.
     pub unhandled: u64,
-    /// Orders announced after a halt of their scope by a writer that had not seen it.
+    /// Orders announced after a halt of their scope, within the lease, by a writer that had not seen it.
     pub stragglers: u64,
-    /// Orders announced by a writer that had seen the halt.
+    /// Orders announced by a writer that had seen the halt, or later than the lease after it.
     pub violations: u64,
     /// Records that could not be right.
     pub corrupt: u64,
