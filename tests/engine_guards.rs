@@ -156,12 +156,13 @@ fn groups_apply_with_their_last_record_and_a_broken_one_halts() {
 }
 
 #[test]
-fn silence_trips_at_the_timeout_and_beats_clear_it_after_recovery() {
+fn silence_longer_than_the_timeout_trips_and_beats_clear_it_after_recovery() {
     let mut desk = watched();
     let start = desk.now;
-    desk.advance(Nanos(start.0 + 999_999_999));
-    assert_eq!(desk.state(0), TradingState::Active);
     desk.advance(Nanos(start.0 + 1_000_000_000));
+    assert_eq!((desk.state(0), desk.state(1)), (TradingState::Active, TradingState::Active));
+    assert_eq!(desk.engine.next_deadline(), Nanos(start.0 + 1_000_000_001));
+    desk.advance(Nanos(start.0 + 1_000_000_001));
     assert_eq!((desk.state(0), desk.state(1)), (TradingState::Halted, TradingState::Halted));
     let trip = desk.taken(guard::HEARTBEAT)[0];
     assert_eq!((trip.reason, trip.latch, trip.nonce), (Reason::Heartbeat, Latch::Auto, 0));
@@ -175,14 +176,17 @@ fn silence_trips_at_the_timeout_and_beats_clear_it_after_recovery() {
 }
 
 #[test]
-fn a_gap_while_recovering_starts_the_recovery_over() {
+fn a_gap_longer_than_the_timeout_starts_the_recovery_over() {
     let mut desk = watched();
-    desk.wait(ms(1_000));
+    desk.wait(ms(1_001));
     let mut beat = 0;
-    for gap in [400, 400, 1_000, 900, 900, 900, 900, 900, 499] {
+    for gap in [400_000_000, 400_000_000, 1_000_000_001, 900_000_000, 1_000_000_000, 900_000_000]
+        .into_iter()
+        .chain([900_000_000, 900_000_000, 399_000_000])
+    {
         beat += 1;
         desk.liveness(0, LivenessSign::Alive, beat);
-        desk.wait(ms(gap));
+        desk.wait(Nanos(gap));
     }
     desk.liveness(0, LivenessSign::Alive, beat + 1);
     assert_eq!(desk.state(0), TradingState::Halted);
@@ -211,9 +215,9 @@ fn a_stall_of_the_sidecar_is_no_evidence_about_the_client() {
     desk.wait(ms(500));
     desk.now = desk.now.after(ms(3_000));
     desk.sidecar(Event::Stall { duration: ms(3_000) });
-    desk.wait(ms(499));
+    desk.wait(ms(500));
     assert_eq!(desk.state(0), TradingState::Active);
-    desk.wait(ms(1));
+    desk.wait(Nanos(1));
     assert_eq!(desk.state(0), TradingState::Halted);
 }
 
