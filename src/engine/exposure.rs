@@ -32,7 +32,7 @@ use super::exact::{bump, micros};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
-use super::orders::{Ended, OrderKey};
+use super::orders::{Ended, OrderKey, Side};
 use super::outcome::WordId;
 use crate::model::event::{DoneStatus, OrderAction};
 use crate::model::scope::InstrumentId;
@@ -62,8 +62,27 @@ impl Engine {
             self.count_after_halt(place, instrument, message, qty);
         }
         self.check_order(place, instrument, px, qty);
-        if is_new {
-            self.announce(place, order.get(), qty);
+        match message.event {
+            Event::OrderModify { new_order, .. } if new_order == 0 || new_order == order.get() => {
+                self.resize(place, order.get(), qty, false);
+            }
+            Event::OrderNew { .. } => {
+                let sells = message.flags.contains(Flags::SELL);
+                self.announce(place, order.get(), Side { instrument, sells }, qty);
+            }
+            _ => {}
+        }
+    }
+
+    /// The venue has replaced an order: its quantity is what the venue says.
+    pub(super) fn on_order_modified(&mut self, place: Place, order: u64, qty: Lots) {
+        self.on_order_status(place, order);
+        self.resize(place, order, qty, true);
+    }
+
+    fn resize(&mut self, place: Place, id: u64, qty: Lots, confirmed: bool) {
+        if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id }) {
+            self.orders.resize(entry, qty.0, confirmed);
         }
     }
 
@@ -91,13 +110,17 @@ impl Engine {
         self.orders.end(entry, ended);
     }
 
-    fn announce(&mut self, place: Place, id: u64, qty: Lots) {
+    fn announce(&mut self, place: Place, id: u64, side: Side, qty: Lots) {
         let key = OrderKey { book: place.book, id };
         if self.orders.find(&key).is_some_and(|entry| self.orders.get(entry).ended.is_some()) {
             return bump(&mut self.counters.late);
         }
-        if self.orders.open(key, qty.0).is_none() {
-            self.halt(Scope::Book(place.book), Reason::Capacity);
+        match self.orders.open(key, side, qty.0) {
+            None => self.halt(Scope::Book(place.book), Reason::Capacity),
+            Some(entry) if self.orders.get(entry).side != side => {
+                self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+            }
+            Some(_) => {}
         }
     }
 

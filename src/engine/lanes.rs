@@ -104,9 +104,8 @@ impl Engine {
         match message.event {
             Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message),
             Event::OrderAck { order, .. } => self.on_order_status(place, order.get()),
-            Event::OrderModified { order, .. } | Event::OrderTriggered { order, .. } => {
-                self.on_order_status(place, order.get());
-            }
+            Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
+            Event::OrderModified { order, qty, .. } => self.on_order_modified(place, order.get(), qty),
             Event::OrderReject { .. } | Event::OrderDone { .. } | Event::NotSent { .. } => {
                 self.on_order_end(place, &message.event);
             }
