@@ -129,6 +129,33 @@ fn a_handle_that_was_not_granted_to_the_lane_halts_its_strategy() {
     assert_eq!(desk.state(1), TradingState::Halted, "strategy two has no book on that account");
 }
 
+/// 255 for strategies and the operator's.
+#[test]
+fn the_last_of_256_lanes_works_like_any_other() {
+    let mut wide = limits(1_000 * E9, vec![]);
+    wide.capacity.lanes = 255 + 1;
+    let mut desk = Desk::new(wide);
+    desk.sidecar(Event::Lane { lane: 255, strategy: 0, open: 1, generation: 1 });
+    let message = |lane| Message {
+        flags: Flags::empty(),
+        epoch: 0,
+        handle: Handle::new(lane, 0, Some(PLAIN)),
+        event: Event::Fill { order: 0, exec: 1, px: Ticks(10), qty: Lots(1), fee: 0 },
+    };
+    desk.apply(Source::Lane { lane: 255, strategy: 0 }, &message(255));
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.cause_count()), (1, 0));
+    desk.apply(Source::Lane { lane: 256, strategy: 0 }, &message(0));
+    assert_eq!(desk.transitions[0].reason, Reason::Corrupt, "a number that no handle carries");
+}
+
+#[test]
+#[should_panic(expected = "at most 256 lanes")]
+fn more_lanes_than_a_handle_tells_apart_are_a_programmers_mistake() {
+    let mut wide = limits(1_000 * E9, vec![]);
+    wide.capacity.lanes = 257;
+    Desk::new(wide);
+}
+
 #[test]
 fn groups_apply_with_their_last_record_and_a_broken_one_halts() {
     let mut desk = watched();
