@@ -3,9 +3,9 @@
 mod support;
 
 use support::desk::*;
-use tripline::engine::guard;
-use tripline::model::event::{DoneStatus, FlowKind, Initiator};
-use tripline::model::{Event, Flags, Lots, Money, Reason, Scope, Ticks, TradingState};
+use tripline::engine::{WordId, guard};
+use tripline::model::event::{CommandVerb, DoneStatus, FlowKind, Initiator};
+use tripline::model::{Event, Flags, Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
 
 /// realised + unrealised − fees + funding + capital + flows = equity, the last three given by the test.
 fn assert_adds_up(desk: &Desk, book: u16, rest: i128) {
@@ -218,6 +218,45 @@ fn a_modified_order_is_over_when_its_new_quantity_is_filled() {
     desk.say(0, PLAIN, Flags::empty(), modified(4));
     desk.say(0, PLAIN, Flags::empty(), ack);
     assert_eq!(desk.engine.counters().late, 1, "cut down to what is filled");
+}
+
+#[test]
+fn more_filled_than_ordered_is_booked_and_halts_the_instrument_on_the_account() {
+    let scope = Scope::Instrument(0, PLAIN);
+    let word = |desk: &Desk| desk.engine.word(WordId::Instrument(0, PLAIN)).state;
+    for (filled, cumulative, over) in
+        [(9, false, false), (10, false, false), (11, false, true), (10, true, false), (11, true, true)]
+    {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.order(0, PLAIN, 5, 10, 100);
+        match cumulative {
+            true => cum(&mut desk, 5, filled, 100 * i128::from(filled), 0),
+            false => desk.fill_as(0, PLAIN, 1, 5, filled, 100, 0),
+        }
+        assert_eq!(desk.engine.position(0, PLAIN), filled, "booked");
+        assert_eq!(word(&desk) == TradingState::Halted, over, "{filled}");
+        assert_eq!((desk.state(0), desk.engine.cause_count()), (TradingState::Active, usize::from(over)));
+        if over {
+            let trip = desk.taken(guard::INTEGRITY)[0];
+            assert_eq!((trip.scope, trip.reason, trip.latch), (scope, Reason::Overfill, Latch::Sticky));
+            let nonce = desk.nonce(scope, guard::INTEGRITY);
+            desk.command(CommandVerb::Reset, scope, guard::INTEGRITY, nonce, false);
+            assert_eq!(word(&desk), TradingState::Active);
+        }
+    }
+    let mut by_cost = Desk::with(10_000, vec![]);
+    by_cost.say(0, PLAIN, Flags::MORE, order_new(5, 10, 0));
+    let rest = Event::OrderExt {
+        order: id(5),
+        trigger_px: Ticks(0),
+        expiry_utc_ns: 0,
+        quote_cost: 1_000 * 1_000_000_000,
+        parent: 0,
+    };
+    by_cost.say(0, PLAIN, Flags::empty(), rest);
+    by_cost.fill_as(0, PLAIN, 1, 5, 11, 90, 0);
+    by_cost.fill_as(0, PLAIN, 2, 6, 11, 90, 0);
+    assert_eq!(by_cost.engine.cause_count(), 0, "neither by cost nor announced by nobody");
 }
 
 #[test]

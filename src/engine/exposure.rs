@@ -39,7 +39,7 @@ use crate::model::scope::InstrumentId;
 use crate::model::{Event, Flags, Latch, Lots, Message, Reason, Scope, Ticks, TradingState};
 
 impl Engine {
-    pub(super) fn on_order(&mut self, place: Place, message: &Message) {
+    pub(super) fn on_order(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         let (Event::OrderNew { order, px, qty, .. } | Event::OrderModify { order, px, qty, .. }) =
             message.event
         else {
@@ -68,7 +68,8 @@ impl Engine {
             }
             Event::OrderNew { .. } => {
                 let sells = message.flags.contains(Flags::SELL);
-                self.announce(place, order.get(), Side { instrument, sells }, qty);
+                let by_cost = matches!(rest, Some(Event::OrderExt { quote_cost: 1.., .. }));
+                self.announce(place, order.get(), Side { instrument, sells }, qty, by_cost);
             }
             _ => {}
         }
@@ -110,7 +111,7 @@ impl Engine {
         self.orders.end(entry, ended);
     }
 
-    fn announce(&mut self, place: Place, id: u64, side: Side, qty: Lots) {
+    fn announce(&mut self, place: Place, id: u64, side: Side, qty: Lots, by_cost: bool) {
         let key = OrderKey { book: place.book, id };
         if self.orders.find(&key).is_some_and(|entry| self.orders.get(entry).ended.is_some()) {
             return bump(&mut self.counters.late);
@@ -120,6 +121,7 @@ impl Engine {
             Some(entry) if self.orders.get(entry).side != side => {
                 self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
             }
+            Some(entry) if by_cost => self.orders.by_cost(entry),
             Some(_) => {}
         }
     }

@@ -29,7 +29,7 @@
 
 mod layout;
 
-use layout::{BUILT_IN, Layout};
+use layout::{BUILT_IN, Layout, ON_INSTRUMENT};
 
 use super::exact::bump;
 use super::limits::Limits;
@@ -171,7 +171,8 @@ impl Gates {
         let cells = layout.accounts.saturating_mul(layout.instruments);
         let built_in = shared.saturating_mul(BUILT_IN);
         let configured = limits.drawdowns.len().saturating_mul(2);
-        let causes = built_in.saturating_add(cells).saturating_add(configured);
+        let causes =
+            built_in.saturating_add(cells.saturating_mul(ON_INSTRUMENT.len())).saturating_add(configured);
         let words = layout.accounts.saturating_add(layout.books).saturating_add(cells);
         let fresh = HaltWord { state: TradingState::Active, mode: limits.mode, epoch: 1 };
         // Per call a configured or shared cause begins and ends a few times at most; an instrument's only once.

@@ -102,7 +102,7 @@ impl Engine {
     /// One complete event: `message`, and where it had one its continuation.
     fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         match message.event {
-            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message),
+            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message, rest),
             Event::OrderAck { order, .. } => self.on_order_status(place, order.get()),
             Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
             Event::OrderModified { order, qty, .. } => self.on_order_modified(place, order.get(), qty),

@@ -95,6 +95,8 @@ pub(super) struct Order {
     pub(super) side: Side,
     /// Announced quantity, as modified since; 0 when nobody announced it.
     pub(super) qty: i64,
+    /// Ordered by cost: the announced quantity says nothing about what may fill.
+    pub(super) by_cost: bool,
     pub(super) ended: Option<Ended>,
     executed: Traded,
     reported: Traded,
@@ -110,8 +112,14 @@ impl Order {
         if self.by_report { &self.reported } else { &self.executed }
     }
 
+    /// Whether more of it is booked than was ordered, and more than when it was `before`.
+    pub(super) fn overfills(&self, before: &Self) -> bool {
+        let booked = self.booked().qty;
+        self.qty > 0 && !self.by_cost && booked > self.qty && booked > before.booked().qty
+    }
+
     fn end_if_filled(&mut self) {
-        if self.qty > 0 && self.booked().qty >= self.qty && self.ended.is_none() {
+        if self.qty > 0 && !self.by_cost && self.booked().qty >= self.qty && self.ended.is_none() {
             self.ended = Some(Ended::Filled);
         }
     }
@@ -201,6 +209,11 @@ impl Orders {
         if order.ended.is_some() {
             self.expend(entry);
         }
+    }
+
+    /// Notes that an order is by cost.
+    pub(super) fn by_cost(&mut self, entry: u32) {
+        self.table.get_mut(entry).by_cost = true;
     }
 
     /// A new total quantity. The venue's word replaces the last one; a wish counts from when it may have been sent,
