@@ -253,7 +253,7 @@ typedef struct tripline_target {
 typedef struct tripline_attach_options {
     uint32_t size;           /* sizeof(tripline_attach_options) */
     uint32_t reserved;       /* 0 */
-    const char *runtime_dir; /* directory of the sidecar's sockets; NULL: /run/tripline */
+    const char *runtime_dir; /* directory of the sidecar's sockets; NULL: $TRIPLINE_RUNTIME_DIR, else /run/tripline */
     const char *strategy;    /* a configured strategy of this user */
 } tripline_attach_options;
 

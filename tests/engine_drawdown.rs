@@ -74,7 +74,6 @@ fn a_transition_says_everything_about_the_trip() {
     assert_eq!(desk.engine.word(WordId::Book(0)).epoch, trip.epoch);
     assert_eq!(desk.engine.guard_name(KILL).as_str(), "kill");
     assert_eq!(desk.engine.guard_name(SOFT).as_str(), "kill.soft");
-    assert_eq!(desk.engine.guard_named(BOOK, "kill"), Some(KILL));
 }
 
 #[test]
@@ -260,41 +259,41 @@ fn a_closed_instrument_neither_raises_a_peak_nor_confirms() {
     assert!(is_latched(&desk));
 }
 
-#[test]
-fn a_withdrawal_keeps_the_distance_in_percent() {
-    let mut desk = Desk::with(100, vec![drawdown("kill")]);
-    desk.funding(0, 1, -10 * E9);
-    desk.flow(0, 2, -80 * E9, FlowKind::Withdrawal);
-    let row = desk.engine.guard_row(0).unwrap();
-    assert_eq!(row.equity, Money(10 * E9));
-    assert_eq!(row.peak, Money(11_111_111_112), "ceil(100 * 10 / 90)");
-    assert_eq!(row.drawdown_bps, 1_000);
-    assert!(!row.latched);
+fn session(desk: &mut Desk, state: InstrumentStatus) {
+    let event = Event::InstrumentState { state, next_change_utc_ns: 0, t_venue: 0 };
+    desk.say(0, PLAIN, Flags::empty(), event);
 }
 
 #[test]
-fn an_eighty_percent_withdrawal_does_not_trip_and_the_loss_after_it_does() {
-    let both = DrawdownLimits { limit_abs: Some(Money(20_000 * E9)), ..drawdown("kill") };
-    let mut desk = Desk::with(100_000, vec![both]);
-    desk.flow(0, 2, -80_000 * E9, FlowKind::Withdrawal);
-    assert!(!is_latched(&desk));
-    desk.funding(0, 1, -2_999 * E9);
-    assert!(!is_latched(&desk));
-    desk.funding(0, 2, -E9);
-    assert!(is_latched(&desk));
-}
-
-#[test]
-fn a_flow_that_cannot_be_priced_halts_and_asks_for_a_rebase() {
-    let mut desk = Desk::with(100, vec![drawdown("kill")]);
-    desk.flow(0, 1, -100 * E9, FlowKind::Withdrawal);
-    assert_eq!(desk.taken(KILL)[0].reason, Reason::FlowUnpriced);
-    desk.flow(0, 2, 50 * E9, FlowKind::Deposit);
-    let nonce = desk.nonce(BOOK, KILL);
-    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false).reason, Some(Reason::FlowUnpriced));
-    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL, nonce, true).verdict, Verdict::Pass);
-    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(50 * E9));
-    assert_eq!(desk.state(0), TradingState::Active);
+fn no_fill_and_no_mark_raises_a_peak_while_a_held_mark_values_a_position() {
+    let peak = |desk: &Desk| desk.engine.guard_row(0).unwrap().peak.0 / E9;
+    for closed in [InstrumentStatus::Halted, InstrumentStatus::Closed] {
+        let mut desk = long(vec![drawdown("kill")]);
+        desk.mark(0, PERP, 10_000);
+        session(&mut desk, closed);
+        desk.fill(0, PLAIN, 100, 500, 0);
+        assert_eq!(desk.equity(0), 150_000 * E9, "on paper");
+        assert_eq!(peak(&desk), 100_000);
+        assert!(desk.engine.book_row(0).unwrap().trusted, "held is not untrusted");
+        desk.mark(0, PLAIN, 2_000);
+        desk.fill(0, PERP, 10, 10_000, 0);
+        desk.mark(0, PERP, 20_000);
+        desk.funding(0, 1, E9);
+        assert_eq!(peak(&desk), 100_000, "nor does another instrument carry it");
+        session(&mut desk, InstrumentStatus::Open);
+        desk.wait(ms(1));
+        desk.mark(0, PERP, 20_000);
+        assert_eq!(peak(&desk), 100_000, "the mark is still the one from before");
+        desk.mark(0, PLAIN, 1_000);
+        assert_eq!(desk.equity(0) / E9, peak(&desk));
+        assert!(peak(&desk) > 150_000, "the first mark after the opening is one to believe");
+        assert!(!is_latched(&desk));
+    }
+    let mut flat = Desk::with(100_000, vec![drawdown("kill")]);
+    flat.mark(0, PLAIN, 1_000);
+    session(&mut flat, InstrumentStatus::Halted);
+    flat.funding(0, 1, E9);
+    assert_eq!(peak(&flat), 100_001, "nothing is held");
 }
 
 #[test]

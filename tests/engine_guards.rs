@@ -129,6 +129,33 @@ fn a_handle_that_was_not_granted_to_the_lane_halts_its_strategy() {
     assert_eq!(desk.state(1), TradingState::Halted, "strategy two has no book on that account");
 }
 
+/// 255 for strategies and the operator's.
+#[test]
+fn the_last_of_256_lanes_works_like_any_other() {
+    let mut wide = limits(1_000 * E9, vec![]);
+    wide.capacity.lanes = 255 + 1;
+    let mut desk = Desk::new(wide);
+    desk.sidecar(Event::Lane { lane: 255, strategy: 0, open: 1, generation: 1 });
+    let message = |lane| Message {
+        flags: Flags::empty(),
+        epoch: 0,
+        handle: Handle::new(lane, 0, Some(PLAIN)),
+        event: Event::Fill { order: 0, exec: 1, px: Ticks(10), qty: Lots(1), fee: 0 },
+    };
+    desk.apply(Source::Lane { lane: 255, strategy: 0 }, &message(255));
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.cause_count()), (1, 0));
+    desk.apply(Source::Lane { lane: 256, strategy: 0 }, &message(0));
+    assert_eq!(desk.transitions[0].reason, Reason::Corrupt, "a number that no handle carries");
+}
+
+#[test]
+#[should_panic(expected = "at most 256 lanes")]
+fn more_lanes_than_a_handle_tells_apart_are_a_programmers_mistake() {
+    let mut wide = limits(1_000 * E9, vec![]);
+    wide.capacity.lanes = 257;
+    Desk::new(wide);
+}
+
 #[test]
 fn groups_apply_with_their_last_record_and_a_broken_one_halts() {
     let mut desk = watched();
@@ -156,12 +183,13 @@ fn groups_apply_with_their_last_record_and_a_broken_one_halts() {
 }
 
 #[test]
-fn silence_trips_at_the_timeout_and_beats_clear_it_after_recovery() {
+fn silence_longer_than_the_timeout_trips_and_beats_clear_it_after_recovery() {
     let mut desk = watched();
     let start = desk.now;
-    desk.advance(Nanos(start.0 + 999_999_999));
-    assert_eq!(desk.state(0), TradingState::Active);
     desk.advance(Nanos(start.0 + 1_000_000_000));
+    assert_eq!((desk.state(0), desk.state(1)), (TradingState::Active, TradingState::Active));
+    assert_eq!(desk.engine.next_deadline(), Nanos(start.0 + 1_000_000_001));
+    desk.advance(Nanos(start.0 + 1_000_000_001));
     assert_eq!((desk.state(0), desk.state(1)), (TradingState::Halted, TradingState::Halted));
     let trip = desk.taken(guard::HEARTBEAT)[0];
     assert_eq!((trip.reason, trip.latch, trip.nonce), (Reason::Heartbeat, Latch::Auto, 0));
@@ -175,14 +203,17 @@ fn silence_trips_at_the_timeout_and_beats_clear_it_after_recovery() {
 }
 
 #[test]
-fn a_gap_while_recovering_starts_the_recovery_over() {
+fn a_gap_longer_than_the_timeout_starts_the_recovery_over() {
     let mut desk = watched();
-    desk.wait(ms(1_000));
+    desk.wait(ms(1_001));
     let mut beat = 0;
-    for gap in [400, 400, 1_000, 900, 900, 900, 900, 900, 499] {
+    for gap in [400_000_000, 400_000_000, 1_000_000_001, 900_000_000, 1_000_000_000, 900_000_000]
+        .into_iter()
+        .chain([900_000_000, 900_000_000, 399_000_000])
+    {
         beat += 1;
         desk.liveness(0, LivenessSign::Alive, beat);
-        desk.wait(ms(gap));
+        desk.wait(Nanos(gap));
     }
     desk.liveness(0, LivenessSign::Alive, beat + 1);
     assert_eq!(desk.state(0), TradingState::Halted);
@@ -211,9 +242,9 @@ fn a_stall_of_the_sidecar_is_no_evidence_about_the_client() {
     desk.wait(ms(500));
     desk.now = desk.now.after(ms(3_000));
     desk.sidecar(Event::Stall { duration: ms(3_000) });
-    desk.wait(ms(499));
+    desk.wait(ms(500));
     assert_eq!(desk.state(0), TradingState::Active);
-    desk.wait(ms(1));
+    desk.wait(Nanos(1));
     assert_eq!(desk.state(0), TradingState::Halted);
 }
 
@@ -242,6 +273,41 @@ fn a_clean_close_leaves_nothing_and_a_dead_client_leaves_a_latch() {
             desk.engine.book_row(0).unwrap().trusted,
             !matches!(sign, LivenessSign::Lost | LivenessSign::Corrupt)
         );
+        let nonce = desk.nonce(STRATEGY, guard::CLIENT);
+        desk.command(CommandVerb::Reset, STRATEGY, guard::CLIENT, nonce, false);
+        assert_eq!(desk.state(0), TradingState::Active);
+        assert!(desk.engine.book_row(0).unwrap().trusted);
+    }
+}
+
+#[test]
+fn lost_or_corrupt_events_of_a_client_that_is_already_halted_make_its_books_unsound() {
+    for (first, then, reason, upgrades) in [
+        (LivenessSign::Lag, LivenessSign::Lost, Reason::Gap, true),
+        (LivenessSign::Lag, LivenessSign::Corrupt, Reason::Corrupt, true),
+        (LivenessSign::HangUp, LivenessSign::Lost, Reason::Gap, true),
+        (LivenessSign::ProcessExited, LivenessSign::Corrupt, Reason::Corrupt, true),
+        (LivenessSign::Lost, LivenessSign::Lag, Reason::Gap, false),
+        (LivenessSign::Lost, LivenessSign::HangUp, Reason::Gap, false),
+        (LivenessSign::Corrupt, LivenessSign::Lost, Reason::Corrupt, false),
+    ] {
+        let mut desk = watched();
+        desk.liveness(0, first, 0);
+        let (nonce, epoch) = (desk.nonce(STRATEGY, guard::CLIENT), desk.engine.epoch());
+        let word = desk.engine.word(WordId::Book(0));
+        desk.taken(guard::CLIENT);
+        for _ in 0..2 {
+            desk.liveness(0, then, 0);
+        }
+        let told = desk.taken(guard::CLIENT);
+        assert_eq!(told.len(), usize::from(upgrades), "{first:?} then {then:?}: once");
+        assert!(!desk.engine.book_row(0).unwrap().trusted, "{first:?} then {then:?}");
+        assert_eq!(desk.engine.cause_count(), 1);
+        assert_eq!(desk.engine.cause_row(0).unwrap().reason, Some(reason));
+        assert_eq!(desk.nonce(STRATEGY, guard::CLIENT) != nonce, upgrades);
+        assert_eq!(desk.engine.epoch() > epoch, upgrades);
+        assert_eq!(desk.engine.word(WordId::Book(0)) != word, upgrades, "the second halt shows on the word");
+        assert_eq!(desk.state(0), TradingState::Halted);
         let nonce = desk.nonce(STRATEGY, guard::CLIENT);
         desk.command(CommandVerb::Reset, STRATEGY, guard::CLIENT, nonce, false);
         assert_eq!(desk.state(0), TradingState::Active);
@@ -323,6 +389,32 @@ fn an_order_after_a_halt_is_a_straggler_or_a_violation_by_what_its_writer_knew()
     let nonce = desk.nonce(BOOK, guard::OPERATOR);
     desk.command(CommandVerb::Reset, BOOK, guard::OPERATOR, nonce, false);
     assert_eq!(send(&mut desk, 0, 1), (1, 4), "nothing is closed");
+}
+
+#[test]
+fn an_order_later_than_the_lease_after_its_word_closed_is_a_violation_whatever_its_writer_saw() {
+    for (lease, late, counted) in [
+        (Some(ms(5)), Nanos(0), (1, 0)),
+        (Some(ms(5)), ms(5), (1, 0)),
+        (Some(ms(5)), Nanos(5_000_001), (0, 1)),
+        (None, Nanos::from_secs(1_000), (1, 0)),
+    ] {
+        let mut desk = Desk::with(1_000, vec![]);
+        if let Some(lease) = lease {
+            desk.engine.set_lease(lease);
+        }
+        desk.wait(ms(50));
+        let seen = desk.engine.epoch() as u16;
+        desk.command(CommandVerb::Reduce, BOOK, 0, 0, false);
+        desk.wait(late);
+        // A second latch of the same word neither extends nor restarts it.
+        desk.command(CommandVerb::Halt, BOOK, 0, 0, false);
+        let handle = Handle::new(0, 0, Some(PLAIN));
+        let message = Message { flags: side(1), epoch: seen, handle, event: order_new(1, 1, 10) };
+        desk.apply(Source::Lane { lane: 0, strategy: 0 }, &message);
+        let counters = desk.engine.counters();
+        assert_eq!((counters.stragglers, counters.violations), counted, "{late:?}");
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 mod support;
 
 use support::desk::*;
-use tripline::engine::guard;
-use tripline::model::event::{DoneStatus, FlowKind, Initiator};
-use tripline::model::{Event, Flags, Lots, Money, Reason, Scope, Ticks, TradingState};
+use tripline::engine::{WordId, guard};
+use tripline::model::event::{CommandVerb, DoneStatus, FlowKind, Initiator};
+use tripline::model::{Event, Flags, Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
 
 /// realised + unrealised − fees + funding + capital + flows = equity, the last three given by the test.
 fn assert_adds_up(desk: &Desk, book: u16, rest: i128) {
@@ -140,6 +140,123 @@ fn cumulative_reports_only_grow_and_the_larger_of_both_ways_is_booked() {
     assert_eq!(desk.engine.position(0, PLAIN), 20);
     desk.mark(0, PLAIN, 100);
     assert_eq!(desk.equity(0), 10_000 * E9 - 3 * E9 - 20);
+}
+
+#[test]
+fn an_order_reported_on_another_side_or_instrument_halts_the_strategy_and_books_nothing() {
+    let total = |order, qty| Event::FillCum {
+        order: id(order),
+        cum_qty: Lots(qty),
+        cum_cost: Money(i128::from(qty) * 100 * E9),
+        cum_fee: 0,
+    };
+    let fill = |order, exec, qty| Event::Fill { order, exec, px: Ticks(100), qty: Lots(qty), fee: 0 };
+    let (buys, sells) = (Flags::empty(), Flags::SELL);
+    for (first, (flags, instrument, then)) in [
+        (total(5, 10), (sells, PLAIN, total(5, 14))),
+        (total(5, 10), (buys, PERP, total(5, 14))),
+        (total(5, 10), (sells, PLAIN, fill(5, 1, 20))),
+        (fill(5, 1, 10), (sells, PLAIN, total(5, 14))),
+        (order_new(5, 10, 100), (sells, PLAIN, total(5, 4))),
+        (order_new(5, 10, 100), (sells, PLAIN, order_new(5, 10, 100))),
+        (total(5, 10), (sells, PLAIN, order_new(5, 20, 100))),
+    ] {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.say(0, PLAIN, buys, first);
+        let (before, row) = (desk.engine.position(0, PLAIN), desk.engine.book_row(0).unwrap());
+        assert_eq!(desk.state(0), TradingState::Active);
+        desk.say(0, instrument, flags, then);
+        assert_eq!(desk.state(0), TradingState::Halted, "{first:?} then {then:?}");
+        assert_eq!(desk.transitions[0].reason, Reason::Corrupt);
+        assert_eq!((desk.engine.position(0, PLAIN), desk.engine.position(0, PERP)), (before, 0));
+        assert_eq!(desk.engine.book_row(0).unwrap().fees, row.fees);
+    }
+}
+
+#[test]
+fn a_modified_order_is_over_when_its_new_quantity_is_filled() {
+    let modify = |qty| Event::OrderModify {
+        order: id(5),
+        px: Ticks(100),
+        qty: Lots(qty),
+        attrs: attrs(),
+        new_order: 0,
+    };
+    let modified = |qty| Event::OrderModified {
+        order: id(5),
+        px: Ticks(100),
+        qty: Lots(qty),
+        cum_qty: Lots(0),
+        t_venue: 0,
+    };
+    let ack = Event::OrderAck { order: id(5), venue_key: 1, px: Ticks(1), live_qty: Lots(1), t_venue: 0 };
+    // An acknowledgement is late when the order is over.
+    for (changes, filled, over) in [
+        (vec![], 10, true),
+        (vec![], 9, false),
+        (vec![modify(20)], 10, false),
+        (vec![modify(20)], 20, true),
+        (vec![modified(20)], 19, false),
+        (vec![modified(20)], 20, true),
+        (vec![modify(4)], 4, false),
+        (vec![modify(4), modified(4)], 4, true),
+        (vec![modify(20), modified(10)], 10, true),
+        (vec![modify(0)], 10, true),
+    ] {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.order(0, PLAIN, 5, 10, 100);
+        for event in &changes {
+            desk.say(0, PLAIN, Flags::empty(), *event);
+        }
+        desk.fill_as(0, PLAIN, 1, 5, filled, 100, 0);
+        desk.say(0, PLAIN, Flags::empty(), ack);
+        assert_eq!(desk.engine.counters().late, u64::from(over), "{changes:?}, {filled} filled");
+    }
+    let mut desk = Desk::with(10_000, vec![]);
+    desk.order(0, PLAIN, 5, 10, 100);
+    desk.fill_as(0, PLAIN, 1, 5, 4, 100, 0);
+    desk.say(0, PLAIN, Flags::empty(), modified(4));
+    desk.say(0, PLAIN, Flags::empty(), ack);
+    assert_eq!(desk.engine.counters().late, 1, "cut down to what is filled");
+}
+
+#[test]
+fn more_filled_than_ordered_is_booked_and_halts_the_instrument_on_the_account() {
+    let scope = Scope::Instrument(0, PLAIN);
+    let word = |desk: &Desk| desk.engine.word(WordId::Instrument(0, PLAIN)).state;
+    for (filled, cumulative, over) in
+        [(9, false, false), (10, false, false), (11, false, true), (10, true, false), (11, true, true)]
+    {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.order(0, PLAIN, 5, 10, 100);
+        match cumulative {
+            true => cum(&mut desk, 5, filled, 100 * i128::from(filled), 0),
+            false => desk.fill_as(0, PLAIN, 1, 5, filled, 100, 0),
+        }
+        assert_eq!(desk.engine.position(0, PLAIN), filled, "booked");
+        assert_eq!(word(&desk) == TradingState::Halted, over, "{filled}");
+        assert_eq!((desk.state(0), desk.engine.cause_count()), (TradingState::Active, usize::from(over)));
+        if over {
+            let trip = desk.taken(guard::INTEGRITY)[0];
+            assert_eq!((trip.scope, trip.reason, trip.latch), (scope, Reason::Overfill, Latch::Sticky));
+            let nonce = desk.nonce(scope, guard::INTEGRITY);
+            desk.command(CommandVerb::Reset, scope, guard::INTEGRITY, nonce, false);
+            assert_eq!(word(&desk), TradingState::Active);
+        }
+    }
+    let mut by_cost = Desk::with(10_000, vec![]);
+    by_cost.say(0, PLAIN, Flags::MORE, order_new(5, 10, 0));
+    let rest = Event::OrderExt {
+        order: id(5),
+        trigger_px: Ticks(0),
+        expiry_utc_ns: 0,
+        quote_cost: 1_000 * 1_000_000_000,
+        parent: 0,
+    };
+    by_cost.say(0, PLAIN, Flags::empty(), rest);
+    by_cost.fill_as(0, PLAIN, 1, 5, 11, 90, 0);
+    by_cost.fill_as(0, PLAIN, 2, 6, 11, 90, 0);
+    assert_eq!(by_cost.engine.cause_count(), 0, "neither by cost nor announced by nobody");
 }
 
 #[test]

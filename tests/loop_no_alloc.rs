@@ -125,6 +125,7 @@ fn event(number: u64, handle: Handle) -> Words {
         directive: 0,
     };
     let order = order_id(number / 4 + 1);
+    let side = if number % 16 < 8 { Flags::empty() } else { Flags::SELL };
     let (flags, event) = match number % 8 {
         0 | 4 => (
             Flags::empty(),
@@ -137,7 +138,7 @@ fn event(number: u64, handle: Handle) -> Words {
             },
         ),
         1 => (
-            Flags::empty(),
+            side,
             Event::OrderNew { order, px: Ticks(px), qty: Lots(3), attrs, group: 0, leg: 0, list_count: 0 },
         ),
         2 => (
@@ -147,7 +148,6 @@ fn event(number: u64, handle: Handle) -> Words {
         // Every fifth execution is reported twice.
         3 | 5 => {
             let exec = number / 8 - u64::from(number.is_multiple_of(5) && number > 40) + 1;
-            let side = if number % 16 < 8 { Flags::empty() } else { Flags::SELL };
             (side, Event::Fill { order: order.get(), exec, px: Ticks(px), qty: Lots(1), fee: 1_000 })
         }
         6 => (

@@ -16,6 +16,8 @@ use super::{
     with_client,
 };
 
+/// Says where the sidecar keeps its sockets, to this library as to the commands.
+const RUNTIME_DIR_VARIABLE: &str = "TRIPLINE_RUNTIME_DIR";
 /// Where a sidecar keeps its sockets unless told otherwise.
 const DEFAULT_RUNTIME_DIR: &str = "/run/tripline";
 
@@ -93,17 +95,17 @@ pub unsafe extern "C" fn tripline_attach(
     }
     guarded(|| {
         let dir = if options.runtime_dir.is_null() {
-            OsStr::new(DEFAULT_RUNTIME_DIR)
+            std::env::var_os(RUNTIME_DIR_VARIABLE).unwrap_or_else(|| DEFAULT_RUNTIME_DIR.into())
         } else {
             // SAFETY: by contract a terminated string.
-            OsStr::from_bytes(unsafe { CStr::from_ptr(options.runtime_dir) }.to_bytes())
+            OsStr::from_bytes(unsafe { CStr::from_ptr(options.runtime_dir) }.to_bytes()).to_os_string()
         };
         // SAFETY: by contract a terminated string.
         let Some(strategy) = (unsafe { name(options.strategy) }) else {
             text::remember(&"a strategy name is 1 to 31 characters of letters, digits, '.', '_' and '-'");
             return TRIPLINE_ERR_ARGUMENT;
         };
-        match Client::attach(&Path::new(dir).join("attach.sock"), strategy) {
+        match Client::attach(&Path::new(&dir).join("attach.sock"), strategy) {
             Ok(attached) => {
                 let attached = Box::new(attached);
                 let view = attached.page().address();

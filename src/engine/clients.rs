@@ -1,10 +1,10 @@
 //! HOT: lanes and the liveness of the strategies behind them.
 //!
 //! **Heartbeat** measures how long a strategy with an open lane has been silent. Unit: nanoseconds of engine time;
-//! trips at `silence >= heartbeat`. Opening the first lane counts as a first beat, so a strategy never heard of
-//! trips one timeout after it; closing the last one stops the watch. Any record from one of its lanes is a beat,
+//! trips at `silence > heartbeat`. Opening the first lane counts as a first beat, so a strategy never heard of
+//! trips just over one timeout after it; closing the last one stops the watch. Any record from one of its lanes is a beat,
 //! except a HEARTBEAT whose counter does not advance; so is a liveness sign ALIVE with an advanced beat. Class
-//! AUTO: from the first beat after a trip the strategy is recovering, a gap of a timeout starts that over, and a
+//! AUTO: from the first beat after a trip the strategy is recovering, a gap `>` the timeout starts that over, and a
 //! beat `recover_for` later clears the cause. A stall of the sidecar itself is no evidence about the client: all
 //! deadlines move by its length. Does not catch: one silent lane of a strategy whose other lanes speak.
 //!
@@ -134,7 +134,7 @@ impl Clients {
             return false;
         }
         match client.recovering_since {
-            Some(since) if gap < client.timeout => now.since(since) >= client.recover_for,
+            Some(since) if gap <= client.timeout => now.since(since) >= client.recover_for,
             _ => {
                 client.recovering_since = Some(now);
                 client.recover_for == Nanos::ZERO
@@ -142,10 +142,10 @@ impl Clients {
         }
     }
 
-    /// When the strategy will have been silent for too long.
+    /// When the strategy will have been silent for too long: the first instant at which its silence exceeds the limit.
     pub(super) fn deadline(&self, strategy: u16) -> Nanos {
         let client = &self.clients[usize::from(strategy)];
-        if client.lanes == 0 { Nanos::NEVER } else { client.last_beat.after(client.timeout) }
+        if client.lanes == 0 { Nanos::NEVER } else { client.last_beat.after(client.timeout).after(Nanos(1)) }
     }
 
     /// How long it has been silent, and how long it may be.

@@ -16,7 +16,8 @@
 //! breach without trust, since no price must not mean no limit.
 //!
 //! **Peak.** A TRAILING peak follows trusted equity upwards. It counts a position at whichever of its newest peak_n
-//! marks is worst for it, so a price seen once moves no peak. A STATIC one stays where arming put it. A SESSION one is
+//! marks is worst for it, so a price seen once moves no peak, and it rests while a position of the scope is valued by a
+//! mark held over a time in which its instrument was not open. A STATIC one stays where arming put it. A SESSION one is
 //! set again at each roll, to the equity that was trusted last.
 //!
 //! **Soft.** REDUCE_ONLY from the turn in which `worst` breaches. What ends it: a second or more of trusted readings
@@ -28,7 +29,8 @@
 //!
 //! **Flows** are no profit and no loss. An amount's peak moves by the flow F. A percentage's moves in proportion,
 //! `ceil(peak * (equity + F) / equity)`, with equity valued as for the peak; that takes trusted equity above 0 on both
-//! sides of the flow, and without it the guard halts, FLOW_UNPRICED.
+//! sides of the flow. Without it the guard halts, FLOW_UNPRICED, or finds itself latched already: either way the peak
+//! is void until a rebase, or until a roll anchors a SESSION guard anew, and nothing else ends the latch.
 //!
 //! **Warns** once at warn_pct of the limit, and again only after 10 points of relief.
 //!
@@ -85,6 +87,8 @@ struct Sight {
     profit: i128,
     trusted: bool,
     absent: bool,
+    /// An open position is valued by a mark held from before its instrument closed.
+    held: bool,
     flat: bool,
 }
 
@@ -106,6 +110,8 @@ struct Guard {
     latch_number: u16,
     depth: usize,
     peaks: Option<Peaks>,
+    /// A flow could not scale the percentage peak, which therefore means nothing until it is taken anew.
+    unpriced: bool,
     breach: Breach,
     /// Since when readings count towards ending the soft cause.
     calm_since: Option<Nanos>,
@@ -137,6 +143,7 @@ impl Drawdowns {
             latch_number: latch_number(index),
             depth: depths.of(limits.peak_n),
             peaks: None,
+            unpriced: false,
             breach: Breach::default(),
             calm_since: None,
             warning: false,
@@ -173,11 +180,14 @@ impl Drawdowns {
         }
         if sight.trusted {
             guard.last_trusted = Some((sight.good, sight.profit));
-            if guard.limits.anchor == Anchor::Trailing {
+            if guard.limits.anchor == Anchor::Trailing && !sight.held {
                 guard.peaks.as_mut()?.raise(sight.spike, sight.profit);
             }
         }
         let peaks = guard.peaks?;
+        if guard.unpriced {
+            guard.latch(Reason::FlowUnpriced, &sight, scene)?;
+        }
         if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
             guard.latch(Reason::PeakNonpositive, &sight, scene)?;
         }
@@ -222,9 +232,9 @@ impl Drawdowns {
                 return refuse(Reason::PeakNonpositive);
             }
             guard.peaks = Some(Peaks::at(sight.good, sight.profit));
+            guard.unpriced = false;
         } else {
-            let held = gates.cause(guard.limits.scope, guard.latch_number).map(|cause| cause.reason);
-            if held == Some(Reason::FlowUnpriced) {
+            if guard.unpriced {
                 return refuse(Reason::FlowUnpriced);
             }
             let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
@@ -242,7 +252,8 @@ impl Drawdowns {
         Some(Ok(()))
     }
 
-    /// Anchors session guards at the last trusted equity and ends causes of class SESSION.
+    /// Anchors session guards at the last trusted equity and ends causes of class SESSION, unless the peak still
+    /// waits for a rebase.
     pub(super) fn roll(&mut self, index: usize, totals: &Totals, gates: &mut Gates) {
         let guard = &mut self.guards[index];
         let sight = guard.see(totals);
@@ -250,7 +261,11 @@ impl Drawdowns {
             let open = if sight.trusted { Some((sight.good, sight.profit)) } else { guard.last_trusted };
             if let Some((equity, profit)) = open {
                 guard.peaks = Some(Peaks::at(equity, profit));
+                guard.unpriced = false;
             }
+        }
+        if guard.unpriced {
+            return;
         }
         let scope = guard.limits.scope;
         if gates.cause(scope, guard.latch_number).is_some_and(|cause| cause.latch == Latch::Session) {
@@ -294,6 +309,7 @@ impl Guard {
                 // Marks do not matter to it; missing fills do.
                 trusted: standing.unsound == 0,
                 absent: false,
+                held: false,
                 flat: standing.open == 0,
             };
         }
@@ -304,6 +320,7 @@ impl Guard {
             profit: totals.profit,
             trusted: standing.untrusted == 0 && standing.unsound == 0,
             absent: standing.absent > 0,
+            held: standing.held > 0,
             flat: standing.open == 0,
         }
     }

@@ -7,10 +7,12 @@
 //! the book becomes REDUCE_ONLY, STICKY. An order without a price is valued at the last good mark; without one it
 //! counts as exceeding a notional limit, reason NO_MARK. Nothing expires; a reset is an operator's.
 //!
-//! **Stragglers and violations.** An announced order that meets a word which is not ACTIVE is a straggler when the
-//! epoch its writer had seen is older than the one with which that word closed, and a violation when it is not: the
-//! writer knew. Under REDUCE_ONLY an order that only reduces the position, and under HALTED one that does so and is
-//! venue-enforced reduce-only, is neither. Epochs travel as 16 bits and are compared as a circle.
+//! **Stragglers and violations.** An announced order that meets a word which is not ACTIVE is a violation when its
+//! writer knew, that is when the epoch it had seen is not older than the one with which that word closed; or when the
+//! order is younger than the closing by `>` the lease, because by then the permission the writer last saw had run
+//! out, whatever it says it saw. Otherwise it is a straggler. Under REDUCE_ONLY an order that only reduces the
+//! position, and under HALTED one that does so and is venue-enforced reduce-only, is neither. Epochs travel as their
+//! low 16 bits: what a writer echoes is taken for the newest epoch up to now that ends like that.
 //!
 //! A request (PERMIT) needs verdicts, which this version does not give: it halts the book, GAP.
 //! Does not catch: open orders that add up to more than a position limit.
@@ -30,14 +32,14 @@ use super::exact::{bump, micros};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
-use super::orders::{Ended, OrderKey};
+use super::orders::{Ended, OrderKey, Side};
 use super::outcome::WordId;
 use crate::model::event::{DoneStatus, OrderAction};
 use crate::model::scope::InstrumentId;
 use crate::model::{Event, Flags, Latch, Lots, Message, Reason, Scope, Ticks, TradingState};
 
 impl Engine {
-    pub(super) fn on_order(&mut self, place: Place, message: &Message) {
+    pub(super) fn on_order(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         let (Event::OrderNew { order, px, qty, .. } | Event::OrderModify { order, px, qty, .. }) =
             message.event
         else {
@@ -60,8 +62,28 @@ impl Engine {
             self.count_after_halt(place, instrument, message, qty);
         }
         self.check_order(place, instrument, px, qty);
-        if is_new {
-            self.announce(place, order.get(), qty);
+        match message.event {
+            Event::OrderModify { new_order, .. } if new_order == 0 || new_order == order.get() => {
+                self.resize(place, order.get(), qty, false);
+            }
+            Event::OrderNew { .. } => {
+                let sells = message.flags.contains(Flags::SELL);
+                let by_cost = matches!(rest, Some(Event::OrderExt { quote_cost: 1.., .. }));
+                self.announce(place, order.get(), Side { instrument, sells }, qty, by_cost);
+            }
+            _ => {}
+        }
+    }
+
+    /// The venue has replaced an order: its quantity is what the venue says.
+    pub(super) fn on_order_modified(&mut self, place: Place, order: u64, qty: Lots) {
+        self.on_order_status(place, order);
+        self.resize(place, order, qty, true);
+    }
+
+    fn resize(&mut self, place: Place, id: u64, qty: Lots, confirmed: bool) {
+        if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id }) {
+            self.orders.resize(entry, qty.0, confirmed);
         }
     }
 
@@ -89,13 +111,18 @@ impl Engine {
         self.orders.end(entry, ended);
     }
 
-    fn announce(&mut self, place: Place, id: u64, qty: Lots) {
+    fn announce(&mut self, place: Place, id: u64, side: Side, qty: Lots, by_cost: bool) {
         let key = OrderKey { book: place.book, id };
         if self.orders.find(&key).is_some_and(|entry| self.orders.get(entry).ended.is_some()) {
             return bump(&mut self.counters.late);
         }
-        if self.orders.open(key, qty.0).is_none() {
-            self.halt(Scope::Book(place.book), Reason::Capacity);
+        match self.orders.open(key, side, qty.0) {
+            None => self.halt(Scope::Book(place.book), Reason::Capacity),
+            Some(entry) if self.orders.get(entry).side != side => {
+                self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+            }
+            Some(entry) if by_cost => self.orders.by_cost(entry),
+            Some(_) => {}
         }
     }
 
@@ -170,8 +197,12 @@ impl Engine {
         if may_reduce && self.only_reduces(place, instrument, message, qty) {
             return;
         }
-        let knew = closed.clone().any(|&id| has_seen(message.epoch, self.gates.closed(id)));
-        let counter = if knew { &mut self.counters.violations } else { &mut self.counters.stragglers };
+        let forbidden = closed.clone().any(|&id| {
+            let closed = self.gates.closed(id);
+            has_seen(message.epoch, closed.epoch, self.gates.epoch())
+                || self.now.since(closed.at) > self.lease
+        });
+        let counter = if forbidden { &mut self.counters.violations } else { &mut self.counters.stragglers };
         bump(counter);
     }
 
@@ -183,9 +214,14 @@ impl Engine {
     }
 }
 
-/// Whether a writer that echoed `seen` (the low bits of an epoch) knew of `epoch`.
-const fn has_seen(seen: u16, epoch: u32) -> bool {
-    seen.wrapping_sub(epoch as u16) < 1 << 15
+/// Whether a writer that echoed `seen` (the low bits of an epoch up to `newest`) knew of `epoch`.
+const fn has_seen(seen: u16, epoch: u32, newest: u32) -> bool {
+    let age = (newest as u16).wrapping_sub(seen);
+    match newest.checked_sub(age as u32) {
+        Some(seen) => seen >= epoch,
+        // There was no such epoch yet: its writer claims more than there is to know.
+        None => true,
+    }
 }
 
 #[cfg(test)]
@@ -193,16 +229,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn epochs_compare_as_a_circle() {
-        for (seen, epoch, knew) in [
-            (5, 5, true),
-            (4, 5, false),
-            (6, 5, true),
-            (0, 0xffff, true),
-            (0xffff, 0x1_0000, false),
-            (7, 0x2_0007, true),
+    fn an_echoed_epoch_is_the_newest_that_ends_like_it() {
+        for (seen, epoch, newest, knew) in [
+            (5, 5, 5, true),
+            (4, 5, 5, false),
+            (5, 5, 9, true),
+            (6, 5, 5, true),
+            (0, 5, 5, false),
+            (0, 32_768, 32_768, false),
+            (0, 32_769, 40_000, false),
+            (0, 0xffff, 0x1_0000, true),
+            (0xffff, 0x1_0000, 0x1_0000, false),
+            (0xffff, 0x1_0000, 0x1_fffe, false),
+            (7, 0x2_0007, 0x2_0007, true),
+            (7, 0x2_0008, 0x2_0009, false),
+            (u16::MAX, u32::MAX, u32::MAX, true),
         ] {
-            assert_eq!(has_seen(seen, epoch), knew, "{seen} against {epoch}");
+            assert_eq!(has_seen(seen, epoch, newest), knew, "{seen} against {epoch} at {newest}");
         }
     }
 }

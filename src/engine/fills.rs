@@ -3,9 +3,11 @@
 //! Each is recognised by its identity ([`super::executions`]) or by a total that may only grow
 //! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with GAP: a
 //! currency that is neither the settlement nor the base, a hedge-mode leg, a bust or fee of an execution nobody
-//! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity) halts the
-//! strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
-//! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened.
+//! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity, an order
+//! that trades something else or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
+//! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened. A
+//! fill that takes an announced order beyond its quantity (`>`) is booked and halts the instrument on the account,
+//! OVERFILL; an order by cost has no quantity to exceed.
 //!
 //! A fee that is not known yet is charged at the book's unknown_fee on the notional, rounded up, until FEE_ADJUST
 //! gives its total. A bust gives back exactly what the execution changed: cash, position, fee and cost.
@@ -27,8 +29,8 @@ use super::executions::{Admission, Booked, Class, Identity};
 use super::lanes::Place;
 use super::ledger::Trade;
 use super::limits::InstrumentKind;
-use super::orders::{Ended, Order, OrderKey, Traded};
-use crate::model::scope::InstrumentId;
+use super::orders::{Ended, Order, OrderKey, Side, Traded};
+use crate::model::scope::{AccountId, InstrumentId};
 use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
 
 /// A fee that is not known yet.
@@ -109,7 +111,7 @@ impl Engine {
         let (fee, debit) = self.fee(place, instrument, report.fee, report.fee_ccy, leg)?;
         let traded = Traded { qty: report.qty, leg, fee, debit };
         let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
-        let order = self.open_order(place, report.order)?;
+        let order = self.open_order(place, report.order, Side { instrument, sells: report.sells })?;
         let (next, step) = match order {
             Some(entry) => {
                 let (next, step) = self.orders.get(entry).execute(&traded).ok_or(Refusal::Overflow)?;
@@ -118,7 +120,7 @@ impl Engine {
             None => (None, traded),
         };
         let cost = self.book_step(position, instrument, report.sells, &step, None)?;
-        self.commit_order(next);
+        self.commit_order(place.account, next);
         let booked = Booked {
             position,
             order: report.order,
@@ -165,7 +167,8 @@ impl Engine {
         };
         let receives = sells != payoff.is_inverse();
         let leg = if receives { cost } else { cost.checked_neg().ok_or(Refusal::Overflow)? };
-        let entry = self.open_order(place, order.get())?.ok_or(Refusal::Corrupt)?;
+        let entry =
+            self.open_order(place, order.get(), Side { instrument, sells })?.ok_or(Refusal::Corrupt)?;
         let known = *self.orders.get(entry);
         if known.is_partial() {
             return Err(Refusal::Unplaced);
@@ -181,7 +184,7 @@ impl Engine {
         let (next, step) = known.report(total).ok_or(Refusal::Overflow)?;
         let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
         self.book_step(position, instrument, sells, &step, None)?;
-        self.commit_order(Some((entry, next)));
+        self.commit_order(place.account, Some((entry, next)));
         Ok(())
     }
 
@@ -210,7 +213,7 @@ impl Engine {
         let cost =
             if step == back { Some(booked.cost.checked_neg().ok_or(Refusal::Overflow)?) } else { None };
         self.book_step(booked.position, instrument, report.sells, &step, cost)?;
-        self.commit_order(next);
+        self.commit_order(place.account, next);
         self.executions.get_mut(found).busted = true;
         Ok(())
     }
@@ -241,7 +244,7 @@ impl Engine {
         }
         let (next, step) = self.executed(&booked, &change)?;
         self.book_step(booked.position, instrument, class == Class::Sell, &step, None)?;
-        self.commit_order(next);
+        self.commit_order(place.account, next);
         let entry = self.executions.get_mut(found);
         (entry.fee, entry.debit) = (fee, debit);
         Ok(())
@@ -307,20 +310,23 @@ impl Engine {
         }
     }
 
-    fn open_order(&mut self, place: Place, id: u64) -> Result<Option<u32>, Refusal> {
+    fn open_order(&mut self, place: Place, id: u64, side: Side) -> Result<Option<u32>, Refusal> {
         if id == 0 {
             return Ok(None);
         }
-        let entry = self.orders.open(OrderKey { book: place.book, id }, 0).ok_or(Refusal::Full)?;
-        Ok(Some(entry))
+        let entry = self.orders.open(OrderKey { book: place.book, id }, side, 0).ok_or(Refusal::Full)?;
+        if self.orders.get(entry).side == side { Ok(Some(entry)) } else { Err(Refusal::Corrupt) }
     }
 
-    fn commit_order(&mut self, next: Option<(u32, Order)>) {
-        if let Some((entry, order)) = next {
-            if self.orders.get(entry).ended == Some(Ended::Otherwise) {
-                bump(&mut self.counters.late_fills);
-            }
-            self.orders.replace(entry, order);
+    fn commit_order(&mut self, account: AccountId, next: Option<(u32, Order)>) {
+        let Some((entry, order)) = next else { return };
+        let before = *self.orders.get(entry);
+        if before.ended == Some(Ended::Otherwise) {
+            bump(&mut self.counters.late_fills);
+        }
+        self.orders.replace(entry, order);
+        if order.overfills(&before) {
+            self.halt(Scope::Instrument(account, order.side.instrument), Reason::Overfill);
         }
     }
 

@@ -13,7 +13,8 @@
 //! latch shows on a word that is already halted. A word carries the epoch of its last tightening or latch;
 //! loosening keeps it. Nonce: names one latch of one cause, so that a reset meant for an earlier halt is refused;
 //! never 0, never repeated while the engine lives.
-//! Edge triggered: a cause that already holds is not reported again, unless it gets worse.
+//! Edge triggered: a cause that already holds is not reported again, unless it gets worse: a lower state, or a
+//! reason that says the books miss something where the old one did not.
 //! Deliberately absent: the latch class COOLDOWN, which needs READY_TO_RESUME and a resume command; no guard of
 //! this version uses it.
 
@@ -29,7 +30,7 @@
 
 mod layout;
 
-use layout::{BUILT_IN, Layout};
+use layout::{BUILT_IN, Layout, ON_INSTRUMENT};
 
 use super::exact::bump;
 use super::limits::Limits;
@@ -125,11 +126,18 @@ impl Level {
     }
 }
 
+/// When a word last left ACTIVE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    pub(super) epoch: u32,
+    pub(super) at: Nanos,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Word {
     word: HaltWord,
-    /// The epoch with which it last left ACTIVE.
-    closed: u32,
+    /// The epoch with which it last left ACTIVE, and when.
+    closed: Closed,
     /// Its index in this call's changes.
     change: u32,
 }
@@ -164,7 +172,8 @@ impl Gates {
         let cells = layout.accounts.saturating_mul(layout.instruments);
         let built_in = shared.saturating_mul(BUILT_IN);
         let configured = limits.drawdowns.len().saturating_mul(2);
-        let causes = built_in.saturating_add(cells).saturating_add(configured);
+        let causes =
+            built_in.saturating_add(cells.saturating_mul(ON_INSTRUMENT.len())).saturating_add(configured);
         let words = layout.accounts.saturating_add(layout.books).saturating_add(cells);
         let fresh = HaltWord { state: TradingState::Active, mode: limits.mode, epoch: 1 };
         // Per call a configured or shared cause begins and ends a few times at most; an instrument's only once.
@@ -175,7 +184,7 @@ impl Gates {
             causes: vec![Cause::idle(); causes],
             held: Vec::with_capacity(causes),
             levels: vec![Level::default(); shared.saturating_add(cells)],
-            words: vec![Word { word: fresh, closed: 1, change: UNLISTED }; words],
+            words: vec![Word { word: fresh, closed: Closed { epoch: 1, at: now }, change: UNLISTED }; words],
             book_strategy: limits.books.iter().map(|book| book.strategy).collect(),
             epoch: 1,
             nonces: mix(now.0),
@@ -207,9 +216,10 @@ impl Gates {
         self.layout.word(id).map_or(HaltWord::default(), |index| self.words[index].word)
     }
 
-    /// The epoch with which a word last left ACTIVE.
-    pub(super) fn closed(&self, id: WordId) -> u32 {
-        self.layout.word(id).map_or(self.epoch, |index| self.words[index].closed)
+    /// When a word last left ACTIVE.
+    pub(super) fn closed(&self, id: WordId) -> Closed {
+        let always = Closed { epoch: self.epoch, at: Nanos::ZERO };
+        self.layout.word(id).map_or(always, |index| self.words[index].closed)
     }
 
     pub(super) fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
@@ -237,19 +247,6 @@ impl Gates {
         built_in_name(guard)
     }
 
-    pub(super) fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
-        let configured = self.names.iter().enumerate().find(|&(index, known)| {
-            known.as_str() == name
-                && self.layout.guarded.get(index / 2).is_some_and(|&guarded| guarded == scope)
-        });
-        if let Some((index, _)) = configured {
-            return u16::try_from(index).ok()?.checked_add(guard::CONFIGURED);
-        }
-        let index = guard::BUILT_IN.iter().position(|&known| known == name)?;
-        let number = u16::try_from(index).ok()?.checked_add(1)?;
-        self.layout.slot(scope, number).map(|_| number)
-    }
-
     /// Begins a cause, or makes one that holds worse. `true` when something changed.
     pub(super) fn begin(&mut self, hold: Hold) -> bool {
         let (Some(slot), Some(ordinal)) =
@@ -262,7 +259,7 @@ impl Gates {
         if cause.listed == UNLISTED {
             cause.listed = u32::try_from(self.held.len()).unwrap_or(UNLISTED);
             self.held.push(slot as u32);
-        } else if hold.state < cause.state {
+        } else if hold.state < cause.state || is_graver(hold.reason, cause.reason) {
             let old = cause.state;
             lower(&mut self.levels[ordinal], old);
         } else {
@@ -419,7 +416,7 @@ impl Gates {
         let word = &mut self.words[index];
         word.word = new;
         if old.state == TradingState::Active && state < old.state {
-            word.closed = self.epoch;
+            word.closed = Closed { epoch: self.epoch, at: self.at };
         }
         match self.outcome.changes.get_mut(word.change as usize) {
             Some(change) => change.new = new,
@@ -461,6 +458,12 @@ impl Cause {
             listed: UNLISTED,
         }
     }
+}
+
+/// Whether a guard that halts for `old` must say so anew for `new`: an operator resets a client that died or lags
+/// without a thought for the books, one that lost events or wrote garbage not.
+const fn is_graver(new: Reason, old: Reason) -> bool {
+    matches!((new, old), (Reason::Gap | Reason::Corrupt, Reason::Lag | Reason::ClientDead))
 }
 
 fn lower(level: &mut Level, state: TradingState) {

@@ -1,7 +1,8 @@
 //! HOT: halting what can no longer be trusted to be right.
 //!
 //! The cause *integrity* sits on a book (GAP: something is missing or cannot be booked; CAPACITY: a table is full;
-//! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right) or on the scope of a
+//! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right), on an
+//! instrument of an account (OVERFILL: more traded than ordered) or on the scope of a
 //! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again; there is no
 //! reconciliation yet. While it holds, no reading that includes the book is trusted, so no peak rises on it.
 //! Does not catch: a record that is wrong and plausible.
@@ -31,9 +32,8 @@ impl Engine {
             Reason::Corrupt => bump(&mut self.counters.corrupt),
             _ => {}
         }
-        if self.gates.begin(sticky(scope, guard::INTEGRITY, reason)) {
-            self.refresh_trust(scope);
-        }
+        self.gates.begin(sticky(scope, guard::INTEGRITY, reason));
+        self.refresh_trust(scope);
     }
 
     /// Halts a book because an event that would change it is not understood.

@@ -102,11 +102,10 @@ impl Engine {
     /// One complete event: `message`, and where it had one its continuation.
     fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         match message.event {
-            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message),
+            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message, rest),
             Event::OrderAck { order, .. } => self.on_order_status(place, order.get()),
-            Event::OrderModified { order, .. } | Event::OrderTriggered { order, .. } => {
-                self.on_order_status(place, order.get());
-            }
+            Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
+            Event::OrderModified { order, qty, .. } => self.on_order_modified(place, order.get(), qty),
             Event::OrderReject { .. } | Event::OrderDone { .. } | Event::NotSent { .. } => {
                 self.on_order_end(place, &message.event);
             }
@@ -223,9 +222,8 @@ impl Engine {
             LivenessSign::Lag => Reason::Lag,
         };
         let scope = Scope::Strategy(strategy);
-        if self.gates.begin(sticky(scope, guard::CLIENT, reason)) {
-            self.refresh_trust(scope);
-        }
+        self.gates.begin(sticky(scope, guard::CLIENT, reason));
+        self.refresh_trust(scope);
     }
 
     pub(super) fn on_rejected(&mut self, lane: u16, _code: u16) {

@@ -67,6 +67,8 @@ pub(super) struct Standing {
     pub(super) untrusted: u32,
     /// Valued by no mark at all.
     pub(super) absent: u32,
+    /// Valued by a mark held from before the instrument closed.
+    pub(super) held: u32,
     /// Books that miss something.
     pub(super) unsound: u32,
 }
@@ -77,6 +79,7 @@ impl Standing {
         self.open = step(self.open, old.open, new.open);
         self.untrusted = step(self.untrusted, old.untrusted, new.untrusted);
         self.absent = step(self.absent, old.absent, new.absent);
+        self.held = step(self.held, old.held, new.held);
         self.unsound = step(self.unsound, old.unsound, new.unsound);
     }
 }
@@ -423,10 +426,14 @@ fn valued(q: i64, payoff: &Payoff, quote: &Quote, depths: usize) -> Option<(Valu
     if q == 0 {
         return Some((value, Standing::default()));
     }
-    let untrusted = u32::from(!quote.trusted);
-    let Some(good) = quote.good else {
-        return Some((value, Standing { open: 1, untrusted, absent: 1, unsound: 0 }));
+    let standing = Standing {
+        open: 1,
+        untrusted: u32::from(!quote.trusted),
+        absent: u32::from(quote.good.is_none()),
+        held: u32::from(quote.held),
+        unsound: 0,
     };
+    let Some(good) = quote.good else { return Some((value, standing)) };
     // A suspect mark counts only where it is worse; worth rises with price for q > 0 and falls for q < 0.
     let against = |px: i64| if q > 0 { px.min(good) } else { px.max(good) };
     let worst = quote.suspect.map_or(good, against);
@@ -436,5 +443,5 @@ fn valued(q: i64, payoff: &Payoff, quote: &Quote, depths: usize) -> Option<(Valu
         let px = if q > 0 { quote.low[depth] } else { quote.high[depth] };
         value.spike[depth] = if px == good { value.good } else { payoff.worth(q, px)? };
     }
-    Some((value, Standing { open: 1, untrusted, absent: 0, unsound: 0 }))
+    Some((value, standing))
 }

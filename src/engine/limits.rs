@@ -172,7 +172,7 @@ pub struct DrawdownLimits {
 /// Table sizes. Fixed at start; a full table halts the scope that needed room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Attached lanes, at most 255.
+    /// Lanes, the operator's included where it has one: at most 256, because a handle has eight bits for the number.
     pub lanes: u16,
     /// Events a lane holds, a power of two from 64 to 1 048 576.
     pub lane_slots: u32,
@@ -195,7 +195,7 @@ impl Limits {
             self.instruments.len() <= usize::from(Handle::MAX_INSTRUMENTS),
             "too many instruments for a handle"
         );
-        assert!(self.capacity.lanes <= 255, "a handle tells at most 255 lanes apart");
+        assert!(self.capacity.lanes <= 256, "a handle tells at most 256 lanes apart");
         for instrument in &self.instruments {
             assert!(instrument.multiplier_e9 > 0, "{}: the multiplier is not positive", instrument.name);
             assert!(

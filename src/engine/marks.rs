@@ -14,7 +14,8 @@
 //!   good one ends the suspicion.
 //! - **Age.** Stale when its age `>` mark_age, found by timer.
 //! - **Session.** While the instrument is not OPEN (as its source says) the last mark holds: new ones are ignored,
-//!   its age pauses, and so it can neither raise a peak nor confirm a latch.
+//!   its age pauses, and it can neither raise a peak nor confirm a latch. It stays *held*, and raises no peak, until
+//!   the first good mark after the opening: a fill far from a held mark is profit only on paper.
 //!
 //! First start: no mark at all, so a position is valued by nothing (ABSENT). Nothing here expires or is reset
 //! otherwise. Does not catch: a source that lies within the band.
@@ -83,6 +84,8 @@ pub(super) struct Quote {
     pub(super) trusted: bool,
     /// The instrument is not open.
     pub(super) frozen: bool,
+    /// The good mark was held over a time in which the instrument was not open: nobody has traded at it since.
+    pub(super) held: bool,
 }
 
 /// What became of a mark.
@@ -217,7 +220,10 @@ impl Marks {
                 mark.at = Nanos(mark.at.0.saturating_add(now.since(since).0));
             }
             (InstrumentStatus::Open, None) | (_, Some(_)) => return false,
-            (_, None) => mark.frozen_since = Some(now),
+            (_, None) => {
+                mark.frozen_since = Some(now);
+                mark.quote.held = true;
+            }
         }
         mark.refresh();
         true
@@ -318,6 +324,7 @@ impl Mark {
         self.history[0] = px;
         self.kept = self.kept.saturating_add(1).min(self.history.len());
         self.quote.good = Some(px);
+        self.quote.held = false;
         self.at = now;
         self.stale = false;
         for depth in 0..depths.used {

@@ -87,6 +87,8 @@ pub struct Engine {
     timers: Timers,
     counters: Counters,
     session: u64,
+    /// How long a gate word that was read may be trusted.
+    lease: Nanos,
     /// Strategies and accounts already judged in this turn.
     judged: Judged,
     /// Book by strategy and account.
@@ -143,6 +145,7 @@ impl Engine {
             timers: Timers::new(timers.iter().fold(0_usize, |sum, &count| sum.saturating_add(count))),
             counters: Counters::default(),
             session: 0,
+            lease: Nanos::NEVER,
             judged: Judged {
                 turn: 0,
                 strategies: vec![0; limits.strategies.len()],
@@ -156,6 +159,13 @@ impl Engine {
         }
         engine.gates.open_turn(now);
         engine
+    }
+
+    /// Says for how long a gate word may be trusted after it was read, once, before the first record. An order that
+    /// is announced later than that after its word closed is a violation whatever its writer had seen. Until then
+    /// there is no such time: [`Nanos::NEVER`].
+    pub const fn set_lease(&mut self, lease: Nanos) {
+        self.lease = lease;
     }
 
     /// The limits it decides by.
@@ -220,12 +230,6 @@ impl Engine {
         self.cause_rows()
             .filter(|cause| cause.scope == Some(scope))
             .fold(0, |bits, cause| bits | 1 << (cause.guard & 63))
-    }
-
-    /// The number of the guard called `name` on `scope`.
-    #[must_use]
-    pub fn guard_named(&self, scope: Scope, name: &str) -> Option<u16> {
-        self.gates.guard_named(scope, name)
     }
 
     /// Totals since the start.

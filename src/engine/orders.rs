@@ -5,6 +5,9 @@
 //! stays). Terminal states absorb status, not fills: an execution after CANCELED, EXPIRED or REJECTED is booked and
 //! counted late, an announcement or acknowledgement after the end changes nothing.
 //!
+//! An order trades one instrument on one side; a report of another makes it CORRUPT. Its quantity follows
+//! ORDER_MODIFY upwards, because either size may fill from then on, and ORDER_MODIFIED wherever that says.
+//!
 //! The table is fixed. Orders that are over, and orders nobody announced, may be forgotten, oldest first. A total
 //! for an order of which something may have been forgotten cannot be told from a repeat: it is refused and the
 //! book halts. When nothing may be forgotten the book that needed room halts with cause CAPACITY.
@@ -78,11 +81,22 @@ pub(super) enum Ended {
     Otherwise,
 }
 
+/// What an order trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Side {
+    pub(super) instrument: u16,
+    pub(super) sells: bool,
+}
+
 /// One order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Order {
-    /// Announced quantity, 0 when nobody announced it.
+    /// What it trades, as the first report of it said; an order never changes that.
+    pub(super) side: Side,
+    /// Announced quantity, as modified since; 0 when nobody announced it.
     pub(super) qty: i64,
+    /// Ordered by cost: the announced quantity says nothing about what may fill.
+    pub(super) by_cost: bool,
     pub(super) ended: Option<Ended>,
     executed: Traded,
     reported: Traded,
@@ -98,6 +112,18 @@ impl Order {
         if self.by_report { &self.reported } else { &self.executed }
     }
 
+    /// Whether more of it is booked than was ordered, and more than when it was `before`.
+    pub(super) fn overfills(&self, before: &Self) -> bool {
+        let booked = self.booked().qty;
+        self.qty > 0 && !self.by_cost && booked > self.qty && booked > before.booked().qty
+    }
+
+    fn end_if_filled(&mut self) {
+        if self.qty > 0 && !self.by_cost && self.booked().qty >= self.qty && self.ended.is_none() {
+            self.ended = Some(Ended::Filled);
+        }
+    }
+
     fn choose(&mut self) {
         self.by_report = match self.reported.qty.cmp(&self.executed.qty) {
             core::cmp::Ordering::Greater => true,
@@ -110,9 +136,7 @@ impl Order {
     pub(super) fn execute(&self, step: &Traded) -> Option<(Self, Traded)> {
         let mut next = Self { executed: self.executed.plus(step)?, ..*self };
         next.choose();
-        if next.qty > 0 && next.booked().qty >= next.qty && next.ended.is_none() {
-            next.ended = Some(Ended::Filled);
-        }
+        next.end_if_filled();
         let step = next.booked().minus(self.booked())?;
         Some((next, step))
     }
@@ -121,9 +145,7 @@ impl Order {
     pub(super) fn report(&self, total: Traded) -> Option<(Self, Traded)> {
         let mut next = Self { reported: total, ..*self };
         next.choose();
-        if next.qty > 0 && next.booked().qty >= next.qty && next.ended.is_none() {
-            next.ended = Some(Ended::Filled);
-        }
+        next.end_if_filled();
         let step = next.booked().minus(self.booked())?;
         Some((next, step))
     }
@@ -164,7 +186,7 @@ impl Orders {
     }
 
     /// The order, remembered from now on; `None` when there is no room. `qty` is 0 when nobody announced it.
-    pub(super) fn open(&mut self, key: OrderKey, qty: i64) -> Option<u32> {
+    pub(super) fn open(&mut self, key: OrderKey, side: Side, qty: i64) -> Option<u32> {
         if let Some(found) = self.table.find(&key) {
             return Some(found);
         }
@@ -174,7 +196,7 @@ impl Orders {
             self.has_forgotten = true;
         }
         let partial = self.has_forgotten && qty == 0;
-        let entry = self.table.insert(key, Order { qty, partial, ..Order::default() })?;
+        let entry = self.table.insert(key, Order { side, qty, partial, ..Order::default() })?;
         if qty == 0 {
             self.expend(entry);
         }
@@ -187,6 +209,23 @@ impl Orders {
         if order.ended.is_some() {
             self.expend(entry);
         }
+    }
+
+    /// Notes that an order is by cost.
+    pub(super) fn by_cost(&mut self, entry: u32) {
+        self.table.get_mut(entry).by_cost = true;
+    }
+
+    /// A new total quantity. The venue's word replaces the last one; a wish counts from when it may have been sent,
+    /// and only where it is larger, because it may be refused.
+    pub(super) fn resize(&mut self, entry: u32, qty: i64, confirmed: bool) {
+        let mut order = *self.table.get(entry);
+        if order.qty <= 0 || qty <= 0 || order.ended.is_some() {
+            return;
+        }
+        order.qty = if confirmed { qty } else { order.qty.max(qty) };
+        order.end_if_filled();
+        self.replace(entry, order);
     }
 
     pub(super) fn end(&mut self, entry: u32, ended: Ended) {

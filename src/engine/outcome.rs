@@ -127,12 +127,6 @@ impl Outcome {
     pub fn reply(&self) -> Option<VerdictRecord> {
         self.reply
     }
-
-    /// Whether any word takes permission away; such words may be stored before the record is committed.
-    #[must_use]
-    pub fn tightens(&self) -> bool {
-        self.changes.iter().any(|change| change.old.tightens_to(change.new))
-    }
 }
 
 /// Totals since the engine started.
@@ -162,9 +156,9 @@ pub struct Counters {
     pub suspect_marks: u64,
     /// Events of kinds this version does not act on.
     pub unhandled: u64,
-    /// Orders announced after a halt of their scope by a writer that had not seen it.
+    /// Orders announced after a halt of their scope, within the lease, by a writer that had not seen it.
     pub stragglers: u64,
-    /// Orders announced by a writer that had seen the halt.
+    /// Orders announced by a writer that had seen the halt, or later than the lease after it.
     pub violations: u64,
     /// Records that could not be right.
     pub corrupt: u64,

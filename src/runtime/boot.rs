@@ -102,7 +102,8 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     let (lease, lengthened) = choose_lease(&options, on_isolated, &mut clock);
     let spins = options.idle.spins(on_isolated);
     let now = clock.now();
-    let engine = Engine::new(with_operators_lane(limits, &shared.geometry), now);
+    let mut engine = Engine::new(with_operators_lane(limits, &shared.geometry), now);
+    engine.set_lease(lease);
     let mut degraded = Degraded::empty();
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);

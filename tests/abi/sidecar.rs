@@ -95,6 +95,7 @@ impl Sidecar {
         lane.segment().seal_for_writing().expect("seals");
         returns.seal_against_writing().expect("seals");
         shared.positions.publish(LANE, lane.slots().first_position());
+        shared.positions.listen(LANE, 1);
         shared.gate.renew(Nanos(monotonic().0 + LEASE.0 / 2));
         let events = Consumer::new(lane.slots());
         let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true };

@@ -14,4 +14,7 @@ pub mod strategy;
 pub mod wait;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
-pub use wait::{PATIENCE, not_run, tries, wait_for, wait_within};
+pub use wait::{PATIENCE, not_run, tries};
+#[cfg(feature = "sidecar")]
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use wait::{wait_for, wait_within};

@@ -264,6 +264,8 @@ fn after_cost(q: &R, cost: &R, trade: &Trade, places: u32) -> R {
 pub struct Judge<'a> {
     guard: &'a Guard,
     peaks: Option<[(R, R); 2]>,
+    /// A flow found no equity to scale the peak by.
+    unpriced: bool,
     soft: bool,
     calm_since: Option<u64>,
     latched: Option<&'static str>,
@@ -282,6 +284,7 @@ impl<'a> Judge<'a> {
         let mut judge = Judge {
             guard: &oracle.guard,
             peaks: None,
+            unpriced: false,
             soft: false,
             calm_since: None,
             latched: None,
@@ -383,6 +386,7 @@ impl<'a> Judge<'a> {
             let loss = up(&((&relative.1 - &after.profit) * &is / &was), 9);
             *relative = (up(&(&relative.0 * &is / &was), 9), &after.profit + loss);
         } else if self.guard.limit_bps.is_some() {
+            self.unpriced = true;
             self.latch("flow");
         }
     }
@@ -397,10 +401,13 @@ impl<'a> Judge<'a> {
             (self.good(reading), reading.profit.clone())
         };
         self.peaks = Some([open.clone(), open]);
+        self.unpriced = false;
     }
 
     fn reset(&mut self, rebase: bool, reading: &Reading) {
-        let Some(why) = self.latched else { return };
+        if self.latched.is_none() {
+            return;
+        }
         let good = self.good(reading);
         if rebase {
             if self.absent(reading) || (self.guard.limit_bps.is_some() && good <= whole(0)) {
@@ -408,7 +415,8 @@ impl<'a> Judge<'a> {
             }
             let here = (good, reading.profit.clone());
             self.peaks = Some([here.clone(), here]);
-        } else if why == "flow" || self.absent(reading) || self.peak_is_meaningless() || self.breaches(&good)
+            self.unpriced = false;
+        } else if self.unpriced || self.absent(reading) || self.peak_is_meaningless() || self.breaches(&good)
         {
             return;
         }

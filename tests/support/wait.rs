@@ -1,14 +1,18 @@
 //! Waits that end, and how often a test tries.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(feature = "sidecar")]
+use std::time::Instant;
 
+#[cfg(feature = "sidecar")]
 use tripline::runtime::pin;
 
 /// Longer than anything takes on a machine that works, however busy it is.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks again and again until there is an answer; panics when there is none within `within`.
+#[cfg(feature = "sidecar")]
 pub fn wait_within<T>(within: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let by = Instant::now() + within;
     loop {
@@ -21,6 +25,7 @@ pub fn wait_within<T>(within: Duration, what: &str, mut look: impl FnMut() -> Op
 }
 
 /// As [`wait_within`], with [`PATIENCE`].
+#[cfg(feature = "sidecar")]
 pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     wait_within(PATIENCE, what, look)
 }

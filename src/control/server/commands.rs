@@ -234,6 +234,23 @@ fn refused(record: &VerdictRecord) -> Problem {
             let title = "the nonce is not that of the present halt";
             Problem::new(StatusCode::PRECONDITION_FAILED, "EPOCH_STALE", title, hint)
         }
+        // Drawdown guards measure in basis points, unless they have no limit but an amount.
+        Some(reason @ Reason::Drawdown) => {
+            let title =
+                format!("the breach still holds: measured {}, limit {}", record.measured, record.limit);
+            let hint = "wait until it has passed, or add --rebase to measure from the equity of today";
+            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
+        }
+        Some(reason @ Reason::DrawdownUntrusted) => {
+            let title = "equity cannot be trusted now, so it cannot become the new peak";
+            let hint = "let the strategy that publishes the marks attach and publish fresh ones, then repeat";
+            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
+        }
+        Some(reason @ Reason::UnknownOrder) => {
+            let title =
+                "that guard holds nothing on that scope: it was reset already, or never tripped there";
+            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
+        }
         Some(reason) => {
             let title = format!(
                 "the engine refused: {reason} (measured {}, limit {})",

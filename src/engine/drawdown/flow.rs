@@ -45,6 +45,7 @@ impl Drawdowns {
             return Some(());
         }
         guard.peaks = Some(peaks);
+        guard.unpriced = true;
         guard.latch(Reason::FlowUnpriced, &is, scene)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! levels  firm | accounts | strategies | books | account x instrument
-//! causes  (firm … books) x built-in guards | account x instrument: operator | configured guards x 2
+//! causes  (firm … books) x built-in guards | account x instrument: operator, integrity | configured guards x 2
 //! words   accounts | books | account x instrument
 //! ```
 //! An index that does not exist has no place, so a scope nobody configured reads HALTED and holds nothing.
@@ -24,6 +24,8 @@ use crate::model::Scope;
 
 /// Built-in guards.
 pub(super) const BUILT_IN: usize = guard::BUILT_IN.len();
+/// Built-in guards of an instrument on an account.
+pub(super) const ON_INSTRUMENT: [u16; 2] = [guard::OPERATOR, guard::INTEGRITY];
 
 /// How many there are of everything.
 #[derive(Debug)]
@@ -76,14 +78,18 @@ impl Layout {
         if let Some(configured) = guard.checked_sub(guard::CONFIGURED) {
             let configured = usize::from(configured);
             let owner = self.guarded.get(configured / 2)?;
-            let base = instruments.saturating_add(self.accounts.saturating_mul(self.instruments));
+            let cells = self.accounts.saturating_mul(self.instruments);
+            let base = instruments.saturating_add(cells.saturating_mul(ON_INSTRUMENT.len()));
             return (*owner == scope).then(|| base.saturating_add(configured));
         }
         let built_in = usize::from(guard).checked_sub(1).filter(|&index| index < BUILT_IN)?;
         match ordinal.checked_sub(shared) {
             None => Some(ordinal.saturating_mul(BUILT_IN).saturating_add(built_in)),
-            Some(cell) if guard == guard::OPERATOR => Some(instruments.saturating_add(cell)),
-            Some(_) => None,
+            Some(cell) => {
+                let place = ON_INSTRUMENT.iter().position(|&known| known == guard)?;
+                let cell = cell.saturating_mul(ON_INSTRUMENT.len());
+                Some(instruments.saturating_add(cell).saturating_add(place))
+            }
         }
     }
 
