@@ -115,7 +115,7 @@ fn a_handle_that_was_not_granted_to_the_lane_halts_its_strategy() {
         let mut desk = watched();
         let event = Event::Deploy { id: 1 };
         let message = Message { flags: Flags::empty(), epoch: 0, handle, event };
-        desk.apply(Source::Lane { lane: 0, strategy: 0 }, &message);
+        desk.apply(Source::Lane { lane: 0, strategy: 0, position: 0 }, &message);
         assert_eq!(desk.state(0), TradingState::Halted, "{handle:?}");
     }
     let mut desk = watched();
@@ -125,7 +125,7 @@ fn a_handle_that_was_not_granted_to_the_lane_halts_its_strategy() {
         handle: Handle::new(1, 1, None),
         event: Event::Deploy { id: 1 },
     };
-    desk.apply(Source::Lane { lane: 1, strategy: 1 }, &message);
+    desk.apply(Source::Lane { lane: 1, strategy: 1, position: 0 }, &message);
     assert_eq!(desk.state(1), TradingState::Halted, "strategy two has no book on that account");
 }
 
@@ -142,9 +142,9 @@ fn the_last_of_256_lanes_works_like_any_other() {
         handle: Handle::new(lane, 0, Some(PLAIN)),
         event: Event::Fill { order: 0, exec: 1, px: Ticks(10), qty: Lots(1), fee: 0 },
     };
-    desk.apply(Source::Lane { lane: 255, strategy: 0 }, &message(255));
+    desk.apply(Source::Lane { lane: 255, strategy: 0, position: 0 }, &message(255));
     assert_eq!((desk.engine.position(0, PLAIN), desk.engine.cause_count()), (1, 0));
-    desk.apply(Source::Lane { lane: 256, strategy: 0 }, &message(0));
+    desk.apply(Source::Lane { lane: 256, strategy: 0, position: 0 }, &message(0));
     assert_eq!(desk.transitions[0].reason, Reason::Corrupt, "a number that no handle carries");
 }
 
@@ -376,7 +376,7 @@ fn an_order_after_a_halt_is_a_straggler_or_a_violation_by_what_its_writer_knew()
         order += 1;
         let handle = Handle::new(0, 0, Some(PLAIN));
         let message = Message { flags: side(qty), epoch, handle, event: order_new(order, qty, 10) };
-        desk.apply(Source::Lane { lane: 0, strategy: 0 }, &message);
+        desk.apply(Source::Lane { lane: 0, strategy: 0, position: 0 }, &message);
         (desk.engine.counters().stragglers, desk.engine.counters().violations)
     };
     assert_eq!(send(&mut desk, epoch - 1, 1), (1, 0));
@@ -411,7 +411,7 @@ fn an_order_later_than_the_lease_after_its_word_closed_is_a_violation_whatever_i
         desk.command(CommandVerb::Halt, BOOK, 0, 0, false);
         let handle = Handle::new(0, 0, Some(PLAIN));
         let message = Message { flags: side(1), epoch: seen, handle, event: order_new(1, 1, 10) };
-        desk.apply(Source::Lane { lane: 0, strategy: 0 }, &message);
+        desk.apply(Source::Lane { lane: 0, strategy: 0, position: 0 }, &message);
         let counters = desk.engine.counters();
         assert_eq!((counters.stragglers, counters.violations), counted, "{late:?}");
     }
@@ -462,7 +462,7 @@ fn no_record_can_make_the_engine_panic() {
         let source = match next() % 4 {
             0 => Source::Sidecar,
             1 => Source::Operator,
-            _ => Source::Lane { lane: 0, strategy: 0 },
+            _ => Source::Lane { lane: 0, strategy: 0, position: 0 },
         };
         let now = if round % 1_000 == 999 { Nanos(u64::MAX - round) } else { Nanos(round) };
         desk.engine.apply(now, source, &message);

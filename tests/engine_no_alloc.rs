@@ -87,12 +87,12 @@ fn record(step: u64) -> (Source, Message) {
         // The halves of a group come from one lane about one instrument.
         6 | 8 => {
             let handle = Handle::new(0, 0, Some(PLAIN));
-            (Source::Lane { lane: 0, strategy: 0 }, Message { flags, epoch: 0, handle, event })
+            (Source::Lane { lane: 0, strategy: 0, position: 0 }, Message { flags, epoch: 0, handle, event })
         }
         _ => {
             let lane = if matches!(step % 16, 7 | 11) { 1 } else { lane };
             let handle = Handle::new(lane, 0, Some(instrument));
-            (Source::Lane { lane, strategy: lane }, Message { flags, epoch: 1, handle, event })
+            (Source::Lane { lane, strategy: lane, position: 0 }, Message { flags, epoch: 1, handle, event })
         }
     }
 }

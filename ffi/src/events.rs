@@ -247,7 +247,7 @@ fn message_of(answer: Answer) -> tripline_message {
             measured: notice.causes as i64,
             ..tripline_message::default()
         },
-        Answer::Verdict { record, position } => {
+        Answer::Verdict { record, position, .. } => {
             let VerdictRecord { order, verdict, action, reason, guard, scope_kind, measured, limit, extra } =
                 record;
             tripline_message {

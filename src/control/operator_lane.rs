@@ -83,7 +83,7 @@ fn await_verdict(operator: &mut Client, asked: u64) -> Option<VerdictRecord> {
     let by = Instant::now() + ANSWER_WITHIN;
     while Instant::now() < by {
         match operator.poll() {
-            Ok(Some(Answer::Verdict { record, position })) if position == asked => return Some(record),
+            Ok(Some(Answer::Verdict { record, position, .. })) if position == asked => return Some(record),
             Ok(Some(_)) => {}
             Ok(None) => thread::park_timeout(LOOK_EVERY),
             Err(error) => {

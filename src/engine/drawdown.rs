@@ -393,6 +393,7 @@ impl Guard {
             measured,
             limit,
             reading: self.reading(sight),
+            until: Nanos::NEVER,
         })
     }
 

@@ -15,8 +15,8 @@
 //! never 0, never repeated while the engine lives.
 //! Edge triggered: a cause that already holds is not reported again, unless it gets worse: a lower state, or a
 //! reason that says the books miss something where the old one did not.
-//! Deliberately absent: the latch class COOLDOWN, which needs READY_TO_RESUME and a resume command; no guard of
-//! this version uses it.
+//! Cool-down: a cause of class COOLDOWN holds until its time is over and then becomes READY_TO_RESUME, reported once;
+//! it still holds, since going back to trading is a person's command. A time that is over is not taken back.
 
 #![deny(
     clippy::float_arithmetic,
@@ -55,14 +55,48 @@ pub mod guard {
     pub const ORDER_QTY: u16 = 6;
     /// Largest order notional.
     pub const ORDER_NOTIONAL: u16 = 7;
+    /// Share of orders that end in an error, and errors in a row.
+    pub const ERROR_RATE: u16 = 8;
+    /// Authentication errors.
+    pub const AUTH: u16 = 9;
+    /// Liquidation errors.
+    pub const LIQUIDATION: u16 = 10;
+    /// A queue that halts new orders until it has drained.
+    pub const QUEUE: u16 = 11;
+    /// The same order again and again.
+    pub const DUPLICATE: u16 = 12;
+    /// A venue that has banned us.
+    pub const BAN: u16 = 13;
     /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
     pub const CONFIGURED: u16 = 64;
 
-    pub(super) const BUILT_IN: [&str; 7] =
-        ["operator", "client", "heartbeat", "integrity", "position", "order-qty", "order-notional"];
+    pub(super) const BUILT_IN: [&str; 13] = [
+        "operator",
+        "client",
+        "heartbeat",
+        "integrity",
+        "position",
+        "order-qty",
+        "order-notional",
+        "error-rate",
+        "auth",
+        "liquidation",
+        "queue",
+        "duplicate",
+        "ban",
+    ];
 }
 
 const UNLISTED: u32 = u32::MAX;
+
+/// Directives one call may hand out: a first one for each position, and what is handed on.
+pub(super) const DIRECTIVES: usize = 256;
+
+/// Verdicts one call may give: a whole queue drained, and the request itself.
+fn verdicts(limits: &Limits) -> usize {
+    let waiting = limits.venues.iter().map(|venue| venue.queue_capacity as usize).sum::<usize>();
+    waiting.saturating_add(16)
+}
 
 /// What a guard wants to hold.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +109,8 @@ pub(super) struct Hold {
     pub(super) measured: i64,
     pub(super) limit: i64,
     pub(super) reading: Reading,
+    /// When a cool-down ends; [`Nanos::NEVER`] for the other classes.
+    pub(super) until: Nanos,
 }
 
 /// The numbers of a drawdown guard at a transition.
@@ -94,8 +130,9 @@ pub(super) struct Cause {
     pub(super) nonce: u64,
     pub(super) measured: i64,
     pub(super) limit: i64,
-    scope: Scope,
-    guard: u16,
+    pub(super) until: Nanos,
+    pub(super) scope: Scope,
+    pub(super) guard: u16,
     since: Nanos,
     epoch: u32,
     /// Where in the list of held causes; [`UNLISTED`] when it does not hold.
@@ -191,7 +228,7 @@ impl Gates {
             at: now,
             mark: 0,
             unreported: 0,
-            outcome: Outcome::new(words, transitions),
+            outcome: Outcome::new(words, transitions, verdicts(limits), DIRECTIVES),
         }
     }
 
@@ -283,6 +320,7 @@ impl Gates {
             nonce,
             measured: hold.measured,
             limit: hold.limit,
+            until: hold.until,
             scope: hold.scope,
             guard: hold.guard,
             since: self.at,
@@ -320,10 +358,47 @@ impl Gates {
             measured: cause.measured,
             limit: cause.limit,
             reading,
+            until: cause.until,
         };
         self.report(&hold, cause.nonce, before, after, false);
         self.refresh(scope, false);
         true
+    }
+
+    /// The held cause at a place in a list without order.
+    pub(super) fn held(&self, index: usize) -> Option<&Cause> {
+        self.causes.get(*self.held.get(index)? as usize)
+    }
+
+    /// When the next cool-down ends; [`Nanos::NEVER`] when none runs.
+    pub(super) fn next_cooldown(&self) -> Nanos {
+        let running = self.held.iter().map(|&slot| &self.causes[slot as usize]).filter(|cause| cause.cools());
+        running.map(|cause| cause.until).min().unwrap_or(Nanos::NEVER)
+    }
+
+    /// Makes the causes whose cool-down is over READY_TO_RESUME.
+    pub(super) fn ripen(&mut self, now: Nanos) {
+        for index in 0..self.held.len() {
+            let slot = self.held[index] as usize;
+            let cause = self.causes[slot];
+            if !cause.cools() || cause.until > now {
+                continue;
+            }
+            self.causes[slot].reason = Reason::ReadyToResume;
+            let state = self.state(cause.scope);
+            let hold = Hold {
+                scope: cause.scope,
+                guard: cause.guard,
+                reason: Reason::ReadyToResume,
+                state: cause.state,
+                latch: cause.latch,
+                measured: cause.measured,
+                limit: cause.limit,
+                reading: Reading::NONE,
+                until: cause.until,
+            };
+            self.report(&hold, cause.nonce, state, state, true);
+        }
     }
 
     pub(super) fn cause_count(&self) -> usize {
@@ -443,6 +518,11 @@ impl Gates {
 }
 
 impl Cause {
+    /// Whether its cool-down still runs.
+    pub(super) fn cools(&self) -> bool {
+        self.latch == Latch::Cooldown && self.reason != Reason::ReadyToResume
+    }
+
     const fn idle() -> Self {
         Self {
             reason: Reason::Operator,
@@ -451,6 +531,7 @@ impl Cause {
             nonce: 0,
             measured: 0,
             limit: 0,
+            until: Nanos::NEVER,
             scope: Scope::Firm,
             guard: 0,
             since: Nanos::ZERO,

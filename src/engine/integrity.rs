@@ -22,7 +22,7 @@ use super::drawdown::Touch;
 use super::exact::bump;
 use super::gates::{Hold, Reading, guard};
 use crate::model::scope::BookId;
-use crate::model::{Latch, Reason, Scope, TradingState};
+use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
 
 impl Engine {
     /// Halts a scope with cause *integrity*.
@@ -73,5 +73,6 @@ pub(super) const fn sticky(scope: Scope, guard: u16, reason: Reason) -> Hold {
         measured: 0,
         limit: 0,
         reading: Reading::NONE,
+        until: Nanos::NEVER,
     }
 }

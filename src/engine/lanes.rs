@@ -24,6 +24,7 @@ use super::exact::{bump, report};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::marks::Offer;
+use super::timers::Watch;
 use crate::model::event::{FIRST_SIDECAR_KIND, LivenessSign};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope, Ticks, TradingState};
@@ -35,16 +36,21 @@ pub(super) struct Place {
     pub(super) account: AccountId,
     pub(super) book: BookId,
     pub(super) instrument: Option<InstrumentId>,
+    /// The lane it came through, and where in it: of the first record, where it had several.
+    pub(super) lane: u16,
+    pub(super) position: u64,
 }
 
 impl Engine {
-    pub(super) fn on_lane_record(&mut self, lane: u16, strategy: u16, message: &Message) {
+    pub(super) fn on_lane_record(&mut self, lane: u16, strategy: u16, position: u64, message: &Message) {
         if usize::from(strategy) >= self.limits.strategies.len() {
             // Nobody can be named, so nobody is spared.
             self.halt(Scope::Firm, Reason::Corrupt);
             return;
         }
-        let place = self.place(lane, strategy, message).filter(|_| message.event.kind() < FIRST_SIDECAR_KIND);
+        let place = self
+            .place(lane, strategy, position, message)
+            .filter(|_| message.event.kind() < FIRST_SIDECAR_KIND);
         let Some(place) = place else {
             self.halt(Scope::Strategy(strategy), Reason::Corrupt);
             return;
@@ -59,7 +65,7 @@ impl Engine {
         self.join_group(lane, place, message);
     }
 
-    fn place(&self, lane: u16, strategy: u16, message: &Message) -> Option<Place> {
+    fn place(&self, lane: u16, strategy: u16, position: u64, message: &Message) -> Option<Place> {
         let handle = message.handle;
         if !self.clients.has_lane(lane) || handle.lane_tag() != lane as u8 {
             return None;
@@ -72,7 +78,8 @@ impl Engine {
         if usize::from(account) >= self.limits.accounts.len() {
             return None;
         }
-        Some(Place { strategy, account, book: self.book(strategy, account)?, instrument })
+        let book = self.book(strategy, account)?;
+        Some(Place { strategy, account, book, instrument, lane, position })
     }
 
     fn join_group(&mut self, lane: u16, place: Place, message: &Message) {
@@ -243,8 +250,7 @@ impl Engine {
     }
 
     fn beat_timer(&self, strategy: u16) -> usize {
-        let guards = self.limits.instruments.len().saturating_add(self.drawdowns.len());
-        guards.saturating_add(usize::from(strategy))
+        self.watches.id(Watch::Beat(strategy))
     }
 
     /// Sets the timer that finds the strategy silent, unless an earlier one will look anyway.

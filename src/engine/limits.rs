@@ -3,6 +3,13 @@
 //! Configuration parses into this; the engine never re-checks it. Indices (accounts, books, …) are positions in the
 //! vectors below and never change while the engine lives.
 
+mod orders;
+
+pub use orders::{
+    ActionCosts, Actions, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope, CountLimits,
+    DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueId, VenueLimits,
+};
+
 use crate::model::{Bps, Handle, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// Everything the engine is built from.
@@ -22,6 +29,14 @@ pub struct Limits {
     pub books: Vec<BookLimits>,
     /// Drawdown guards.
     pub drawdowns: Vec<DrawdownLimits>,
+    /// Venues that accounts name, each with its queue. At most [`Limits::MAX_VENUES`].
+    pub venues: Vec<VenueLimits>,
+    /// Rate buckets. At most [`Limits::MAX_BUCKETS`].
+    pub buckets: Vec<BucketLimits>,
+    /// How long a permission may be used after it was given.
+    pub permit_validity: Nanos,
+    /// How directives are followed up.
+    pub directives: DirectiveLimits,
     /// Table sizes.
     pub capacity: Capacity,
 }
@@ -35,6 +50,16 @@ pub struct AccountLimits {
     pub venue: Name,
     /// Accounting currency: equity, peaks and limits are in it.
     pub currency: Currency,
+    /// An order that no venue answered for this long counts as timed out; its exposure stays.
+    pub ack_timeout: Nanos,
+    /// Breaker on the errors of infrastructure and venue; `None` is off.
+    pub breaker: Option<BreakerLimits>,
+    /// Authentication errors that halt the account; `None` is off.
+    pub auth: Option<CountLimits>,
+    /// Liquidation errors that halt the account; `None` is off.
+    pub liquidation: Option<CountLimits>,
+    /// What the venue's reject codes mean.
+    pub venue_codes: VenueCodes,
 }
 
 /// A currency: an index that travels in events and the letters it stands for.
@@ -78,6 +103,12 @@ pub struct InstrumentLimits {
     pub tick: Ticks,
     /// Quantity increment, a check. Positive.
     pub lot: Lots,
+    /// Smallest quantity of an order, a check.
+    pub min_qty: Lots,
+    /// Smallest notional of an order in the settlement currency, a check; 0 for none.
+    pub min_notional: Money,
+    /// An order priced further from the mark than this is denied; `None` is off.
+    pub collar: Option<Bps>,
     /// Whether zero and negative prices are real here.
     pub allow_negative: bool,
     /// A mark that jumps by more than this is suspect; `None` accepts every jump.
@@ -99,6 +130,10 @@ pub struct StrategyLimits {
     pub heartbeat: Nanos,
     /// A stale client must beat for this long before its cause clears.
     pub recover_for: Nanos,
+    /// Accounts whose directives it carries out when the owner of a book does not.
+    pub executes: Vec<u16>,
+    /// When equal orders are denied; `None` is off, as for a market maker.
+    pub duplicates: Option<DuplicateLimits>,
 }
 
 /// One strategy on one account.
@@ -118,6 +153,10 @@ pub struct BookLimits {
     pub max_order_notional: Option<Money>,
     /// Worst configured fee rate, charged on the notional of a fill whose fee is unknown.
     pub unknown_fee: Bps,
+    /// Orders that may live at once; `None` is unlimited.
+    pub max_open_orders: Option<u32>,
+    /// Breaker on the strategy's own errors, invalid orders and missing funds; `None` is off.
+    pub breaker: Option<BreakerLimits>,
 }
 
 /// What a drawdown guard measures.
@@ -167,6 +206,8 @@ pub struct DrawdownLimits {
     pub untrusted_t: Nanos,
     /// How the latched cause goes away: `Session` or `Sticky`.
     pub latch: Latch,
+    /// What it directs when it latches.
+    pub actions: Actions,
 }
 
 /// Table sizes. Fixed at start; a full table halts the scope that needed room.
@@ -187,6 +228,11 @@ pub struct Capacity {
 }
 
 impl Limits {
+    /// Venues one sidecar knows.
+    pub const MAX_VENUES: usize = 16;
+    /// Rate buckets one sidecar counts in.
+    pub const MAX_BUCKETS: usize = 64;
+
     /// Panics where the limits contradict themselves.
     pub(super) fn assert_consistent(&self) {
         let (accounts, strategies) = (self.accounts.len(), self.strategies.len());
@@ -222,7 +268,59 @@ impl Limits {
             assert!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             assert!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
             assert!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
+            let alone =
+                guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);
+            assert!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
         }
+        self.assert_orders_consistent();
+    }
+
+    fn assert_orders_consistent(&self) {
+        assert!(self.venues.len() <= Self::MAX_VENUES, "too many venues");
+        assert!(self.buckets.len() <= Self::MAX_BUCKETS, "too many buckets");
+        for account in &self.accounts {
+            assert!(self.venue(&account.venue).is_some(), "{}: its venue is not listed", account.name);
+            for counts in [account.auth, account.liquidation].into_iter().flatten() {
+                assert!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
+            }
+        }
+        for strategy in &self.strategies {
+            for &account in &strategy.executes {
+                assert!(usize::from(account) < self.accounts.len(), "{}: executes", strategy.name);
+            }
+            if let Some(duplicates) = strategy.duplicates {
+                let counts = duplicates.deny >= 1 && (duplicates.deny..=32).contains(&duplicates.trip);
+                assert!(counts, "{}: deny 1, trip 32 at most, deny first", strategy.name);
+            }
+        }
+        for bucket in &self.buckets {
+            let exists = match bucket.scope {
+                BucketScope::Venue(venue) => usize::from(venue) < self.venues.len(),
+                BucketScope::Account(account) => usize::from(account) < self.accounts.len(),
+                BucketScope::Strategy(strategy) => usize::from(strategy) < self.strategies.len(),
+                BucketScope::Book(book) => usize::from(book) < self.books.len(),
+                BucketScope::Instrument(account, instrument) => {
+                    usize::from(account) < self.accounts.len()
+                        && usize::from(instrument) < self.instruments.len()
+                }
+            };
+            assert!(exists, "{}: nobody is charged to it", bucket.name);
+            let positive = match bucket.kind {
+                BucketKind::SlidingLog { limit, window } => limit > 0 && limit <= 65_536 && window.0 > 0,
+                BucketKind::Gcra { interval, burst } => interval.0 > 0 && burst > 0,
+                BucketKind::FixedAligned { limit, window, margin, .. } => {
+                    limit > 0 && window.0 > 0 && margin.0 < 10_000
+                }
+            };
+            assert!(positive && bucket.start_pct <= 100, "{}: limit, window or start", bucket.name);
+        }
+    }
+
+    /// The venue of this name.
+    #[must_use]
+    pub fn venue(&self, name: &Name) -> Option<VenueId> {
+        let found = self.venues.iter().position(|venue| venue.name == *name)?;
+        VenueId::try_from(found).ok()
     }
 
     /// The book of `strategy` on `account`.

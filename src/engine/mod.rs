@@ -31,6 +31,7 @@
 mod cash;
 mod clients;
 mod drawdown;
+mod error_rate;
 mod exact;
 mod executions;
 mod exposure;
@@ -45,23 +46,28 @@ mod operator;
 mod orders;
 mod outcome;
 mod payoff;
+mod queue;
+mod rate_limit;
 mod rows;
 mod table;
 mod timers;
 
 pub use gates::guard;
 pub use limits::Limits;
-pub use outcome::{Counters, Outcome, Source, Transition, WordChange, WordId};
+pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transition, WordChange, WordId};
 
 use clients::Clients;
 use drawdown::{Drawdowns, Scene, Touch};
+use error_rate::ErrorRates;
 use exact::bump;
 use executions::Executions;
 use gates::Gates;
 use ledger::Ledger;
 use marks::{Depths, Marks};
 use orders::Orders;
-use timers::Timers;
+use queue::Queue;
+use rate_limit::Buckets;
+use timers::{Timers, Watch, Watches};
 
 use crate::model::scope::BookId;
 use crate::model::{Event, HaltWord, Message, Name, Nanos, Reason, Scope};
@@ -85,6 +91,11 @@ pub struct Engine {
     watched: Watched,
     clients: Clients,
     timers: Timers,
+    watches: Watches,
+    error_rates: ErrorRates,
+    buckets: Buckets,
+    /// One per venue.
+    queues: Vec<Queue>,
     counters: Counters,
     session: u64,
     /// How long a gate word that was read may be trusted.
@@ -130,7 +141,7 @@ impl Engine {
         limits.assert_consistent();
         let depths = Depths::new(&limits);
         let (watchers, watched) = watch(&limits);
-        let timers = [limits.instruments.len(), limits.drawdowns.len(), limits.strategies.len()];
+        let watches = Watches::new(&limits);
         let mut engine = Self {
             now,
             gates: Gates::new(&limits, now),
@@ -142,7 +153,11 @@ impl Engine {
             watchers,
             watched,
             clients: Clients::new(&limits),
-            timers: Timers::new(timers.iter().fold(0_usize, |sum, &count| sum.saturating_add(count))),
+            timers: Timers::new(watches.count()),
+            watches,
+            error_rates: ErrorRates::new(&limits),
+            buckets: Buckets::new(&limits, now),
+            queues: limits.venues.iter().map(|venue| Queue::new(venue, limits.books.len())).collect(),
             counters: Counters::default(),
             session: 0,
             lease: Nanos::NEVER,
@@ -181,7 +196,9 @@ impl Engine {
         self.judged.turn = self.judged.turn.wrapping_add(1);
         bump(&mut self.counters.records);
         match source {
-            Source::Lane { lane, strategy } => self.on_lane_record(lane, strategy, message),
+            Source::Lane { lane, strategy, position } => {
+                self.on_lane_record(lane, strategy, position, message);
+            }
             Source::Operator => self.on_operator_record(message),
             Source::Sidecar => self.on_sidecar_record(message),
         }
@@ -246,8 +263,9 @@ impl Engine {
             Event::Liveness { lane, strategy, sign, beat } => self.on_liveness(lane, strategy, sign, beat),
             Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
             Event::Roll { session } => self.on_roll(session),
+            Event::WallClock { utc_ns } => self.buckets.wall(utc_ns, self.now),
             // Time passed, or the record of a decision: nothing to decide.
-            Event::Tick { .. } | Event::Transition { .. } => {}
+            Event::Tick { .. } | Event::Transition { .. } | Event::EpochAck { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }
     }
@@ -255,18 +273,28 @@ impl Engine {
     /// Handles every deadline not after `due`. Each owner sets its next one after now, so this ends.
     fn on_timer(&mut self, due: Nanos) {
         self.now = self.now.max(due);
-        let instruments = self.limits.instruments.len();
-        let guards = instruments.saturating_add(self.drawdowns.len());
-        for _ in 0..guards.saturating_add(self.limits.strategies.len()) {
+        for _ in 0..self.watches.count() {
             let Some(timer) = self.timers.pop(due) else { return };
-            if timer < instruments {
-                self.on_mark_timer(timer as u16);
-            } else if timer < guards {
-                self.judge_guard(timer.saturating_sub(instruments), Touch::default());
-            } else {
-                self.on_beat_timer(timer.saturating_sub(guards) as u16);
+            match self.watches.of(timer) {
+                Watch::Mark(instrument) => self.on_mark_timer(instrument),
+                Watch::Guard(guard) => self.judge_guard(usize::from(guard), Touch::default()),
+                Watch::Beat(strategy) => self.on_beat_timer(strategy),
+                Watch::Ack(_account) => {}
+                Watch::Queue(_venue) => {}
+                Watch::Cooldown => self.on_cooldown_timer(),
+                Watch::Directives => {}
             }
         }
+    }
+
+    fn on_cooldown_timer(&mut self) {
+        self.gates.ripen(self.now);
+        self.watch_cooldowns();
+    }
+
+    /// Sets the timer that finds the next cool-down over.
+    fn watch_cooldowns(&mut self) {
+        self.timers.set(self.watches.id(Watch::Cooldown), self.gates.next_cooldown());
     }
 
     fn on_roll(&mut self, session: u64) {
@@ -315,7 +343,7 @@ impl Engine {
             marks: &self.marks,
             gates: &mut self.gates,
             timers: &mut self.timers,
-            first_timer: self.limits.instruments.len(),
+            first_timer: self.watches.first_guard(),
             warnings: &mut self.counters.warnings,
         };
         if self.drawdowns.judge(guard, totals, touch, &mut scene).is_none() {

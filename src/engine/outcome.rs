@@ -13,8 +13,8 @@
 )]
 
 use crate::model::scope::{AccountId, BookId, InstrumentId, StrategyId};
-use crate::model::verdict::VerdictRecord;
-use crate::model::{HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
+use crate::model::verdict::{Directive, VerdictRecord};
+use crate::model::{HaltWord, Handle, Latch, Money, Nanos, Reason, Scope, TradingState};
 
 /// Who wrote a record. The runtime knows it from the ring the record came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Source {
         lane: u16,
         /// The strategy the lane was opened for.
         strategy: StrategyId,
+        /// The record's position in the lane; a verdict on it names it.
+        position: u64,
     },
     /// The operator's privileged lane.
     Operator,
@@ -91,23 +93,62 @@ pub struct Transition {
     pub at: Nanos,
 }
 
+/// A verdict and the request it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneVerdict {
+    /// The lane the request came through.
+    pub lane: LaneId,
+    /// Where in it: of the first record, where the request had several.
+    pub position: u64,
+    /// What the request named.
+    pub handle: Handle,
+    /// The global epoch when it was decided.
+    pub epoch: u32,
+    /// The answer.
+    pub record: VerdictRecord,
+}
+
+/// A directive and the lane that is to carry it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneDirective {
+    /// The executor's lane.
+    pub lane: LaneId,
+    /// What it is about, as that lane names it.
+    pub handle: Handle,
+    /// The directive.
+    pub directive: Directive,
+}
+
+/// Number of a lane.
+pub type LaneId = u16;
+
 /// What a call of [`super::Engine::apply`] decided. Overwritten by the next one.
 #[derive(Debug)]
 pub struct Outcome {
     pub(super) changes: Vec<WordChange>,
     pub(super) transitions: Vec<Transition>,
     pub(super) reply: Option<VerdictRecord>,
+    pub(super) verdicts: Vec<LaneVerdict>,
+    pub(super) directives: Vec<LaneDirective>,
 }
 
 impl Outcome {
-    pub(super) fn new(words: usize, transitions: usize) -> Self {
-        Self { changes: Vec::with_capacity(words), transitions: Vec::with_capacity(transitions), reply: None }
+    pub(super) fn new(words: usize, transitions: usize, verdicts: usize, directives: usize) -> Self {
+        Self {
+            changes: Vec::with_capacity(words),
+            transitions: Vec::with_capacity(transitions),
+            reply: None,
+            verdicts: Vec::with_capacity(verdicts),
+            directives: Vec::with_capacity(directives),
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.changes.clear();
         self.transitions.clear();
         self.reply = None;
+        self.verdicts.clear();
+        self.directives.clear();
     }
 
     /// Gate words that differ from what they were before the call.
@@ -120,6 +161,18 @@ impl Outcome {
     #[must_use]
     pub fn transitions(&self) -> &[Transition] {
         &self.transitions
+    }
+
+    /// Answers to requests, in order. The call may answer requests of earlier calls too.
+    #[must_use]
+    pub fn verdicts(&self) -> &[LaneVerdict] {
+        &self.verdicts
+    }
+
+    /// What executors are to do, in order.
+    #[must_use]
+    pub fn directives(&self) -> &[LaneDirective] {
+        &self.directives
     }
 
     /// The answer to a command.
@@ -168,4 +221,26 @@ pub struct Counters {
     pub warnings: u64,
     /// Transitions that found no room in the outcome; the words are right all the same.
     pub unreported: u64,
+    /// Requests for a verdict.
+    pub requests: u64,
+    /// Requests that may be sent: passed at once or released later.
+    pub passed: u64,
+    /// Requests denied.
+    pub denied: u64,
+    /// Requests that waited.
+    pub queued: u64,
+    /// Requests that waited and were dropped.
+    pub dropped: u64,
+    /// Permitted requests that were not sent after all.
+    pub not_sent: u64,
+    /// Orders that no venue answered in time.
+    pub timeouts: u64,
+    /// Rejects whose code no map knows; they count as errors of infrastructure.
+    pub unmapped_rejects: u64,
+    /// Orders with an id that was seen before.
+    pub duplicate_orders: u64,
+    /// Directives issued.
+    pub directives: u64,
+    /// Directives nobody carried out in time.
+    pub failed_directives: u64,
 }

@@ -14,7 +14,9 @@ use super::Engine;
 use super::ledger::Totals;
 use super::outcome::WordId;
 use crate::model::{Money, Scope};
-use crate::wire::stats::{AccountRow, BookRow, CauseRow, GuardRow};
+use crate::wire::stats::{
+    AccountRow, BookRow, BreakerRow, BucketRow, CauseRow, DirectiveRow, GuardRow, QueueRow, StragglerRow,
+};
 
 impl Engine {
     /// The row of an account.
@@ -81,6 +83,31 @@ impl Engine {
     /// Every cause that holds.
     pub fn cause_rows(&self) -> impl Iterator<Item = CauseRow> + '_ {
         (0..self.cause_count()).filter_map(|cause| self.cause_row(cause))
+    }
+
+    /// Every breaker.
+    pub fn breaker_rows(&self) -> impl Iterator<Item = BreakerRow> + '_ {
+        self.error_rates.rows()
+    }
+
+    /// Every rate bucket.
+    pub fn bucket_rows(&self) -> impl Iterator<Item = BucketRow> + '_ {
+        self.buckets.rows(self.now)
+    }
+
+    /// The queue of every venue.
+    pub fn queue_rows(&self) -> impl Iterator<Item = QueueRow> + '_ {
+        self.queues.iter().enumerate().map(|(venue, queue)| queue.row(venue as u16))
+    }
+
+    /// The newest directives.
+    pub fn directive_rows(&self) -> impl Iterator<Item = DirectiveRow> + '_ {
+        core::iter::empty()
+    }
+
+    /// The newest orders that left after a halt.
+    pub fn straggler_rows(&self) -> impl Iterator<Item = StragglerRow> + '_ {
+        core::iter::empty()
     }
 
     /// The signed position of a book in an instrument, in lots.

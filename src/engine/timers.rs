@@ -15,7 +15,87 @@
     clippy::print_stderr
 )]
 
+use super::limits::Limits;
 use crate::model::Nanos;
+
+/// What a deadline is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// The mark of an instrument.
+    Mark(u16),
+    /// A drawdown guard.
+    Guard(u16),
+    /// The sign of life of a strategy.
+    Beat(u16),
+    /// Orders of an account that wait for the venue.
+    Ack(u16),
+    /// The queue of a venue.
+    Queue(u16),
+    /// Causes that cool down.
+    Cooldown,
+    /// Directives that wait for their executor.
+    Directives,
+}
+
+/// How many there are of each, which fixes their ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watches {
+    bases: [usize; 6],
+}
+
+impl Watches {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let counts = [
+            limits.instruments.len(),
+            limits.drawdowns.len(),
+            limits.strategies.len(),
+            limits.accounts.len(),
+            limits.venues.len(),
+        ];
+        let mut bases = [0_usize; 6];
+        for (index, count) in counts.into_iter().enumerate() {
+            bases[index.saturating_add(1)] = bases[index].saturating_add(count);
+        }
+        Self { bases }
+    }
+
+    /// Ids in use.
+    pub(super) const fn count(&self) -> usize {
+        self.bases[5].saturating_add(2)
+    }
+
+    /// The id of guard 0.
+    pub(super) const fn first_guard(&self) -> usize {
+        self.bases[1]
+    }
+
+    pub(super) fn id(&self, watch: Watch) -> usize {
+        let (section, index) = match watch {
+            Watch::Mark(instrument) => (0, instrument),
+            Watch::Guard(guard) => (1, guard),
+            Watch::Beat(strategy) => (2, strategy),
+            Watch::Ack(account) => (3, account),
+            Watch::Queue(venue) => (4, venue),
+            Watch::Cooldown => (5, 0),
+            Watch::Directives => (5, 1),
+        };
+        self.bases[section].saturating_add(usize::from(index))
+    }
+
+    pub(super) fn of(&self, id: usize) -> Watch {
+        let section = self.bases.iter().rposition(|&base| base <= id).unwrap_or(0);
+        let index = id.saturating_sub(self.bases[section]) as u16;
+        match section {
+            0 => Watch::Mark(index),
+            1 => Watch::Guard(index),
+            2 => Watch::Beat(index),
+            3 => Watch::Ack(index),
+            4 => Watch::Queue(index),
+            _ if index == 0 => Watch::Cooldown,
+            _ => Watch::Directives,
+        }
+    }
+}
 
 /// All deadlines. Every id is always in the heap; one that is not set is due at [`Nanos::NEVER`].
 #[derive(Debug)]

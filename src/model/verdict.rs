@@ -1,6 +1,6 @@
 //! What comes back to a strategy: verdicts on requests, directives to act on, notices of state.
 
-use super::{Reason, Scope, TradingState};
+use super::{Nanos, Reason, Scope, TradingState};
 use crate::model::Mode;
 
 /// The answer to a request.
@@ -116,6 +116,69 @@ pub struct VerdictRecord {
     pub limit: i64,
     /// Quantity, wait or retry-after, by verdict.
     pub extra: u64,
+}
+
+/// Something an executor is to do, and to acknowledge by DIRECTIVE_ACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directive {
+    /// Never reused; orders that carry it out name it in their attributes.
+    pub id: u64,
+    /// Why.
+    pub reason: Reason,
+    /// The halt epoch it belongs to.
+    pub epoch: u32,
+    /// What to do.
+    pub task: Task,
+    /// On the client's monotonic clock; past it the directive is void.
+    pub deadline: Nanos,
+}
+
+/// What a directive asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Cancel one order.
+    Cancel {
+        /// The client's id.
+        order: u64,
+        /// The venue's number for it, 0 when it told none.
+        venue_key: u64,
+    },
+    /// Cancel the orders of a book whose fill could increase or flip a position.
+    CancelIncreasing {
+        /// The book.
+        scope: Scope,
+    },
+    /// Cancel every order of a book.
+    CancelAll {
+        /// The book.
+        scope: Scope,
+    },
+    /// Close a position.
+    Flatten {
+        /// The (account, instrument).
+        scope: Scope,
+        /// Signed lots to trade: the opposite of the position.
+        qty: i64,
+    },
+    /// Another executor has it now.
+    Revoke {
+        /// The directive that is taken back.
+        directive: u64,
+    },
+}
+
+impl Task {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> DirectiveKind {
+        match self {
+            Self::Cancel { .. } => DirectiveKind::Cancel,
+            Self::CancelIncreasing { .. } => DirectiveKind::CancelIncreasing,
+            Self::CancelAll { .. } => DirectiveKind::CancelAll,
+            Self::Flatten { .. } => DirectiveKind::Flatten,
+            Self::Revoke { .. } => DirectiveKind::Revoke,
+        }
+    }
 }
 
 /// A notice of the state a scope is in.

@@ -220,6 +220,7 @@ impl Duty {
         let strategy = lane.mapped.strategy;
         let operators = lane.is_operators();
         let header = words[1];
+        let position = lane.events.position();
         let source = match decode(words) {
             Err(error) => Err(error.code()),
             Ok(message) if operators => match message.event {
@@ -230,7 +231,7 @@ impl Duty {
             Ok(message) if message.event.kind() >= crate::model::event::FIRST_SIDECAR_KIND => {
                 Err(FOREIGN_KIND)
             }
-            Ok(message) => Ok((Source::Lane { lane: number, strategy }, message)),
+            Ok(message) => Ok((Source::Lane { lane: number, strategy, position }, message)),
         };
         match source {
             Ok((source, message)) => self.apply(t0, source, &message),
@@ -298,7 +299,8 @@ impl Duty {
         }
         if let (Some(record), Some(Some(lane))) = (outcome.reply(), self.lanes.first_mut()) {
             let position = lane.events.position();
-            lane.answer(Answer::Verdict { record, position }.to_words());
+            let answer = Answer::Verdict { record, position, epoch: 0, handle: Handle::default() };
+            lane.answer(answer.to_words());
         }
         if !outcome.transitions().is_empty() {
             let decided = self.clock.now();

@@ -180,6 +180,17 @@ impl Duty {
             unhandled: counters.unhandled,
             stragglers: counters.stragglers,
             violations: counters.violations,
+            requests: counters.requests,
+            passed: counters.passed,
+            denied: counters.denied,
+            queued: counters.queued,
+            dropped: counters.dropped,
+            not_sent: counters.not_sent,
+            timeouts: counters.timeouts,
+            unmapped_rejects: counters.unmapped_rejects,
+            duplicate_orders: counters.duplicate_orders,
+            directives: counters.directives,
+            failed_directives: counters.failed_directives,
             ..house.row
         };
         let stats = &mut house.stats;
@@ -189,6 +200,11 @@ impl Duty {
         engine.book_rows().for_each(|row| stats.book(&row));
         engine.guard_rows().for_each(|row| stats.guard(&row));
         engine.cause_rows().for_each(|row| stats.cause(&row));
+        engine.breaker_rows().for_each(|row| stats.breaker(&row));
+        engine.bucket_rows().for_each(|row| stats.bucket(&row));
+        engine.queue_rows().for_each(|row| stats.queue(&row));
+        engine.directive_rows().for_each(|row| stats.directive(&row));
+        engine.straggler_rows().for_each(|row| stats.straggler(&row));
         lanes.iter().flatten().for_each(|lane| stats.lane(&lane.row()));
         house.transitions.drain(..).for_each(|row| stats.transition(&row));
         stats.latency(&house.latency);

@@ -1,7 +1,7 @@
 //! The stats page: rows for people and dashboards, copied out under a sequence lock.
 //!
 //! ```text
-//! header | 64: sequence, counts | 128: rows, section after section, in the order of `Stats`
+//! header | 64: sequence, counts | 256: rows, section after section, in the order of `Stats`
 //! ```
 //! The core writes in housekeeping: sequence odd, rows, sequence even. A reader copies and tries again when the
 //! sequence moved. Nothing on the decision path reads this page.
@@ -14,14 +14,15 @@ use super::segment::Segment;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::wire::layout::{ABI_VERSION, Geometry, LAYOUT_HASH, STATS_MAGIC};
 use crate::wire::stats::{
-    AccountRow, BookRow, CAUSES_KEPT, CauseRow, GuardRow, LATENCY_BUCKETS, LaneRow, LoopRow, Row, Stats,
-    TRANSITIONS_KEPT, TransitionRow,
+    AccountRow, BUCKETS_KEPT, BookRow, BreakerRow, BucketRow, CAUSES_KEPT, CauseRow, DIRECTIVES_KEPT,
+    DirectiveRow, GuardRow, LATENCY_BUCKETS, LaneRow, LoopRow, QueueRow, Row, STRAGGLERS_KEPT, Stats,
+    StragglerRow, TRANSITIONS_KEPT, TransitionRow, VENUES_KEPT,
 };
 
 const SEQUENCE_AT: usize = 64;
 const COUNTS_AT: usize = 72;
-const ROWS_AT: usize = 128;
-const SECTIONS: usize = 7;
+const ROWS_AT: usize = 256;
+const SECTIONS: usize = 12;
 const LARGEST_ROW: usize = 64;
 
 /// Offsets of the sections, fixed by the geometry.
@@ -42,6 +43,11 @@ enum Section {
     Lanes = 4,
     Transitions = 5,
     Latency = 6,
+    Breakers = 7,
+    Buckets = 8,
+    Queues = 9,
+    Directives = 10,
+    Stragglers = 11,
 }
 
 impl Sections {
@@ -54,6 +60,11 @@ impl Sections {
             usize::from(geometry.lanes),
             TRANSITIONS_KEPT,
             LATENCY_BUCKETS,
+            usize::from(geometry.accounts).saturating_add(usize::from(geometry.books)),
+            BUCKETS_KEPT,
+            VENUES_KEPT,
+            DIRECTIVES_KEPT,
+            STRAGGLERS_KEPT,
         ];
         let row_words = [
             AccountRow::WORDS,
@@ -63,6 +74,11 @@ impl Sections {
             LaneRow::WORDS,
             TransitionRow::WORDS,
             1,
+            BreakerRow::WORDS,
+            BucketRow::WORDS,
+            QueueRow::WORDS,
+            DirectiveRow::WORDS,
+            StragglerRow::WORDS,
         ];
         let mut at = ROWS_AT.wrapping_add(LoopRow::WORDS << 3);
         let mut starts = [0; SECTIONS];
@@ -137,6 +153,31 @@ impl StatsWriter {
     /// Adds a lane.
     pub fn lane(&mut self, row: &LaneRow) {
         self.push(Section::Lanes, row);
+    }
+
+    /// Adds a breaker.
+    pub fn breaker(&mut self, row: &BreakerRow) {
+        self.push(Section::Breakers, row);
+    }
+
+    /// Adds a rate bucket.
+    pub fn bucket(&mut self, row: &BucketRow) {
+        self.push(Section::Buckets, row);
+    }
+
+    /// Adds the queue of a venue.
+    pub fn queue(&mut self, row: &QueueRow) {
+        self.push(Section::Queues, row);
+    }
+
+    /// Adds a directive.
+    pub fn directive(&mut self, row: &DirectiveRow) {
+        self.push(Section::Directives, row);
+    }
+
+    /// Adds an order that left after a halt.
+    pub fn straggler(&mut self, row: &StragglerRow) {
+        self.push(Section::Stragglers, row);
     }
 
     /// Adds a transition in place of the one [`TRANSITIONS_KEPT`] before it.
@@ -247,6 +288,11 @@ impl StatsReader {
             lanes: self.rows(Section::Lanes),
             transitions,
             latency: (0..latency).map(|index| self.load(start.wrapping_add(index << 3))).collect(),
+            breakers: self.rows(Section::Breakers),
+            buckets: self.rows(Section::Buckets),
+            queues: self.rows(Section::Queues),
+            directives: self.rows(Section::Directives),
+            stragglers: self.rows(Section::Stragglers),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Records of a return ring: verdicts and directives, 64 bytes each.
 //!
-//! Word 1 carries the kind (136 or 137, as in the journal); w7 of a verdict the lane position of its request.
+//! Word 1 carries the kind (136 or 137, as in the journal), the low bits of the epoch it was decided in, and the
+//! handle it is about; w7 of a verdict is the lane position of its request.
 
 use super::record::Words;
-use crate::model::verdict::{StateNotice, Verdict, VerdictRecord};
-use crate::model::{Mode, Reason, Scope, TradingState};
+use crate::model::verdict::{Directive, DirectiveKind, StateNotice, Task, Verdict, VerdictRecord};
+use crate::model::{Handle, Mode, Nanos, Reason, Scope, TradingState};
 
 /// Kind of a verdict record.
 pub const VERDICT_KIND: u8 = 136;
@@ -22,6 +23,17 @@ pub enum Answer {
         record: VerdictRecord,
         /// Lane position of the request.
         position: u64,
+        /// Low bits of the epoch it was decided in.
+        epoch: u16,
+        /// What the request named; 0 in the answer to a command.
+        handle: Handle,
+    },
+    /// Something to do.
+    Directive {
+        /// What it is about.
+        handle: Handle,
+        /// What to do.
+        directive: Directive,
     },
     /// A scope changed state.
     State {
@@ -37,9 +49,9 @@ impl Answer {
     #[must_use]
     pub fn to_words(&self) -> Words {
         match *self {
-            Self::Verdict { record, position } => [
+            Self::Verdict { record, position, epoch, handle } => [
                 0,
-                u64::from(VERDICT_KIND),
+                u64::from(VERDICT_KIND) | u64::from(epoch) << 16 | u64::from(handle.0) << 32,
                 record.order,
                 record.verdict as u64
                     | u64::from(record.action) << 8
@@ -51,6 +63,14 @@ impl Answer {
                 record.extra,
                 position,
             ],
+            Self::Directive { handle, directive } => {
+                let (c, d) = task_words(&directive.task);
+                let reason = directive.reason as u64;
+                let kind = directive.task.kind() as u64;
+                let header = u64::from(DIRECTIVE_KIND) | u64::from(handle.0) << 32;
+                let b = kind | reason << 16 | u64::from(directive.epoch) << 32;
+                [0, header, directive.id, b, c, d, directive.deadline.0, 0]
+            }
             Self::State { id, notice } => [
                 0,
                 u64::from(DIRECTIVE_KIND),
@@ -82,6 +102,8 @@ impl Answer {
                     extra: e,
                 },
                 position: w7,
+                epoch: (header >> 16) as u16,
+                handle: Handle((header >> 32) as u32),
             }),
             DIRECTIVE_KIND if b as u8 as u64 == STATE => Some(Self::State {
                 id: a,
@@ -94,9 +116,39 @@ impl Answer {
                     causes: d,
                 },
             }),
+            DIRECTIVE_KIND => Some(Self::Directive {
+                handle: Handle((header >> 32) as u32),
+                directive: Directive {
+                    id: a,
+                    reason: Reason::from_u16((b >> 16) as u16)?,
+                    epoch: (b >> 32) as u32,
+                    task: task_of(DirectiveKind::from_u8(b as u8)?, c, d)?,
+                    deadline: Nanos(e),
+                },
+            }),
             _ => None,
         }
     }
+}
+
+fn task_words(task: &Task) -> (u64, u64) {
+    match *task {
+        Task::Cancel { order, venue_key } => (order, venue_key),
+        Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0),
+        Task::Flatten { scope, qty } => (scope.to_raw(), qty as u64),
+        Task::Revoke { directive } => (directive, 0),
+    }
+}
+
+fn task_of(kind: DirectiveKind, c: u64, d: u64) -> Option<Task> {
+    Some(match kind {
+        DirectiveKind::Cancel => Task::Cancel { order: c, venue_key: d },
+        DirectiveKind::CancelIncreasing => Task::CancelIncreasing { scope: Scope::from_raw(c)? },
+        DirectiveKind::CancelAll => Task::CancelAll { scope: Scope::from_raw(c)? },
+        DirectiveKind::Flatten => Task::Flatten { scope: Scope::from_raw(c)?, qty: d as i64 },
+        DirectiveKind::Revoke => Task::Revoke { directive: c },
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -118,6 +170,18 @@ mod tests {
                 extra: 9,
             },
             position: 77,
+            epoch: u16::MAX,
+            handle: Handle(u32::MAX),
+        };
+        let directive = |task| Answer::Directive {
+            handle: Handle::new(3, 1, None),
+            directive: Directive {
+                id: 9,
+                reason: Reason::Drawdown,
+                epoch: 7,
+                task,
+                deadline: Nanos(u64::MAX),
+            },
         };
         let state = Answer::State {
             id: 3,
@@ -130,7 +194,14 @@ mod tests {
                 causes: 4,
             },
         };
-        for answer in [verdict, state] {
+        let tasks = [
+            Task::Cancel { order: 1, venue_key: u64::MAX },
+            Task::CancelIncreasing { scope: Scope::Book(2) },
+            Task::CancelAll { scope: Scope::Book(2) },
+            Task::Flatten { scope: Scope::Instrument(0, 4), qty: i64::MIN },
+            Task::Revoke { directive: 8 },
+        ];
+        for answer in tasks.into_iter().map(directive).chain([verdict, state]) {
             assert_eq!(Answer::from_words(&answer.to_words()), Some(answer));
         }
         assert_eq!(Answer::from_words(&[0; 8]), None);

@@ -161,6 +161,10 @@ macro_rules! rows {
     )+ };
 }
 
+mod orders;
+
+pub use orders::{BreakerRow, BucketRow, DirectiveRow, QueueRow, StragglerRow};
+
 rows! {
     /// Counters of the duty cycle. Times are CLOCK_MONOTONIC unless named UTC.
     LoopRow {
@@ -214,6 +218,28 @@ rows! {
         stragglers: u64,
         /// Orders announced by a writer that had seen the halt.
         violations: u64,
+        /// Requests for a verdict.
+        requests: u64,
+        /// Requests that may be sent.
+        passed: u64,
+        /// Requests denied.
+        denied: u64,
+        /// Requests that waited.
+        queued: u64,
+        /// Requests that waited and were dropped.
+        dropped: u64,
+        /// Permitted requests that were not sent.
+        not_sent: u64,
+        /// Orders that no venue answered in time.
+        timeouts: u64,
+        /// Rejects whose code no map knows.
+        unmapped_rejects: u64,
+        /// Orders with an id that was seen before.
+        duplicate_orders: u64,
+        /// Directives issued.
+        directives: u64,
+        /// Directives nobody carried out in time.
+        failed_directives: u64,
     }
 
     /// One account.
@@ -365,6 +391,14 @@ rows! {
 pub const TRANSITIONS_KEPT: usize = 256;
 /// Causes the page has room for; more are counted in the header.
 pub const CAUSES_KEPT: usize = 1024;
+/// Rate buckets the page has room for.
+pub const BUCKETS_KEPT: usize = 64;
+/// Venues the page has room for.
+pub const VENUES_KEPT: usize = 16;
+/// Directives the page has room for, the newest.
+pub const DIRECTIVES_KEPT: usize = 64;
+/// Stragglers and violations the page has room for, the newest.
+pub const STRAGGLERS_KEPT: usize = 64;
 /// Buckets of the decision latency histogram, see [`bucket_of`].
 pub const LATENCY_BUCKETS: usize = 256;
 
@@ -428,6 +462,16 @@ pub struct Stats {
     pub transitions: Vec<TransitionRow>,
     /// Decision latency: observations per bucket.
     pub latency: Vec<u64>,
+    /// One per book and account that has one.
+    pub breakers: Vec<BreakerRow>,
+    /// One per bucket.
+    pub buckets: Vec<BucketRow>,
+    /// One per venue.
+    pub queues: Vec<QueueRow>,
+    /// The newest.
+    pub directives: Vec<DirectiveRow>,
+    /// The newest.
+    pub stragglers: Vec<StragglerRow>,
 }
 
 #[cfg(test)]

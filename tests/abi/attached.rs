@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use tripline::model::verdict::{StateNotice, Verdict, VerdictRecord};
-use tripline::model::{Event, Message, Mode, Reason, Scope, TradingState};
+use tripline::model::{Event, Handle, Message, Mode, Reason, Scope, TradingState};
 use tripline::wire::answer::Answer;
 
 use super::refusals::sanitizers;
@@ -44,7 +44,7 @@ fn react(sidecar: &mut Sidecar, message: &Message) {
                 limit,
                 extra,
             };
-            sidecar.answer(&Answer::Verdict { record, position: 6 });
+            sidecar.answer(&Answer::Verdict { record, position: 6, epoch: 0, handle: Handle(0) });
         }
         3 => sidecar.answer_words(&[0, 200, 1, 2, 3, 4, 5, 6]),
         4 => sidecar.consumes = false,

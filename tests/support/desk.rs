@@ -1,10 +1,11 @@
 //! A trading desk in memory: limits with sensible numbers, and one call per thing a strategy says.
 
 use tripline::engine::limits::{
-    AccountLimits, Anchor, Basis, BookLimits, Capacity, Currency, DrawdownLimits, InstrumentKind,
-    InstrumentLimits, StrategyLimits,
+    AccountLimits, Actions, Anchor, Basis, BookLimits, Capacity, Currency, DirectiveLimits, DrawdownLimits,
+    InstrumentKind, InstrumentLimits, StrategyLimits, VenueCodes, VenueLimits,
 };
 use tripline::engine::{Engine, Limits, Source, Transition, WordId};
+use tripline::engine::{LaneDirective, LaneVerdict};
 use tripline::model::event::{
     CommandVerb, FillCause, FlowKind, Intent, LivenessSign, OrderAttrs, OrderId, OrderType, TimeInForce,
 };
@@ -53,6 +54,9 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         base: (kind == InstrumentKind::Spot).then(|| Currency { id: COIN, code: name("COIN") }),
         tick: Ticks(1),
         lot: Lots(1),
+        min_qty: Lots(1),
+        min_notional: Money(0),
+        collar: None,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
@@ -66,12 +70,19 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         name: name(text),
         venue: name("venue"),
         currency: Currency { id: currency, code: name("CCY") },
+        ack_timeout: Nanos::from_secs(5),
+        breaker: None,
+        auth: None,
+        liquidation: None,
+        venue_codes: VenueCodes::default(),
     };
     let strategy = |text: &str| StrategyLimits {
         name: name(text),
         uid: 0,
         heartbeat: Nanos::from_secs(1_000_000),
         recover_for: Nanos::from_secs(5),
+        executes: vec![],
+        duplicates: None,
     };
     let book = |strategy, account, capital| BookLimits {
         strategy,
@@ -81,6 +92,8 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         max_order_qty: None,
         max_order_notional: None,
         unknown_fee: Bps(10),
+        max_open_orders: None,
+        breaker: None,
     };
     Limits {
         instance: name("test"),
@@ -95,6 +108,10 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         strategies: vec![strategy("one"), strategy("two")],
         books: vec![book(0, 0, capital), book(1, 0, capital), book(0, 1, 0)],
         drawdowns,
+        venues: vec![VenueLimits::new(name("venue"))],
+        buckets: vec![],
+        permit_validity: ms(100),
+        directives: DirectiveLimits::default(),
         capacity: Capacity {
             lanes: 4,
             lane_slots: 64,
@@ -121,6 +138,7 @@ pub fn drawdown(text: &str) -> DrawdownLimits {
         peak_n: 1,
         untrusted_t: Nanos::from_secs(60),
         latch: Latch::Sticky,
+        actions: Actions::empty(),
     }
 }
 
@@ -134,7 +152,12 @@ pub struct Desk {
     pub now: Nanos,
     pub transitions: Vec<Transition>,
     pub reply: Option<VerdictRecord>,
+    /// Everything answered and directed so far.
+    pub verdicts: Vec<LaneVerdict>,
+    pub directives: Vec<LaneDirective>,
     pub sequence: u64,
+    /// The position of the next record in any lane.
+    pub position: u64,
     next_id: u64,
 }
 
@@ -146,7 +169,10 @@ impl Desk {
             now,
             transitions: Vec::new(),
             reply: None,
+            verdicts: Vec::new(),
+            directives: Vec::new(),
             sequence: 0,
+            position: 1,
             next_id: 1_000_000,
         };
         for (lane, strategy) in [(0, 0), (1, 1)] {
@@ -163,6 +189,8 @@ impl Desk {
         let outcome = self.engine.apply(self.now, source, message);
         self.transitions.extend_from_slice(outcome.transitions());
         self.reply = outcome.reply();
+        self.verdicts.extend_from_slice(outcome.verdicts());
+        self.directives.extend_from_slice(outcome.directives());
         for change in outcome.changes() {
             assert_ne!(change.old, change.new);
         }
@@ -200,7 +228,12 @@ impl Desk {
         };
         let handle = Handle::new(strategy, account, Some(instrument));
         let epoch = self.engine.epoch() as u16;
-        self.apply(Source::Lane { lane: strategy, strategy }, &Message { flags, epoch, handle, event });
+        let position = self.position;
+        self.position += 1;
+        self.apply(
+            Source::Lane { lane: strategy, strategy, position },
+            &Message { flags, epoch, handle, event },
+        );
     }
 
     pub fn fresh_id(&mut self) -> u64 {

@@ -5,7 +5,7 @@ use super::problems::Fault;
 use super::trading::Trading;
 use super::value;
 use super::walk::{Section, Value};
-use crate::engine::limits::{Anchor, Basis, DrawdownLimits};
+use crate::engine::limits::{Actions, Anchor, Basis, DrawdownLimits};
 use crate::model::{Latch, Money, Name, Nanos, Scope};
 
 /// The engine derives `<name>.soft` from a guard's name, and both have to be names of at most 31 bytes.
@@ -133,6 +133,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
         peak_n,
         untrusted_t,
         latch,
+        actions: Actions::empty(),
     })
 }
 

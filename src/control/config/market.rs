@@ -6,8 +6,8 @@
 use super::problems::{Fault, nearest};
 use super::walk::{Section, Value};
 use super::{guards, trading, value};
-use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits};
-use crate::model::{Bps, Handle, Lots, Name, Nanos, Ticks};
+use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits, VenueCodes};
+use crate::model::{Bps, Handle, Lots, Money, Name, Nanos, Ticks};
 
 /// Names of one kind of thing, by index. A row whose name is wrong keeps its index.
 pub(super) struct Directory {
@@ -118,7 +118,16 @@ pub(super) fn accounts<'w, 't>(
         let remedy = "name the accounting currency, as in currency = \"USDT\"";
         let currency = section.required("currency", remedy, |value| currencies.parse(value));
         let limits = match (name, venue, currency) {
-            (Some(name), Some(venue), Some(currency)) => Some(AccountLimits { name, venue, currency }),
+            (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {
+                name,
+                venue,
+                currency,
+                ack_timeout: Nanos::from_secs(5),
+                breaker: None,
+                auth: None,
+                liquidation: None,
+                venue_codes: VenueCodes::default(),
+            }),
             _ => None,
         };
         section.unknown_keys();
@@ -190,6 +199,9 @@ fn instrument(
         base,
         tick: Ticks(tick),
         lot: Lots(lot),
+        min_qty: Lots(lot),
+        min_notional: Money::ZERO,
+        collar: None,
         allow_negative,
         band: band.map(Bps),
         mark_age,

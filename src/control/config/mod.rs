@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::engine::Limits;
+use crate::engine::limits::{AccountLimits, DirectiveLimits, VenueLimits};
 use crate::model::Nanos;
 
 pub use guards::GUARD_NAME_MAX;
@@ -186,14 +187,26 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     market::each_account_is_used(&accounts, &trading, &drawdowns);
     root.finish();
 
+    let accounts: Vec<AccountLimits> =
+        accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?;
+    let mut venues: Vec<VenueLimits> = Vec::new();
+    for account in &accounts {
+        if !venues.iter().any(|venue| venue.name == account.venue) {
+            venues.push(VenueLimits::new(account.venue));
+        }
+    }
     let limits = Limits {
         instance: instance.name?,
         mode: instance.mode?,
-        accounts: accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
+        accounts,
         instruments: instruments.into_iter().collect::<Option<_>>()?,
         strategies: trading.strategies.into_iter().collect::<Option<_>>()?,
         books: trading.books.into_iter().collect::<Option<_>>()?,
         drawdowns: drawdowns.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
+        venues,
+        buckets: Vec::new(),
+        permit_validity: Nanos::from_millis(100),
+        directives: DirectiveLimits::default(),
         capacity,
     };
     Some((limits, runs))

@@ -100,7 +100,14 @@ fn read_strategy(section: &Section<'_, '_>, own_user: Option<u32>) -> Option<Str
     let heartbeat = section.or("heartbeat", Nanos::from_secs(1), heartbeats);
     let recoveries = value::duration(Nanos::ZERO..=Nanos::from_secs(3_600));
     let recover_for = section.or("recover_for", Nanos::from_secs(5), recoveries);
-    Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for })
+    Some(StrategyLimits {
+        name: name?,
+        uid: uid?,
+        heartbeat,
+        recover_for,
+        executes: Vec::new(),
+        duplicates: None,
+    })
 }
 
 fn user(value: &Value<'_>) -> Result<u32, Fault> {
@@ -158,5 +165,7 @@ fn read_book(
         max_order_qty: max_order_qty?,
         max_order_notional: max_order_notional?,
         unknown_fee: Bps(unknown_fee),
+        max_open_orders: None,
+        breaker: None,
     })
 }

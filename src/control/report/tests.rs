@@ -87,6 +87,7 @@ pub(crate) fn halted_stats() -> Stats {
         ],
         transitions: vec![transition],
         latency,
+        ..Stats::default()
     }
 }
 

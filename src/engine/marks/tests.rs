@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::limits::{Currency, InstrumentKind};
-use crate::model::{Lots, Name};
+use crate::model::{Lots, Money, Name};
 
 fn marks(source: Option<u16>, allow_negative: bool, band: Option<Bps>) -> Marks {
     let limits = InstrumentLimits {
@@ -13,6 +13,9 @@ fn marks(source: Option<u16>, allow_negative: bool, band: Option<Bps>) -> Marks 
         base: None,
         tick: Ticks(1),
         lot: Lots(1),
+        min_qty: Lots(1),
+        min_notional: Money(0),
+        collar: None,
         allow_negative,
         band,
         mark_age: Nanos::from_secs(5),

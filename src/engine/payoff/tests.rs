@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::limits::Currency;
-use crate::model::{Name, Nanos};
+use crate::model::{Money, Name, Nanos};
 
 fn instrument(
     kind: InstrumentKind,
@@ -18,6 +18,9 @@ fn instrument(
         base: None,
         tick: Ticks(1),
         lot: Lots(1),
+        min_qty: Lots(1),
+        min_notional: Money(0),
+        collar: None,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),

@@ -1,0 +1,102 @@
+//! Rows about orders: breakers, buckets, queues, directives, stragglers.
+
+use super::{Cell, Row};
+use crate::model::{Nanos, Reason, Scope};
+
+rows! {
+    /// One order error-rate breaker.
+    BreakerRow {
+        /// The book or account.
+        scope: Option<Scope>,
+        /// Whether it is open.
+        open: bool,
+        /// When its cool-down ends, engine time; 0 when closed or sticky.
+        until: Nanos,
+        /// Advanced each time it closes.
+        generation: u64,
+        /// Openings so far.
+        openings: u64,
+        /// Outcomes counted in this generation.
+        outcomes: u64,
+        /// Errors counted in this generation.
+        errors: u64,
+        /// Errors in a row now.
+        consecutive: u64,
+    }
+
+    /// One rate bucket.
+    BucketRow {
+        /// The number it has in RATE_FEEDBACK.
+        id: u64,
+        /// Units used now.
+        used: u64,
+        /// Units it admits now, after margin and back-off.
+        limit: u64,
+        /// Closed until, engine time; 0 when open.
+        closed_until: Nanos,
+        /// Rejects for rate (429) so far.
+        rejects: u64,
+    }
+
+    /// The queue of one venue.
+    QueueRow {
+        /// Index of the venue.
+        venue: u64,
+        /// Requests waiting.
+        depth: u64,
+        /// Requests that may wait.
+        capacity: u64,
+        /// When the oldest was queued, engine time; 0 when none waits.
+        oldest: Nanos,
+        /// Waiting exits.
+        exits: u64,
+        /// Waiting cancels.
+        cancels: u64,
+        /// Requests dropped so far, for whatever reason.
+        dropped: u64,
+    }
+
+    /// One directive that is not forgotten yet.
+    DirectiveRow {
+        /// Its id.
+        id: u64,
+        /// DirectiveKind number.
+        kind: u64,
+        /// What it is about.
+        scope: Option<Scope>,
+        /// Why.
+        reason: Option<Reason>,
+        /// The halt epoch it belongs to.
+        epoch: u64,
+        /// The strategy that has it; all ones when nobody does.
+        strategy: u64,
+        /// DirectiveStatus number; all ones while nothing was heard.
+        status: u64,
+        /// What is left, as the executor said.
+        remaining: i64,
+        /// When it was issued, engine time.
+        at: Nanos,
+        /// How often it was handed out.
+        attempts: u64,
+    }
+
+    /// An order that left after the halt of its scope.
+    StragglerRow {
+        /// Counts from 1.
+        sequence: u64,
+        /// The client's id.
+        order: u64,
+        /// Its book.
+        book: u64,
+        /// Its instrument.
+        instrument: u64,
+        /// When it was announced, engine time.
+        at: Nanos,
+        /// The epoch it should have obeyed.
+        epoch: u64,
+        /// How long after the halt it was announced.
+        late: Nanos,
+        /// Whether its writer knew.
+        violation: bool,
+    }
+}
