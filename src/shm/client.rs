@@ -6,6 +6,8 @@
 //!
 //! No call here blocks, except [`Client::attach`]. None allocates after attach.
 
+mod permit;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +70,18 @@ pub enum ClientError {
     /// The return ring holds something that is no answer.
     #[error("the return ring holds something that is no answer")]
     Corrupt,
+    /// There is no room for another verdict, or none in the lane. Nothing was published and nothing is lost.
+    #[error("no room for another verdict: poll first; nothing was published")]
+    Busy,
+    /// No request at this position waits for a verdict: it never was one, or its verdict was handed out.
+    #[error("no request at this position waits for a verdict")]
+    NotRequested,
+    /// No final verdict came in time. The request stays outstanding.
+    #[error("no final verdict in time; the request at lane position {position} stays outstanding")]
+    TimedOut {
+        /// The request.
+        position: u64,
+    },
 }
 
 /// What an order is gated and published under.
