@@ -444,9 +444,9 @@ int32_t tripline_wait(tripline_client *client, uint64_t position, uint64_t timeo
 /*
  * Requests and waits: 1 when the order may be sent, 0 when it must not; the verdict is stored either way. 0 with PAPER:
  * simulate. 0 with EXIT_UNVERIFIED: it may leave only as an order whose reduction the venue enforces. Blocks up to
- * timeout_ns. ERR_TIMEOUT: the message has the position, state QUEUED, and tripline_wait or tripline_poll brings the
- * final verdict; answer one that lets it through with the order, or with NOT_SENT. An event with MORE is
- * ERR_UNSUPPORTED. Else as tripline_request and tripline_wait.
+ * timeout_ns. ERR_TIMEOUT: the message has kind, state QUEUED and the position, by which tripline_wait, or
+ * tripline_poll, brings the final verdict; resolve one that lets it through with the order, or with NOT_SENT. An event
+ * with MORE is ERR_UNSUPPORTED. Else as tripline_request and tripline_wait.
  */
 int32_t tripline_permit(tripline_client *client, const tripline_event *event, uint64_t timeout_ns,
                         tripline_message *message);

@@ -10,11 +10,13 @@
 mod attach;
 mod codes;
 mod events;
+mod messages;
 mod text;
 
 pub use attach::*;
 pub use codes::*;
 pub use events::*;
+pub use messages::*;
 pub use text::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -130,6 +130,12 @@ impl Producer {
         self.next
     }
 
+    /// The consumer's position as it was last believed.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
     /// Free slots, given the consumer's published position. A position that cannot be one leaves none.
     pub fn free(&mut self, consumed: &AtomicU64) -> u64 {
         // SYNC(slot-consumed): pairs with the release store that publishes the consumer's position; what we then
