@@ -16,6 +16,7 @@ mod text;
 pub use attach::*;
 pub use codes::*;
 pub use events::*;
+#[allow(unused_imports, reason = "the strategy of the demonstration reads none")]
 pub use messages::*;
 pub use text::*;
 
