@@ -21,17 +21,6 @@ int main(void) {
     print("order_new", tripline_order_new(&target, 0, 1, 100, 2, limit));
     print("order_new", tripline_order_new(&target, all, UINT64_MAX, INT64_MIN, INT64_MAX, peg));
     print("order_cancel", tripline_order_cancel(&target, 5, peg));
-    print("cancel_all", tripline_cancel_all(&target, 0, 0, limit));
-    print("cancel_all", tripline_cancel_all(&target, UINT8_MAX, 1, peg));
-    print("order_modify", tripline_order_modify(&target, 0, 30, 31, 32, limit, 0));
-    print("order_modify",
-          tripline_order_modify(&target, all, UINT64_MAX, INT64_MIN, INT64_MAX, peg, UINT64_MAX));
-    print("order_reject", tripline_order_reject(&target, 33, TRIPLINE_REJECT_UNMAPPED, TRIPLINE_ACTION_NEW, 0, 0, 0));
-    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_DUPLICATE_ID, TRIPLINE_ACTION_CANCEL,
-                                                INT32_MIN, INT64_MAX, INT64_MIN));
-    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_RATE, TRIPLINE_ACTION_MODIFY, -1, 35, 36));
-    print("not_sent", tripline_not_sent(&target, 37, TRIPLINE_ACTION_NEW, 0));
-    print("not_sent", tripline_not_sent(&target, 38, TRIPLINE_ACTION_MODIFY, UINT32_MAX));
     print("order_ack", tripline_order_ack(&target, 6, UINT64_MAX, -7, 8, -9));
     print("order_done",
           tripline_order_done(&target, 10, TRIPLINE_DONE_REJECTED_LATE, TRIPLINE_BY_LIQUIDATION, 11, 12));
@@ -47,5 +36,16 @@ int main(void) {
                                         UINT64_MAX, 0, 0, -5, 0, 0, target.handle};
     print("directive_ack", tripline_directive_ack(&directive, TRIPLINE_DIRECTIVE_STATUS_RECEIVED, 0, 0));
     print("directive_ack", tripline_directive_ack(&directive, TRIPLINE_DIRECTIVE_STATUS_EXPIRED, -39, INT64_MIN));
+    print("cancel_all", tripline_cancel_all(&target, 0, 0, limit));
+    print("cancel_all", tripline_cancel_all(&target, UINT8_MAX, 1, peg));
+    print("order_modify", tripline_order_modify(&target, 0, 30, 31, 32, limit, 0));
+    print("order_modify",
+          tripline_order_modify(&target, all, UINT64_MAX, INT64_MIN, INT64_MAX, peg, UINT64_MAX));
+    print("order_reject", tripline_order_reject(&target, 33, TRIPLINE_REJECT_UNMAPPED, TRIPLINE_ACTION_NEW, 0, 0, 0));
+    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_DUPLICATE_ID, TRIPLINE_ACTION_CANCEL,
+                                                INT32_MIN, INT64_MAX, INT64_MIN));
+    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_RATE, TRIPLINE_ACTION_MODIFY, -1, 35, 36));
+    print("not_sent", tripline_not_sent(&target, 37, TRIPLINE_ACTION_NEW, 0));
+    print("not_sent", tripline_not_sent(&target, 38, TRIPLINE_ACTION_MODIFY, UINT32_MAX));
     return 0;
 }
