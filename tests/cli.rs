@@ -68,7 +68,7 @@ limit = "15%"
 type Row = (&'static str, &'static str, &'static str, u64, &'static str, &'static str);
 
 #[rustfmt::skip]
-const BAD: [Row; 26] = [
+const BAD: [Row; 42] = [
     ("not TOML", "capital = \"1000.5\"", "capital = = 1", 20, "syntax", "not valid TOML"),
     ("schema from the future", "schema = 1", "schema = 2", 1, "out-of-range", "1 to 1"),
     ("mode left out", "mode = \"live\"\n", "", 2, "missing", "paper"),
@@ -95,6 +95,22 @@ const BAD: [Row; 26] = [
     ("heartbeat too fast", "name = \"mm1\"", "name = \"mm1\"\nheartbeat = \"1us\"", 18, "out-of-range", "10ms to 1h"),
     ("port that others can reach", "[[account]]", "[http]\nlisten = \"0.0.0.0:1\"\n[[account]]", 7, "not-loopback", "TLS"),
     ("lane of an odd size", "[[account]]", "[capacity]\nlane_slots = 1000\n[[account]]", 7, "not-a-power-of-two", "64 to"),
+    ("answer awaited for ever", "currency = \"USDT\"\n", "currency = \"USDT\"\nack_timeout = \"1h\"\n", 10, "out-of-range", "10ms to 10m"),
+    ("codes of a venue nobody mapped", "currency = \"USDT\"\n", "currency = \"USDT\"\nvenue_codes = \"ib\"\n", 10, "unknown-word", "binance, fix, none"),
+    ("breaker that tolerates everything", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nlimit = \"51%\"\n", 11, "out-of-range", "0.01 % to 50.00 %"),
+    ("window of a rule without one", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nwindow = 100\n", 11, "conflict", "literal"),
+    ("count without a time", "currency = \"USDT\"\n", "currency = \"USDT\"\nauth = \"3\"\n", 10, "bad-count", "3 in 60s"),
+    ("smallest order below the lot", "settlement = \"USDT\"\n", "settlement = \"USDT\"\nlot = \"0.01\"\nmin_qty = \"0.005\"\n", 17, "out-of-range", "0.01 to"),
+    ("executor for nobody", "name = \"mm1\"\n", "name = \"mm1\"\nexecutes = [\"mian\"]\n", 18, "unknown-reference", "did you mean `main`?"),
+    ("first order a duplicate", "name = \"mm1\"\n", "name = \"mm1\"\n[strategy.duplicates]\ndeny = 1\n", 19, "out-of-range", "2 to 32"),
+    ("stop-losses cancelled and positions kept", "limit = \"15%\"\n", "limit = \"15%\"\nactions = [\"cancel_all\"]\n", 28, "conflict", "stop-losses"),
+    ("flatten with nobody to do it", "limit = \"15%\"\n", "limit = \"15%\"\nactions = [\"flatten\"]\n", 28, "no-executor", "may be dead"),
+    ("bucket without a limit", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nwindow = \"1s\"\n", 28, "missing", "limit = 300"),
+    ("bucket of a venue nobody is at", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"venue:bybit\"\nkind = \"sliding_log\"\nlimit = 5\nwindow = \"1s\"\n", 31, "unknown-reference", "binance"),
+    ("burst above what the venue takes", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"gcra\"\ninterval = \"100ms\"\nburst = 9\nvenue_limit = 20\nvenue_window = \"1s\"\n", 34, "exceeds-venue", "burst up to 8"),
+    ("permission that outlives the jitter", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 5\nwindow = \"1s\"\njitter = \"99ms\"\n", 35, "conflict", "permit.validity"),
+    ("unknown drop mode", "limit = \"15%\"\n", "limit = \"15%\"\n[[venue]]\nname = \"binance\"\ndrop_mode = \"drop\"\n", 30, "unknown-word", "drop_lowest"),
+    ("directive void before it is missed", "limit = \"15%\"\n", "limit = \"15%\"\n[directives]\nack_timeout = \"2s\"\ntimeout = \"1s\"\n", 30, "out-of-range", "2s to 1h"),
 ];
 
 #[test]
@@ -139,6 +155,31 @@ fn the_example_configuration_is_right() {
     assert!(out(&text).contains(": ok: "), "{}", out(&text));
     let report = json(&run(&["check", "--json", "--config", example], &[]));
     assert_eq!((&report["ok"], &report["problems"]), (&true.into(), &Value::Array(Vec::new())));
+}
+
+#[test]
+fn what_is_off_or_unlimited_is_listed() {
+    let place = Place::new();
+    let off =
+        GOOD.replace("currency = \"USDT\"\n", "currency = \"USDT\"\nbreaker = \"off\"\nauth = \"off\"\n");
+    let off = off.replace("name = \"mm1\"\n", "name = \"mm1\"\nrole = \"maker\"\n");
+    let file = place.file("off.toml", &off);
+    let path = file.to_str().expect("text");
+    let checked = run(&["check", "--config", path], &[]);
+    assert_eq!((code(&checked), err(&checked)), (0, String::new()));
+    for (line, note) in [
+        (6, "account[main]: note: no rate bucket counts its orders"),
+        (6, "account[main]: note: no other strategy executes for it: when mm1 is dead"),
+        (10, "account[main].breaker: note: off"),
+        (11, "account[main].auth: note: off"),
+        (20, "strategy[mm1].role: note: a market maker repeats itself"),
+        (21, "strategy[mm1].book[main].max_open_orders: note: unlimited"),
+    ] {
+        let text = format!("{path}:{line}: {note}");
+        assert!(out(&checked).contains(&text), "{text:?} is missing:\n{}", out(&checked));
+    }
+    let notes = json(&run(&["check", "--json", "--config", path], &[]))["notes"].clone();
+    assert!(notes.as_array().is_some_and(|notes| notes.len() >= 6), "{notes}");
 }
 
 #[test]
