@@ -419,6 +419,7 @@ impl Gates {
             measured: cause.measured,
             limit: cause.limit,
             epoch: u64::from(cause.epoch),
+            until: if cause.latch == Latch::Cooldown { cause.until } else { Nanos::ZERO },
         })
     }
 
