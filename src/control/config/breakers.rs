@@ -30,13 +30,23 @@ pub(super) fn breaker(parent: &Section<'_, '_>) -> Option<BreakerLimits> {
     let cooldown = section.or("cooldown", default.cooldown, value::duration(second..=DAY));
     let caps = value::duration(cooldown..=DAY);
     let cooldown_cap = section.or("cooldown_cap", default.cooldown_cap.max(cooldown), caps);
-    let smallest = section.or("smallest_window", default.smallest_window, value::integer(1..=OUTCOMES));
+    let smallest_window = smallest_window(&section, rule);
+    section.finish();
+    Some(BreakerLimits { rule, limit, consecutive, cooldown, cooldown_cap, smallest_window })
+}
+
+/// Outcomes below which no window counts; a literal rule says so by `min`.
+fn smallest_window(section: &Section<'_, '_>, rule: BreakerRule) -> u16 {
+    let default = match rule {
+        BreakerRule::Significant => BreakerLimits::default().smallest_window,
+        BreakerRule::Literal { min, .. } => min,
+    };
+    let smallest = section.or("smallest_window", default, value::integer(1..=OUTCOMES));
     if section.has("smallest_window") && rule != BreakerRule::Significant {
         let remedy = "use min: a literal window counts from there on";
         section.report("smallest_window", Fault::Conflict { with: "rule = \"literal\"", remedy });
     }
-    section.finish();
-    Some(BreakerLimits { rule, limit, consecutive, cooldown, cooldown_cap, smallest_window: smallest })
+    smallest
 }
 
 /// How windows are judged. A literal rule brings its own window.

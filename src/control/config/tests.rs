@@ -349,7 +349,7 @@ fn breakers_and_counts_are_what_was_typed() {
     assert_eq!((account.liquidation, &account.venue_codes), (None, &VenueCodes::default()));
     let breaker = account.breaker.unwrap();
     assert_eq!((breaker.rule, breaker.limit), (BreakerRule::Literal { window: 100, min: 20 }, Bps(300)));
-    assert_eq!((breaker.consecutive, breaker.smallest_window), (0, 10));
+    assert_eq!((breaker.consecutive, breaker.smallest_window), (0, 20));
     // A cool-down above the default cap lifts it.
     let hours = Nanos::from_secs(7_200);
     assert_eq!((breaker.cooldown, breaker.cooldown_cap), (hours, hours));
