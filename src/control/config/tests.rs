@@ -361,7 +361,8 @@ fn breakers_and_counts_are_what_was_typed() {
             After("currency", "[account.breaker]\nconsecutive = 0"),
             "account[main].breaker.consecutive",
         ),
-        ("codes", Swap("\"binance\"", "\"kraken\""), "account[main].venue_codes"),
+        ("codes of a venue without a map", Swap("\"binance\"", "\"kraken\""), "account[main].venue_codes"),
+        ("codes", After("currency", "venue_codes = \"none\""), "account[main].venue_codes"),
         ("collar", After("settlement", "collar_bps = \"none\""), "instrument[BTC-PERP].collar_bps"),
         ("duplicates", After("uid", "duplicates = \"off\""), "strategy[mm1].duplicates"),
         ("maker", After("uid", "role = \"maker\""), "strategy[mm1].role"),
@@ -496,17 +497,40 @@ fn flatten_needs_somebody_else_to_ask_and_is_told_where_only_the_owner_is() {
                  capital = 1\nmax_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n";
     let notes = load(&format!("{GOOD}{flatten}{other}")).notes;
     assert!(notes.iter().any(|note| note.text.contains("when desk is dead")), "{notes:?}");
-    // The scope of a strategy reaches every account it has a book on.
-    let text = GOOD.replace("uid = 1001", "uid = 1001\nexecutes = [\"main\"]").replace(
-        "[[instrument]]",
-        "[[account]]\nname = \"b\"\nvenue = \"fix\"\ncurrency = \"USDT\"\n[[instrument]]",
-    );
-    let book = "[[strategy.book]]\naccount = \"b\"\ncapital = 1\nmax_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n[[drawdown]]\nname = \"b\"\nscope = \"account:b\"\nlimit = \"15%\"\n[[drawdown]]\nname = \"all\"\nscope = \"strategy:mm1\"\nlimit = \"15%\"\nactions = [\"flatten\"]\n[[drawdown]]\nname = \"drawdown.kill\"";
-    let text = text.replacen("[[drawdown]]\nname = \"drawdown.kill\"", book, 1);
-    let problems = parse(&text, "bad.toml").unwrap_err();
+}
+
+/// The good configuration with a second account, on which mm1 has a book where `with_book`; mm1 executes for `accounts`.
+fn two_accounts(accounts: &str, with_book: bool) -> String {
+    let book = "[[strategy.book]]\naccount = \"b\"\ncapital = 1\nmax_position = 1\nmax_order_qty = 1\n\
+                max_order_notional = 1\n";
+    let other = "[[strategy]]\nname = \"two\"\n[[strategy.book]]\naccount = \"b\"\ncapital = 1\n\
+                 max_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n";
+    let guard = "[[drawdown]]\nname = \"b\"\nscope = \"account:b\"\nlimit = \"15%\"\n";
+    let account = "[[account]]\nname = \"b\"\nvenue = \"fix\"\ncurrency = \"USDT\"\n[[instrument]]";
+    let text = GOOD.replace("uid = 1001", &format!("uid = 1001\nexecutes = {accounts}"));
+    let text = text.replace("[[instrument]]", account);
+    let more = format!("{}{guard}[[drawdown]]", if with_book { book } else { other });
+    text.replacen("[[drawdown]]", &more, 1)
+}
+
+#[test]
+fn the_guard_of_a_strategy_flattens_on_every_account_it_trades() {
+    let guard =
+        "[[drawdown]]\nname = \"all\"\nscope = \"strategy:mm1\"\nlimit = \"15%\"\nactions = [\"flatten\"]\n";
+    let problems = parse(&(two_accounts("[\"main\"]", true) + guard), "bad.toml").unwrap_err();
     let [problem] = problems.list() else { panic!("{problems}") };
     assert_eq!((problem.key.as_str(), problem.fault.code()), ("drawdown[all].actions", "no-executor"));
     assert!(problem.to_string().contains("account b,"), "{problem}");
+    load(&(two_accounts("[\"main\", \"b\"]", true) + guard));
+}
+
+#[test]
+fn an_executor_has_a_book_where_it_executes() {
+    load(&two_accounts("[\"main\", \"b\"]", true));
+    let problems = parse(&two_accounts("[\"main\", \"b\"]", false), "bad.toml").unwrap_err();
+    let [problem] = problems.list() else { panic!("{problems}") };
+    assert_eq!((problem.key.as_str(), problem.fault.code()), ("strategy[mm1].executes", "conflict"));
+    assert!(problem.to_string().contains("[[strategy.book]]"), "{problem}");
 }
 
 #[test]

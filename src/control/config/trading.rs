@@ -75,6 +75,16 @@ impl Trading {
         Some(executors)
     }
 
+    /// An executor sends its orders as any other strategy does, through a book of its own on the account.
+    fn executes_where_it_trades(&self, section: &Section<'_, '_>, strategy: u16, read: &StrategyLimits) {
+        let own = || self.pairs.iter().filter(|pair| pair.is_none_or(|(owner, _)| owner == strategy));
+        let is_there = |account: u16| own().any(|pair| pair.is_none_or(|(_, on)| on == account));
+        if !read.executes.iter().all(|&account| is_there(account)) {
+            let remedy = "give it a [[strategy.book]] on that account: without one it can send nothing there";
+            section.report("executes", Fault::Conflict { with: "the books of this strategy", remedy });
+        }
+    }
+
     /// What to say of the books of an account for which nobody but their owner executes, if there are any.
     pub(super) fn orphans(&self, account: u16) -> Option<String> {
         let executors = self.executors(account)?;
@@ -105,7 +115,11 @@ pub(super) fn strategies(
         for book in books {
             add_book(&mut trading, book, strategy, accounts, quantity);
         }
-        trading.strategies.push(read_strategy(&section, accounts, own_user));
+        let read = read_strategy(&section, accounts, own_user);
+        if let Some(read) = &read {
+            trading.executes_where_it_trades(&section, strategy, read);
+        }
+        trading.strategies.push(read);
         section.finish();
     }
     trading

@@ -90,23 +90,17 @@ fn queue(section: &Section<'_, '_>) -> VenueLimits {
 
 /// What the reject codes of an account's venue mean: as written, else the shipped map of the venue's own name.
 pub(super) fn codes(account: &Section<'_, '_>, venue: Option<Name>) -> VenueCodes {
-    if let Some(codes) = account.optional("venue_codes", shipped_map) {
-        return codes;
+    let written = account.optional("venue_codes", value::unless("none", shipped_map));
+    let own = || venue.and_then(|venue| venue_codes::shipped(venue.as_str()));
+    let codes = written.unwrap_or_else(own);
+    if codes.is_none() && venue.is_some() {
+        account.note("venue_codes", "none: a reject means what the strategy says, whatever its code");
     }
-    let own = venue.and_then(|venue| venue_codes::shipped(venue.as_str()));
-    if own.is_none() && venue.is_some() && !account.has("venue_codes") {
-        let text =
-            "none: no map of this venue's reject codes ships, so only the class a strategy gives counts";
-        account.note("venue_codes", text);
-    }
-    own.unwrap_or_default()
+    codes.unwrap_or_default()
 }
 
 fn shipped_map(value: &Value<'_>) -> Result<VenueCodes, Fault> {
     let typed = value::text(value)?;
-    if typed == "none" {
-        return Ok(VenueCodes::default());
-    }
     venue_codes::shipped(&typed).ok_or_else(|| {
         let words = || SHIPPED.into_iter().chain(["none"]);
         Fault::UnknownWord {
