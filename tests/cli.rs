@@ -9,8 +9,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::sidecar::{CAPITAL, Place, Setup, Sidecar, run};
+use support::sidecar::{Attached, CAPITAL, Place, Setup, Sidecar, run};
 use support::{PATIENCE, wait_for};
+use tripline::model::event::{Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::{Event, Flags, Lots, Ticks};
 use tripline::shm::gate::Gate;
 
 /// Leases that outlast any scheduling: no gate here may close by one.
@@ -215,7 +217,8 @@ fn where_no_sidecar_runs_every_command_is_unreachable_and_says_what_to_do() {
     let place = Place::new();
     let dir = place.path().to_str().expect("text");
     let reset = ["reset", "--scope", "firm", "--guard", "operator", "--nonce", "1", "--reason", "x"];
-    for args in [["status"].as_slice(), &["halt", "firm", "--reason", "x"], &reset] {
+    let resume = ["resume", "firm", "--reason", "x", "--yes"];
+    for args in [["status"].as_slice(), &["halt", "firm", "--reason", "x"], &reset, &resume] {
         let output = run(&[args, &["--runtime-dir", dir]].concat(), &[]);
         assert_eq!(code(&output), 6, "{args:?}: {output:?}");
         assert!(err(&output).contains("tripline run"), "{args:?}: {}", err(&output));
@@ -233,6 +236,8 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     for args in [
         ["no-such-command"].as_slice(),
         &["halt", "firm"],
+        &["resume", "firm"],
+        &["resume", "--reason", "x"],
         &["run"],
         &["status", "--no-such-option"],
         &["demo", "--qty", "0.5.5"],
@@ -306,6 +311,82 @@ fn a_halt_closes_the_gate_and_only_the_reset_of_this_very_halt_opens_it() {
     });
     let again = sidecar.tripline(&[reset.as_slice(), &["--nonce", &nonce]].concat());
     assert_eq!(code(&again), 8, "what does not hold cannot be reset: {again:?}");
+}
+
+/// Announces an order that equals the others of `id`s of its own, until the second halts the book.
+fn repeat_an_order(attached: &mut Attached) {
+    for id in [1, 2] {
+        let event = Event::OrderNew {
+            order: OrderId::new(id).expect("not zero"),
+            px: Ticks(100),
+            qty: Lots(1),
+            attrs: OrderAttrs {
+                order_type: OrderType::Limit,
+                tif: TimeInForce::Gtc,
+                intent: Intent::Open,
+                directive: 0,
+            },
+            group: 0,
+            leg: 0,
+            list_count: 0,
+        };
+        attached.client.publish(attached.target.handle, Flags::empty(), event).expect("published");
+    }
+    attached.await_halt();
+}
+
+#[test]
+fn a_cool_down_that_runs_is_ended_by_nobody() {
+    let keys = "duplicates = { deny = 2, trip = 2, cooldown = \"1h\" }";
+    let sidecar = Sidecar::start(&Setup { keys, ..patient() });
+    let mut attached = sidecar.attach_and_pass("one");
+    repeat_an_order(&mut attached);
+    let cause = sidecar.cause("book:one/main", "DUPLICATE_FINGERPRINT");
+    assert_eq!((cause.guard.as_str(), cause.latch.as_str()), ("duplicate", "cooldown"));
+    assert!(cause.left.as_ref().is_some_and(|left| left.starts_with('5')), "{cause:?}");
+    let text = out(&sidecar.tripline(&["status"]));
+    assert!(
+        text.contains("  resume     from ") && text.contains(" UTC  tripline resume book:one/main"),
+        "{text}"
+    );
+    let nonce = cause.nonce.as_deref().expect("a latched cause");
+    let reset =
+        ["reset", "--scope", "book:one/main", "--guard", "duplicate", "--nonce", nonce, "--reason", "x"];
+    let resume = ["resume", "book:one/main", "--guard", "duplicate", "--reason", "x", "--yes"];
+    for args in [&reset[..], &resume, &["resume", "book:one/main", "--reason", "x", "--yes"]] {
+        let early = sidecar.tripline(args);
+        assert_eq!(code(&early), 8, "{early:?}");
+        assert!(err(&early).contains("the cool-down is not over: 5"), "{}", err(&early));
+    }
+    for scope in ["firm", "book:two/main"] {
+        let other = sidecar.tripline(&["resume", scope, "--reason", "x", "--yes"]);
+        assert_eq!(code(&other), 8, "{other:?}");
+        assert!(err(&other).contains("waits for a resume"), "{}", err(&other));
+    }
+    assert_eq!(attached.gate(), Gate::Halted);
+}
+
+#[test]
+fn after_its_cool_down_a_book_stays_halted_until_somebody_resumes_it() {
+    let keys = "duplicates = { deny = 2, trip = 2, cooldown = \"1s\" }";
+    let sidecar = Sidecar::start(&Setup { keys, ..patient() });
+    let mut attached = sidecar.attach_and_pass("one");
+    repeat_an_order(&mut attached);
+    let ready = sidecar.cause("book:one/main", "READY_TO_RESUME");
+    assert_eq!((ready.guard.as_str(), &ready.left), ("duplicate", &None));
+    let text = out(&sidecar.tripline(&["status"]));
+    assert!(text.contains("  resume     tripline resume book:one/main --guard duplicate "), "{text}");
+    assert_eq!(attached.gate(), Gate::Halted);
+    let resume = ["resume", "book:one/main", "--reason", "calm again"];
+    let unasked = sidecar.tripline(&resume);
+    assert_eq!(code(&unasked), 2, "nobody is there to ask: {unasked:?}");
+    assert!(err(&unasked).contains("--yes"), "{}", err(&unasked));
+    assert_eq!(attached.gate(), Gate::Halted);
+    let done = sidecar.tripline(&[&resume[..], &["--yes", "--json"]].concat());
+    assert_eq!((code(&done), &json(&done)["verb"]), (0, &"resume".into()));
+    assert_eq!(attached.gate(), Gate::Pass);
+    let again = sidecar.tripline(&[&resume[..], &["--yes"]].concat());
+    assert_eq!(code(&again), 8, "{again:?}");
 }
 
 #[test]

@@ -196,14 +196,8 @@ impl Drive {
                 Event::OrderModify { .. } => OrderAction::Modify,
                 _ => OrderAction::Cancel,
             };
-            let asked = Asked {
-                action,
-                strategy,
-                asked_at: self.now,
-                queued_at: None,
-                last: None,
-                finals: 0,
-            };
+            let asked =
+                Asked { action, strategy, asked_at: self.now, queued_at: None, last: None, finals: 0 };
             self.asked.insert(position, asked);
         }
         self.apply(Source::Lane { lane: strategy, strategy, position }, &message);
@@ -345,9 +339,7 @@ fn check(drive: &Drive, pace: &str) {
     }
     let mut minutes: HashMap<u64, u64> = HashMap::new();
     // Engine time 1 000 s is a whole minute of the wall clock in this test.
-    for (at, cost) in
-        charged(drive, |strategy| strategy == 0, ActionCosts { new: 2, modify: 1, cancel: 1 })
-    {
+    for (at, cost) in charged(drive, |strategy| strategy == 0, ActionCosts { new: 2, modify: 1, cancel: 1 }) {
         *minutes.entry((at - 1_000_000_000_000) / 60_000_000_000).or_default() += cost;
     }
     let fullest = minutes.values().max().copied().unwrap_or(0);

@@ -40,6 +40,11 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
     }
     orders::flow(&mut text, report);
     lane_lines(&mut text, &lanes, report.looping.as_ref().map_or(0, |looping| looping.epoch));
+    // Without a halt nobody has anything to obey.
+    if report.state != "ACTIVE" && lanes.iter().any(|lane| !lane.acknowledged) {
+        let shown = "NOT ACKED: has not looked at its gate since the newest change, which holds all the same";
+        line(&mut text, "", shown);
+    }
     if !report.degraded.is_empty() {
         line(&mut text, "degraded", &report.degraded.join(" "));
     }
@@ -62,13 +67,6 @@ fn lane_lines(text: &mut String, lanes: &[&LaneReport], epoch: u64) {
         let beat = clock::age_text(Nanos(lane.last_beat_age_ns));
         let shown = format!("{} {seen}  depth {}  last beat {beat} ago{lost}", lane.strategy, lane.depth);
         line(text, "lane", &shown);
-    }
-    if lanes.iter().any(|lane| !lane.acknowledged) {
-        line(
-            text,
-            "",
-            "NOT ACKED: has not looked at its gate since the newest change; the gate is as shown all the same",
-        );
     }
 }
 

@@ -1,11 +1,11 @@
 //! Every way a configuration can be wrong, and that a right one says what was typed.
 
 use super::{Config, CpuChoice, parse};
-use crate::engine::Limits;
 use crate::engine::limits::{
     ActionCosts, Actions, Anchor, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
     CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueLimits,
 };
+use crate::engine::{Engine, Limits};
 use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// The smallest configuration that loads. Bad ones are made from it, so that each has one thing wrong.
@@ -282,8 +282,11 @@ fn a_syntax_error_does_not_hide_the_others_nor_invent_some() {
     assert!(!problems.list().iter().any(|p| p.fault.is_absence()), "{problems}");
 }
 
+/// What loads, the engine takes: it panics on limits that contradict themselves.
 fn load(text: &str) -> Config {
-    parse(text, "good.toml").unwrap_or_else(|problems| panic!("{problems}"))
+    let config = parse(text, "good.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    let _engine = Engine::new(config.limits.clone(), Nanos(1));
+    config
 }
 
 #[test]
