@@ -206,6 +206,7 @@ const BAD: &[Row] = &[
     ("bucket that charges nothing", bucket!("costs = { new = 0, modify = 0, cancel = 0 }"), 35, "bucket[b].costs", "conflict", "nothing is charged"),
     ("cost of an unknown action", bucket!("costs = { amend = 1 }"), 35, "bucket[b].costs.amend", "unknown-key", "new, modify, cancel"),
     ("permission that outlives the jitter", bucket!("jitter = \"99ms\""), 35, "bucket[b].jitter", "conflict", "permit.validity"),
+    ("permission that outlives the default jitter", bucket!("[permit]\nvalidity = \"201ms\""), 28, "bucket[b].jitter", "conflict", "permit.validity"),
     ("start of a misspelt word", bucket!("start = \"ful\""), 35, "bucket[b].start", "unknown-word", "did you mean `full`?"),
     ("start finer than a percent", bucket!("start = \"12.5%\""), 35, "bucket[b].start", "out-of-range", "whole percentages"),
     ("start above the whole", bucket!("start = \"101%\""), 35, "bucket[b].start", "out-of-range", "100.00 %"),
