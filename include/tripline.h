@@ -14,23 +14,38 @@
  *     if (tripline_may_send(client, &btc)) { publish ORDER_NEW; send the order; publish what comes back; }
  *     else                                 { do not send; cancels and verified exits may still leave; }
  *
+ * Or it requests each order and waits for the verdict, which has looked at the exact limits and the venue's rates:
+ *
+ *     tripline_event order = tripline_order_new(&btc, 0, id, px, qty, attrs);
+ *     tripline_message verdict;
+ *     if (tripline_permit(client, &order, 1000000, &verdict) == 1) { send the order; publish what comes back; }
+ *     else                                                         { do not send; verdict and code tell why; }
+ *
  * Any doubt reads HALTED: no sidecar, a stalled or killed one, a lost event, a forked child, a null pointer.
  *
  * Lost events The sidecar halts a strategy that lost an event, cause GAP, for good: its books miss something. Detach
  *             and attach give it a new lane, but the gate reads HALTED until an operator resets that cause.
- * Threads     A client belongs to the thread that attached it. Publish, poll, look-up, heartbeat and detach from
- *             another thread return TRIPLINE_ERR_THREAD and do nothing; tripline_rebind moves it on purpose. Open one
- *             client per publishing thread. tripline_gate and tripline_may_send may be called from any thread as long
- *             as no other thread detaches meanwhile.
+ * Verdicts    Each request gets exactly one final verdict, and at most one QUEUED before it. What a verdict let through
+ *             is resolved by the order's next event (ack, reject, fill, done), or by NOT_SENT, the only refund. Before
+ *             it hands out a PASS or RELEASED the library looks at the gate once more: a lease that ran out, a halt
+ *             since, or a deadline that passed turn it into DROPPED, and the library publishes the NOT_SENT itself.
+ *             Where a call fails instead of giving a verdict, nothing was permitted: a cancel may be sent all the same,
+ *             an exit only as an order whose reduction the venue enforces, anything else not at all.
+ * Threads     A client belongs to the thread that attached it. Publish, request, poll, wait, permit, look-up, heartbeat
+ *             and detach from another thread return TRIPLINE_ERR_THREAD and do nothing; tripline_rebind moves it on
+ *             purpose. Open one client per publishing thread. tripline_gate and tripline_may_send may be called from
+ *             any thread as long as no other thread detaches meanwhile.
  * Fork        A forked child sees zeros in place of the client: its gate reads HALTED, every other call returns
  *             TRIPLINE_ERR_CLOSED. The parent is not affected. Attach in the child if it is to trade.
  * Signals     tripline_gate, tripline_may_send, their inline forms and tripline_abi_version are
  *             async-signal-safe. No other function is.
- * Blocking    Only tripline_attach blocks: up to a few seconds. Nothing else makes a system call, except reading the
- *             clock where the kernel has no fast reading of it, and tripline_detach.
- * Dead sidecar The gate reads HALTED within the lease (tripline status shows it). Publishing goes on until the lane is
- *             full; a core that dies takes the events it has not read with it. After the sidecar has been started
- *             again, detach and attach. Halts do not survive its restart in this version.
+ * Blocking    tripline_attach blocks up to a few seconds, tripline_wait and tripline_permit up to the timeout they are
+ *             given: they spin, then yield, then sleep 50 microseconds at a time. Nothing else makes a system call,
+ *             except reading the clock where the kernel has no fast reading of it, and tripline_detach.
+ * Dead sidecar The gate reads HALTED within the lease (tripline status shows it). Waits end then, with a verdict of the
+ *             library's own: see tripline_wait. Publishing goes on until the lane is full; a core that dies takes the
+ *             events it has not read with it. After the sidecar has been started again, detach and attach. Halts do not
+ *             survive its restart in this version.
  * Memory      The library owns the client and everything behind it. Strings you pass are not kept. Strings it returns
  *             are valid for ever, that of tripline_last_error until the thread's next failed call.
  * Returns     int32_t: 0 or a count on success, negative TRIPLINE_ERR_* on failure. Numbers are never reused.
@@ -76,11 +91,13 @@ extern "C" {
 #define TRIPLINE_ERR_UNKNOWN_INSTRUMENT (-16) /* no such instrument */
 #define TRIPLINE_ERR_CORRUPT (-17)            /* the return ring holds something that is no message */
 #define TRIPLINE_ERR_PANIC (-18)              /* a defect inside the library was stopped at its border */
+#define TRIPLINE_ERR_BUSY (-19)               /* no room for another verdict: poll first; nothing was published */
+#define TRIPLINE_ERR_TIMEOUT (-20)            /* no final verdict in time; the request stays outstanding */
 
 /* Gate. */
 
 #define TRIPLINE_GATE_HALTED 0      /* send nothing but cancels and verified exits */
-#define TRIPLINE_GATE_REDUCE_ONLY 1 /* only orders that reduce, and only by request; this version takes none */
+#define TRIPLINE_GATE_REDUCE_ONLY 1 /* only orders that reduce, and only by request */
 #define TRIPLINE_GATE_PAPER 2       /* simulate orders */
 #define TRIPLINE_GATE_PASS 3        /* send */
 
@@ -135,7 +152,7 @@ extern "C" {
 #define TRIPLINE_FLAG_VENUE_REDUCE_ONLY 0x08u /* the venue itself enforces it */
 #define TRIPLINE_FLAG_PAPER 0x10u             /* simulated */
 #define TRIPLINE_FLAG_MAKER 0x20u             /* maker or post-only */
-#define TRIPLINE_FLAG_PERMIT 0x40u            /* a verdict is wanted; this version refuses such requests */
+#define TRIPLINE_FLAG_PERMIT 0x40u            /* a verdict is wanted; tripline_request sets it */
 #define TRIPLINE_FLAG_MORE 0x80u              /* the next event continues this one */
 
 /* Fee of a fill that the venue has not told yet: charged at the configured worst rate until FEE_ADJUST. */
@@ -157,6 +174,24 @@ extern "C" {
 #define TRIPLINE_INTENT_REDUCE 1
 #define TRIPLINE_INTENT_PROTECT 2
 #define TRIPLINE_INTENT_EXIT 3
+
+/* Class of ORDER_REJECT: why the venue refused, in the sidecar's words. 0 when the strategy does not know: the
+ * sidecar then maps the venue's code by its configuration. */
+#define TRIPLINE_REJECT_UNMAPPED 0
+#define TRIPLINE_REJECT_INVALID 1
+#define TRIPLINE_REJECT_FUNDS 2
+#define TRIPLINE_REJECT_VENUE_RISK 3
+#define TRIPLINE_REJECT_INFRASTRUCTURE 4
+#define TRIPLINE_REJECT_TIMEOUT 5
+#define TRIPLINE_REJECT_AUTH 6
+#define TRIPLINE_REJECT_RATE 7
+#define TRIPLINE_REJECT_LIQUIDATION 8
+#define TRIPLINE_REJECT_DUPLICATE_ID 9
+
+/* What was asked of the venue: action of ORDER_REJECT and NOT_SENT, and of a verdict. */
+#define TRIPLINE_ACTION_NEW 0
+#define TRIPLINE_ACTION_MODIFY 1
+#define TRIPLINE_ACTION_CANCEL 2
 
 /* Status and initiator of ORDER_DONE. */
 #define TRIPLINE_DONE_CANCELED 0
@@ -183,8 +218,9 @@ typedef struct tripline_event {
 
 /* Messages. */
 
-#define TRIPLINE_MESSAGE_VERDICT 1 /* the answer to a request */
-#define TRIPLINE_MESSAGE_STATE 2   /* a scope changed state */
+#define TRIPLINE_MESSAGE_VERDICT 1   /* the answer to a request */
+#define TRIPLINE_MESSAGE_STATE 2     /* a scope changed state */
+#define TRIPLINE_MESSAGE_DIRECTIVE 3 /* something to do, and to acknowledge with DIRECTIVE_ACK */
 
 #define TRIPLINE_STATE_HALTED 0
 #define TRIPLINE_STATE_REDUCE_ONLY 1
@@ -192,36 +228,61 @@ typedef struct tripline_event {
 #define TRIPLINE_MODE_PAPER 0
 #define TRIPLINE_MODE_LIVE 1
 
-#define TRIPLINE_VERDICT_DENY 0
-#define TRIPLINE_VERDICT_PASS 1
-#define TRIPLINE_VERDICT_PASS_EXIT 2
-#define TRIPLINE_VERDICT_PAPER 3
-#define TRIPLINE_VERDICT_QUEUED 4
-#define TRIPLINE_VERDICT_RELEASED 5
-#define TRIPLINE_VERDICT_DROPPED 6
-#define TRIPLINE_VERDICT_EXIT_UNVERIFIED 7
+#define TRIPLINE_VERDICT_DENY 0            /* do not send */
+#define TRIPLINE_VERDICT_PASS 1            /* send, until the deadline in measured */
+#define TRIPLINE_VERDICT_PASS_EXIT 2       /* send, a verified exit, until the deadline in measured */
+#define TRIPLINE_VERDICT_PAPER 3           /* simulate */
+#define TRIPLINE_VERDICT_QUEUED 4          /* wait: the final verdict follows */
+#define TRIPLINE_VERDICT_RELEASED 5        /* it waited; send, until the deadline in measured */
+#define TRIPLINE_VERDICT_DROPPED 6         /* do not send: expired, halted, superseded or cancelled meanwhile */
+#define TRIPLINE_VERDICT_EXIT_UNVERIFIED 7 /* nobody could verify the exit: only with the venue's own reduce-only */
 
-/* Scope of a STATE message: kind << 32 | first index << 16 | second index. */
+/* What a directive asks for. Kinds you do not know: acknowledge them as REFUSED. */
+#define TRIPLINE_DIRECTIVE_CANCEL 1            /* one order */
+#define TRIPLINE_DIRECTIVE_CANCEL_INCREASING 2 /* the orders of a book that could increase or flip a position */
+#define TRIPLINE_DIRECTIVE_CANCEL_ALL 3        /* every order of a book */
+#define TRIPLINE_DIRECTIVE_FLATTEN 4           /* close a position */
+#define TRIPLINE_DIRECTIVE_MODE 5
+#define TRIPLINE_DIRECTIVE_SIGNALS 6
+#define TRIPLINE_DIRECTIVE_SCALE 7
+#define TRIPLINE_DIRECTIVE_SNAPSHOT 8
+#define TRIPLINE_DIRECTIVE_REVOKE 9 /* leave it: another executor has it now */
+#define TRIPLINE_DIRECTIVE_RESIZE 10
+
+#define TRIPLINE_DIRECTIVE_STATUS_RECEIVED 0
+#define TRIPLINE_DIRECTIVE_STATUS_WORKING 1
+#define TRIPLINE_DIRECTIVE_STATUS_DONE 2
+#define TRIPLINE_DIRECTIVE_STATUS_FAILED 3
+#define TRIPLINE_DIRECTIVE_STATUS_REFUSED 4
+#define TRIPLINE_DIRECTIVE_STATUS_EXPIRED 5
+
+/* Scope of a STATE or DIRECTIVE message: kind << 32 | first index << 16 | second index. */
 #define TRIPLINE_SCOPE_FIRM 0
 #define TRIPLINE_SCOPE_ACCOUNT 1
 #define TRIPLINE_SCOPE_STRATEGY 2
 #define TRIPLINE_SCOPE_BOOK 3
 #define TRIPLINE_SCOPE_INSTRUMENT 4
 
+/* Deadlines are on CLOCK_MONOTONIC in nanoseconds, quantities in quantity units, money in 1e-6. */
 typedef struct tripline_message {
     uint8_t kind;      /* TRIPLINE_MESSAGE_* */
-    uint8_t state;     /* STATE: TRIPLINE_STATE_*. VERDICT: TRIPLINE_VERDICT_* */
-    uint8_t mode;      /* STATE: TRIPLINE_MODE_*. VERDICT: 0 new, 1 modify, 2 cancel */
+    uint8_t state;     /* STATE: TRIPLINE_STATE_*. VERDICT: TRIPLINE_VERDICT_*. DIRECTIVE: TRIPLINE_DIRECTIVE_* */
+    uint8_t mode;      /* STATE: TRIPLINE_MODE_*. VERDICT: TRIPLINE_ACTION_*. DIRECTIVE: 0 */
     uint8_t reserved;  /* 0 */
     uint16_t reason;   /* tripline_reason_name tells it; 0 for none */
     uint16_t guard;    /* VERDICT: the guard that decided, 0 for none */
-    uint64_t id;       /* STATE: number of the transition. VERDICT: the order */
-    uint64_t scope;    /* STATE: the packed scope. VERDICT: TRIPLINE_SCOPE_* of the limit */
-    uint64_t epoch;    /* STATE: halt epoch */
-    int64_t measured;  /* STATE: bits of the causes that hold. VERDICT: measured value, units by reason */
-    int64_t limit;     /* VERDICT: the limit it was held against */
-    uint64_t extra;    /* VERDICT: quantity, wait or retry-after, by verdict */
-    uint64_t position; /* VERDICT: lane position of the request */
+    uint64_t id;       /* STATE: number of the transition. VERDICT: the order. DIRECTIVE: its id */
+    uint64_t scope;    /* STATE: the packed scope. VERDICT: TRIPLINE_SCOPE_* of the limit. DIRECTIVE: packed, or 0 */
+    uint64_t epoch;    /* STATE and DIRECTIVE: halt epoch */
+    int64_t measured;  /* STATE: bits of the causes that hold. VERDICT: deadline of what may be sent or simulated, else
+                          the measured value, units by reason. DIRECTIVE: CANCEL the order, FLATTEN the signed quantity
+                          to trade, else 0 */
+    int64_t limit;     /* VERDICT: the limit it was held against. DIRECTIVE: deadline, past it the directive is void */
+    uint64_t extra;    /* VERDICT: DENY the largest quantity that would pass, for reasons from 500 to 599 nanoseconds
+                          until a retry may pass; PASS_EXIT the quantity left to exit; QUEUED the expected wait and
+                          RELEASED, DROPPED the time queued, in nanoseconds. DIRECTIVE: CANCEL the venue key, REVOKE
+                          the directive that is taken back, else 0 */
+    uint64_t position; /* VERDICT: lane position of the request. DIRECTIVE: the handle it is about */
 } tripline_message;
 
 /* Handles. */
@@ -289,6 +350,9 @@ const char *tripline_last_error(void);
 /* The stable name of a reason code such as "DRAWDOWN", or "UNKNOWN". Never NULL. Any thread. */
 const char *tripline_reason_name(uint16_t reason);
 
+/* The stable name of a verdict such as "PASS_EXIT", or "UNKNOWN". Never NULL. Any thread. */
+const char *tripline_verdict_name(uint8_t verdict);
+
 /*
  * Attaches as a strategy and stores the client, NULL on failure. Blocks up to a few seconds. The calling thread owns
  * the client. A strategy whose process ends without detach is halted until an operator resets it.
@@ -346,8 +410,52 @@ int32_t tripline_positions(tripline_client *client, uint64_t *next, uint64_t *ap
  * configured heartbeat. Wait-free. */
 int32_t tripline_heartbeat(tripline_client *client);
 
-/* Takes the next message: 1 when it was stored, 0 when none waits. Wait-free. ERR_CORRUPT, ERR_THREAD, ERR_CLOSED. */
+/*
+ * Takes the next message: 1 when it was stored, 0 when none waits. Wait-free. Verdicts on requests, state notices and
+ * directives, each once. Poll often: a notice or directive that finds no room in the return ring comes late.
+ * ERR_CORRUPT, ERR_LOST (the sidecar no longer reads this lane), ERR_THREAD, ERR_CLOSED.
+ */
 int32_t tripline_poll(tripline_client *client, tripline_message *message);
+
+/*
+ * Requests a verdict on ORDER_NEW, ORDER_MODIFY, ORDER_CANCEL or ORDER_CANCEL_ALL; stores its lane position, by which
+ * the verdict is known, unless position is NULL. Wait-free; the verdict comes through tripline_poll or tripline_wait.
+ * The event is copied; PERMIT is added to its flags. An ORDER_NEW with MORE is completed by publishing its ORDER_EXT
+ * right behind it. With a dead sidecar it goes on until its room is used up: only waiting then gives verdicts.
+ * ERR_BUSY: poll first; the event is not lost. ERR_UNSUPPORTED: the kind is no request (ORDER_LIST is none in this
+ * version). ERR_UNKNOWN_ACCOUNT, ERR_UNKNOWN_INSTRUMENT: the handle is not of this client. ERR_LOST, ERR_INVALID,
+ * ERR_ARGUMENT, ERR_THREAD, ERR_CLOSED.
+ */
+int32_t tripline_request(tripline_client *client, const tripline_event *event, uint64_t *position);
+
+/*
+ * Waits up to timeout_ns for the final verdict on the request at a position: 1 when it was stored, 0 when the time is
+ * over and the request still outstanding. Blocks, and gives signs of life meanwhile. Other messages are kept for
+ * tripline_poll, in order; a QUEUED of this request is too, unless the final verdict overtakes it. A timeout of 0 looks
+ * once.
+ *
+ * Without a live sidecar it does not wait but stores a verdict of the library's own: PASS for a cancel, EXIT_UNVERIFIED
+ * where the attributes say EXIT, else DROPPED, LEASE_EXPIRED, and publishes the NOT_SENT. The request is resolved then:
+ * a verdict of the sidecar's that comes after all is dropped.
+ * ERR_ARGUMENT: no request at this position waits for a verdict. ERR_CORRUPT, ERR_THREAD, ERR_CLOSED.
+ */
+int32_t tripline_wait(tripline_client *client, uint64_t position, uint64_t timeout_ns, tripline_message *message);
+
+/*
+ * Requests and waits: 1 when the order may be sent, 0 when it must not; the verdict is stored either way. 0 with PAPER:
+ * simulate. 0 with EXIT_UNVERIFIED: it may leave only as an order whose reduction the venue enforces. Blocks up to
+ * timeout_ns. ERR_TIMEOUT: the message has kind, state QUEUED and the position, by which tripline_wait, or
+ * tripline_poll, brings the final verdict; resolve one that lets it through with the order, or with NOT_SENT. An event
+ * with MORE is ERR_UNSUPPORTED. Else as tripline_request and tripline_wait.
+ */
+int32_t tripline_permit(tripline_client *client, const tripline_event *event, uint64_t timeout_ns,
+                        tripline_message *message);
+
+/* 1 only for a verdict that lets the order go to the venue: PASS, PASS_EXIT and RELEASED. */
+static inline int32_t tripline_verdict_may_send(uint8_t verdict) {
+    return verdict == TRIPLINE_VERDICT_PASS || verdict == TRIPLINE_VERDICT_PASS_EXIT ||
+           verdict == TRIPLINE_VERDICT_RELEASED;
+}
 
 /* Events, spelled out. */
 
@@ -370,11 +478,48 @@ static inline tripline_event tripline_order_cancel(const tripline_target *target
     return event;
 }
 
+/* ORDER_CANCEL_ALL: about to be sent. side: 0, both sides. increasing_only: 1 spares orders that reduce, else 0. */
+static inline tripline_event tripline_cancel_all(const tripline_target *target, uint8_t side, uint8_t increasing_only,
+                                                 uint64_t attrs) {
+    tripline_event event = {TRIPLINE_EVENT_ORDER_CANCEL_ALL, 0, 0, target->handle,
+                            (uint64_t)side | (uint64_t)increasing_only << 8, 0, 0, attrs, 0};
+    return event;
+}
+
+/* ORDER_MODIFY: about to be sent. qty: the new total, filled quantity included. new_order: the id of the order that
+ * takes its place, or 0 where the id stays. */
+static inline tripline_event tripline_order_modify(const tripline_target *target, uint8_t side_flags, uint64_t order,
+                                                   int64_t px, int64_t qty, uint64_t attrs, uint64_t new_order) {
+    tripline_event event = {TRIPLINE_EVENT_ORDER_MODIFY, side_flags, 0, target->handle, order, (uint64_t)px,
+                            (uint64_t)qty, attrs, new_order};
+    return event;
+}
+
+/* NOT_SENT: what a verdict let through did not leave after all. action: TRIPLINE_ACTION_*, the message's mode. cause: a
+ * reason code, or 0. */
+static inline tripline_event tripline_not_sent(const tripline_target *target, uint64_t order, uint32_t action,
+                                               uint32_t cause) {
+    tripline_event event = {TRIPLINE_EVENT_NOT_SENT, 0, 0, target->handle, order,
+                            (uint64_t)action | (uint64_t)cause << 32, 0, 0, 0};
+    return event;
+}
+
 /* ORDER_ACK: the venue accepted it. */
 static inline tripline_event tripline_order_ack(const tripline_target *target, uint64_t order, uint64_t venue_key,
                                                 int64_t px, int64_t live_qty, int64_t t_venue) {
     tripline_event event = {TRIPLINE_EVENT_ORDER_ACK, 0, 0, target->handle, order, venue_key, (uint64_t)px,
                             (uint64_t)live_qty, (uint64_t)t_venue};
+    return event;
+}
+
+/* ORDER_REJECT: the venue refused. reject_class: TRIPLINE_REJECT_*, action: TRIPLINE_ACTION_*, venue_code: the venue's
+ * own number, cum_qty: the order's total so far. */
+static inline tripline_event tripline_order_reject(const tripline_target *target, uint64_t order, uint8_t reject_class,
+                                                   uint8_t action, int32_t venue_code, int64_t cum_qty,
+                                                   int64_t t_venue) {
+    tripline_event event = {TRIPLINE_EVENT_ORDER_REJECT, 0, 0, target->handle, order,
+                            (uint64_t)reject_class | (uint64_t)action << 8 | (uint64_t)(uint32_t)venue_code << 32,
+                            (uint64_t)cum_qty, 0, (uint64_t)t_venue};
     return event;
 }
 
@@ -421,6 +566,15 @@ static inline tripline_event tripline_fill_ext(const tripline_target *target, ui
 /* MARK: the price that values positions. sequence must grow from one mark of a source to the next. */
 static inline tripline_event tripline_mark(const tripline_target *target, int64_t px, uint64_t sequence) {
     tripline_event event = {TRIPLINE_EVENT_MARK, 1, 0, target->handle, (uint64_t)px, 0, 0, 0, sequence};
+    return event;
+}
+
+/* DIRECTIVE_ACK: how far the directive of a message has got. status: TRIPLINE_DIRECTIVE_STATUS_*. remaining: the signed
+ * quantity still to trade, or 0. detail: the venue's own number where it failed, else 0. */
+static inline tripline_event tripline_directive_ack(const tripline_message *directive, uint32_t status,
+                                                    int64_t remaining, int64_t detail) {
+    tripline_event event = {TRIPLINE_EVENT_DIRECTIVE_ACK, 0, 0, (uint32_t)directive->position, directive->id, status,
+                            (uint64_t)remaining, (uint64_t)detail, 0};
     return event;
 }
 

@@ -4,6 +4,8 @@ use tripline::shm::attach::AttachError;
 use tripline::shm::client::ClientError;
 use tripline::shm::segment::OpenError;
 
+use super::text;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $value:literal $text:literal;)+) => {
         $($(#[$doc])* pub const $name: i32 = $value;)+
@@ -52,6 +54,10 @@ codes! {
     TRIPLINE_ERR_CORRUPT = -17 c"the return ring holds something that is no answer";
     /// A panic inside the library was stopped.
     TRIPLINE_ERR_PANIC = -18 c"a panic inside the library was stopped";
+    /// No room for another verdict; nothing was published.
+    TRIPLINE_ERR_BUSY = -19 c"no room for another verdict: poll first; nothing was published";
+    /// No final verdict came in time.
+    TRIPLINE_ERR_TIMEOUT = -20 c"no final verdict in time; the request stays outstanding";
 }
 
 /// The code of a failed attach.
@@ -77,6 +83,15 @@ pub(crate) fn of_client(error: ClientError) -> i32 {
         ClientError::Unsupported(_) => TRIPLINE_ERR_UNSUPPORTED,
         ClientError::UnknownAccount => TRIPLINE_ERR_UNKNOWN_ACCOUNT,
         ClientError::UnknownInstrument => TRIPLINE_ERR_UNKNOWN_INSTRUMENT,
+        ClientError::Busy => TRIPLINE_ERR_BUSY,
+        ClientError::NotRequested => TRIPLINE_ERR_ARGUMENT,
+        ClientError::TimedOut { .. } => TRIPLINE_ERR_TIMEOUT,
         _ => TRIPLINE_ERR_CORRUPT,
     }
+}
+
+/// The code of a failed call, whose own words are kept for `tripline_last_error`.
+pub(crate) fn told(error: ClientError) -> i32 {
+    text::remember(&error);
+    of_client(error)
 }

@@ -1,8 +1,6 @@
-//! Publish and poll.
+//! Publish, and signs of life.
 
-use tripline::model::verdict::VerdictRecord;
 use tripline::shm::client::Client;
-use tripline::wire::answer::Answer;
 use tripline::wire::record::Words;
 
 use super::{
@@ -34,45 +32,7 @@ pub struct tripline_event {
     pub e: u64,
 }
 
-/// `struct tripline_message`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(non_camel_case_types, reason = "the name in the header")]
-pub struct tripline_message {
-    /// TRIPLINE_MESSAGE_*.
-    pub kind: u8,
-    /// STATE: TRIPLINE_STATE_*. VERDICT: TRIPLINE_VERDICT_*.
-    pub state: u8,
-    /// STATE: TRIPLINE_MODE_*. VERDICT: the request it answers.
-    pub mode: u8,
-    /// Zero.
-    pub reserved: u8,
-    /// Reason code.
-    pub reason: u16,
-    /// VERDICT: the guard that decided.
-    pub guard: u16,
-    /// STATE: number of the transition. VERDICT: the order.
-    pub id: u64,
-    /// STATE: packed scope. VERDICT: kind of the scope.
-    pub scope: u64,
-    /// STATE: halt epoch. VERDICT: 0.
-    pub epoch: u64,
-    /// STATE: cause bits. VERDICT: measured value.
-    pub measured: i64,
-    /// VERDICT: the limit.
-    pub limit: i64,
-    /// VERDICT: by verdict.
-    pub extra: u64,
-    /// VERDICT: lane position of the request.
-    pub position: u64,
-}
-
-const _: () = assert!(size_of::<tripline_event>() == 48 && size_of::<tripline_message>() == 64);
-
-/// Kind of a message that answers a request.
-pub const TRIPLINE_MESSAGE_VERDICT: u8 = 1;
-/// Kind of a message that tells of a state.
-pub const TRIPLINE_MESSAGE_STATE: u8 = 2;
+const _: () = assert!(size_of::<tripline_event>() == 48);
 
 impl tripline_event {
     fn words(&self) -> Words {
@@ -81,15 +41,17 @@ impl tripline_event {
     }
 }
 
-fn publish(client: &mut Client, event: &tripline_event) -> Result<u64, i32> {
+/// The words of an event from C.
+pub(crate) fn words_of(event: &tripline_event) -> Result<Words, i32> {
     if event.reserved != 0 {
         text::remember(&"tripline_event.reserved must be 0");
         return Err(TRIPLINE_ERR_ARGUMENT);
     }
-    client.publish_words(&event.words()).map_err(|error| {
-        text::remember(&error);
-        codes::of_client(error)
-    })
+    Ok(event.words())
+}
+
+fn publish(client: &mut Client, event: &tripline_event) -> Result<u64, i32> {
+    client.publish_words(&words_of(event)?).map_err(codes::told)
 }
 
 /// Publishes one event.
@@ -210,62 +172,5 @@ pub unsafe extern "C" fn tripline_heartbeat(client: *mut tripline_client) -> i32
             Ok(()) => TRIPLINE_OK,
             Err(error) => text::fail(codes::of_client(error)),
         })
-    }
-}
-
-/// The next message: 1 when `message` was filled, 0 when none waits, negative on failure.
-///
-/// # Safety
-/// `client` as for the other calls; `message` is null or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tripline_poll(client: *mut tripline_client, message: *mut tripline_message) -> i32 {
-    // SAFETY: by contract null or valid.
-    let Some(out) = (unsafe { message.as_mut() }) else { return text::fail(TRIPLINE_ERR_NULL) };
-    // SAFETY: by contract of this function.
-    unsafe {
-        with_client(client, |attached| match attached.poll() {
-            Ok(None) => 0,
-            Ok(Some(answer)) => {
-                *out = message_of(answer);
-                1
-            }
-            Err(error) => text::fail(codes::of_client(error)),
-        })
-    }
-}
-
-fn message_of(answer: Answer) -> tripline_message {
-    match answer {
-        Answer::State { id, notice } => tripline_message {
-            kind: TRIPLINE_MESSAGE_STATE,
-            state: notice.state as u8,
-            mode: notice.mode as u8,
-            reason: notice.reason as u16,
-            id,
-            scope: notice.scope.to_raw(),
-            epoch: u64::from(notice.epoch),
-            measured: notice.causes as i64,
-            ..tripline_message::default()
-        },
-        Answer::Verdict { record, position, .. } => {
-            let VerdictRecord { order, verdict, action, reason, guard, scope_kind, measured, limit, extra } =
-                record;
-            tripline_message {
-                kind: TRIPLINE_MESSAGE_VERDICT,
-                state: verdict as u8,
-                mode: action,
-                reserved: 0,
-                reason: reason.map_or(0, |reason| reason as u16),
-                guard,
-                id: order,
-                scope: u64::from(scope_kind),
-                epoch: 0,
-                measured,
-                limit,
-                extra,
-                position,
-            }
-        }
-        _ => tripline_message::default(),
     }
 }

@@ -10,11 +10,14 @@
 mod attach;
 mod codes;
 mod events;
+mod messages;
 mod text;
 
 pub use attach::*;
 pub use codes::*;
 pub use events::*;
+#[allow(unused_imports, reason = "the strategy of the demonstration reads none")]
+pub use messages::*;
 pub use text::*;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char};
 use std::fmt::{Display, Write};
 
 use tripline::model::Reason;
+use tripline::model::verdict::Verdict;
 use tripline::wire::layout::ABI_VERSION;
 
 use super::CODES;
@@ -117,4 +118,21 @@ pub extern "C" fn tripline_reason_name(reason: u16) -> *const c_char {
         .find(|(known, _)| *known as u16 == reason)
         .map_or(c"UNKNOWN", |(_, name)| name)
         .as_ptr()
+}
+
+/// The stable upper-case name of a verdict, or `"UNKNOWN"`. Never null; valid for ever.
+#[unsafe(no_mangle)]
+pub extern "C" fn tripline_verdict_name(verdict: u8) -> *const c_char {
+    let name = match Verdict::from_u8(verdict) {
+        Some(Verdict::Deny) => c"DENY",
+        Some(Verdict::Pass) => c"PASS",
+        Some(Verdict::PassExit) => c"PASS_EXIT",
+        Some(Verdict::Paper) => c"PAPER",
+        Some(Verdict::Queued) => c"QUEUED",
+        Some(Verdict::Released) => c"RELEASED",
+        Some(Verdict::Dropped) => c"DROPPED",
+        Some(Verdict::ExitUnverified) => c"EXIT_UNVERIFIED",
+        None => c"UNKNOWN",
+    };
+    name.as_ptr()
 }

@@ -94,6 +94,21 @@ pub struct Message {
     pub event: Event,
 }
 
+impl Message {
+    /// Whether it is a request: an action on orders whose writer waits for a verdict.
+    #[must_use]
+    pub const fn is_request(&self) -> bool {
+        self.flags.contains(Flags::PERMIT)
+            && matches!(
+                self.event,
+                Event::OrderNew { .. }
+                    | Event::OrderModify { .. }
+                    | Event::OrderCancel { .. }
+                    | Event::OrderCancelAll { .. }
+            )
+    }
+}
+
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident: $repr:ty { $($variant:ident = $number:literal,)+ }) => {
         $(#[$doc])*

@@ -13,10 +13,9 @@ use super::lanes::ActiveLane;
 use super::pin;
 use crate::engine::{Engine, Limits};
 use crate::model::Nanos;
-use crate::shm::client::OPERATOR;
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
-use crate::shm::shared::{OPERATOR_LANE, Shared};
+use crate::shm::shared::Shared;
 use crate::shm::socket::Socket;
 use crate::shm::stats::StatsWriter;
 use crate::wire::layout::Geometry;
@@ -141,15 +140,11 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         drained: 0,
         shutdown: false,
     };
-    let operator = MappedLane {
-        number: OPERATOR_LANE,
-        strategy: OPERATOR,
-        generation: 0,
-        lane: shared.operator,
-        returns: shared.operator_returns,
-    };
+    let others = shared.geometry.other_answers();
+    let operator = MappedLane::operators(shared.operator, shared.operator_returns, others);
     duty.open_lane(Box::new(operator), now);
     duty.publish_first_words();
+    duty.tell_wall_clock(now);
     duty.run();
     Ok(())
 }

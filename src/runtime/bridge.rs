@@ -13,12 +13,16 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::answers::Answers;
 use super::pin;
 use crate::model::event::LivenessSign;
+use crate::shm::client::OPERATOR;
 use crate::shm::gate::GatePage;
 use crate::shm::lane::Lane;
+use crate::shm::outstanding::Outstanding;
 use crate::shm::ring::Slots;
 use crate::shm::segment::{Access, Segment};
+use crate::shm::shared::OPERATOR_LANE;
 use crate::shm::socket::{Received, Socket};
 use crate::wire::layout::{Geometry, LANE_MAGIC, RETURN_MAGIC};
 use crate::wire::link::Link;
@@ -30,7 +34,15 @@ pub(super) struct MappedLane {
     pub(super) strategy: u16,
     pub(super) generation: u64,
     pub(super) lane: Lane,
-    pub(super) returns: Slots,
+    pub(super) answers: Answers,
+}
+
+impl MappedLane {
+    /// The operator's, which makes no requests.
+    pub(super) fn operators(lane: Lane, returns: Slots, others: u32) -> Self {
+        let answers = Answers::new(returns, Outstanding::new(0), others);
+        Self { number: OPERATOR_LANE, strategy: OPERATOR, generation: 0, lane, answers }
+    }
 }
 
 /// What the loop is told.
@@ -198,6 +210,10 @@ fn map_lane(
         strategy,
         generation,
         lane: Lane::new(lane, geometry.lane_slots),
-        returns: Slots::new(returns, geometry.return_slots),
+        answers: Answers::new(
+            Slots::new(returns, geometry.return_slots),
+            Outstanding::new(geometry.open_requests()),
+            geometry.other_answers(),
+        ),
     })
 }

@@ -39,6 +39,8 @@ const GIVE_WAY: Nanos = Nanos(1_000_000);
 const CORRUPT_STAMP: u16 = 100;
 /// Code of a REJECTED_RECORD for a kind that only the sidecar writes.
 const FOREIGN_KIND: u16 = 101;
+/// Code of a REJECTED_RECORD for a request whose verdict would find no slot; an honest client never publishes one.
+const NO_VERDICT_SLOT: u16 = 102;
 
 /// Everything the loop owns.
 pub(super) struct Duty {
@@ -231,6 +233,7 @@ impl Duty {
             Ok(message) if message.event.kind() >= crate::model::event::FIRST_SIDECAR_KIND => {
                 Err(FOREIGN_KIND)
             }
+            Ok(message) if message.is_request() && !lane.admits(position) => Err(NO_VERDICT_SLOT),
             Ok(message) => Ok((Source::Lane { lane: number, strategy, position }, message)),
         };
         match source {
@@ -286,7 +289,7 @@ impl Duty {
         self.apply(now, Source::Sidecar, &message);
     }
 
-    /// Decide, tighten, commit, then everything else.
+    /// Decide, tighten, commit, then everything else: loosen, then verdicts, directives and notices.
     fn apply(&mut self, now: Nanos, source: Source, message: &Message) {
         let outcome = self.engine.apply(now, source, message);
         let changes = outcome.changes();
@@ -297,14 +300,35 @@ impl Duty {
         for change in changes.iter().filter(|change| !change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
-        if let (Some(record), Some(Some(lane))) = (outcome.reply(), self.lanes.first_mut()) {
-            let position = lane.events.position();
-            let answer = Answer::Verdict { record, position, epoch: 0, handle: Handle::default() };
-            lane.answer(answer.to_words());
-        }
+        self.deliver();
+        let outcome = self.engine.outcome();
         if !outcome.transitions().is_empty() {
             let decided = self.clock.now();
             self.announce(now, decided);
+        }
+    }
+
+    /// Sends what the last call decided to the lanes it is for; a lane that is gone gets nothing.
+    fn deliver(&mut self) {
+        let Self { engine, lanes, .. } = self;
+        let outcome = engine.outcome();
+        if let (Some(record), Some(Some(lane))) = (outcome.reply(), lanes.first_mut()) {
+            let position = lane.events.position();
+            let answer = Answer::Verdict { record, position, epoch: 0, handle: Handle::default() };
+            let (answers, cursor) = lane.answers();
+            answers.notice(answer.to_words(), cursor);
+        }
+        for verdict in outcome.verdicts() {
+            if let Some(lane) = strategys(lanes, verdict.lane) {
+                let (answers, cursor) = lane.answers();
+                answers.verdict(verdict, cursor);
+            }
+        }
+        for directive in outcome.directives() {
+            if let Some(lane) = strategys(lanes, directive.lane) {
+                let (answers, cursor) = lane.answers();
+                answers.directive(directive, cursor);
+            }
         }
     }
 
@@ -326,11 +350,17 @@ impl Duty {
             let words = Answer::State { id, notice }.to_words();
             for lane in lanes.iter_mut().flatten() {
                 if !lane.is_operators() && concerns(engine, scope, lane.mapped.strategy) {
-                    lane.answer(words);
+                    let (answers, cursor) = lane.answers();
+                    answers.notice(words, cursor);
                 }
             }
         }
     }
+}
+
+/// A lane, if it is open and a strategy's.
+fn strategys(lanes: &mut [Option<ActiveLane>], number: u16) -> Option<&mut ActiveLane> {
+    lanes.get_mut(usize::from(number)).and_then(Option::as_mut).filter(|lane| !lane.is_operators())
 }
 
 pub(super) fn scope_of(id: WordId) -> Scope {

@@ -1,4 +1,5 @@
-//! HOT: what may wait: heartbeats, lost words, lag, unsent notices, the clock's anchor, and the stats page.
+//! HOT: what may wait: heartbeats, lost words, lag, echoed epochs, answers without room, the clock's anchor, the wall
+//! clock, and the stats page.
 //!
 //! Run every millisecond, jittered so that it does not beat against a strategy's own timer; the stats page is copied
 //! out every tenth time, or after a transition as soon as no record waits. Nothing here is on the way from an event to
@@ -20,6 +21,8 @@ const EVERY: u64 = 1_000_000;
 const JITTER: u64 = 0x3_ffff;
 const COPY_OUT_EVERY: Nanos = Nanos(10_000_000);
 const ANCHOR_EVERY: Nanos = Nanos(1_000_000_000);
+/// The engine is told of the wall clock when it has moved by more than this against the engine's own.
+const WALL_STEP: Nanos = Nanos(1_000_000);
 /// A beat is passed to the engine at most this often per lane: an eighth of the shortest sensible time-out.
 const BEAT_EVERY: Nanos = Nanos(5_000_000);
 
@@ -28,6 +31,7 @@ pub(super) struct Housekeeping {
     due: Nanos,
     copied_at: Nanos,
     anchored_at: Nanos,
+    wall: Wall,
     dirty: bool,
     jitter: u64,
     stats: StatsWriter,
@@ -43,6 +47,7 @@ impl Housekeeping {
             due: Nanos::ZERO,
             copied_at: Nanos::ZERO,
             anchored_at: Nanos::ZERO,
+            wall: Wall::default(),
             dirty: true,
             jitter: 0x9e37_79b9_7f4a_7c15,
             stats,
@@ -115,6 +120,22 @@ impl Housekeeping {
     }
 }
 
+/// How far the wall clock was ahead of the engine's when the engine was last told.
+#[derive(Debug, Default)]
+struct Wall(Option<i64>);
+
+impl Wall {
+    /// Whether a wall clock that says `utc` at `now` is news to the engine; it then counts as told.
+    fn is_news(&mut self, utc: Nanos, now: Nanos) -> bool {
+        let ahead = utc.0.wrapping_sub(now.0) as i64;
+        let is_news = self.0.is_none_or(|told| told.abs_diff(ahead) > WALL_STEP.0);
+        if is_news {
+            self.0 = Some(ahead);
+        }
+        is_news
+    }
+}
+
 impl Duty {
     pub(super) fn keep_house(&mut self, t0: Nanos) {
         for index in 0..self.lanes.len() {
@@ -123,6 +144,7 @@ impl Duty {
         if t0.since(self.house.anchored_at) >= ANCHOR_EVERY {
             self.house.anchored_at = t0;
             self.clock.anchor_again();
+            self.tell_wall_clock(t0);
         }
         if self.house.dirty || t0.since(self.house.copied_at) >= COPY_OUT_EVERY {
             self.copy_out(t0);
@@ -130,11 +152,21 @@ impl Duty {
         self.house.due = self.house.next_due(t0);
     }
 
-    /// Heartbeat, lost word, lag and unsent notices of one lane.
+    /// Tells the engine what the wall clock said at `t0`, if it does not know.
+    pub(super) fn tell_wall_clock(&mut self, t0: Nanos) {
+        // Read now, and brought back to t0, which may be a long turn ago.
+        let utc = Nanos(utc().0.saturating_sub(self.clock.now().since(t0).0));
+        if self.house.wall.is_news(utc, t0) {
+            self.apply_own(t0, Event::WallClock { utc_ns: i64::try_from(utc.0).unwrap_or(i64::MAX) });
+        }
+    }
+
+    /// Heartbeat, lost word, lag, echoed epoch and waiting answers of one lane.
     fn look_at(&mut self, index: usize, t0: Nanos) {
         let lag_after = Nanos(self.lease.0 >> 2);
         let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
-        lane.retry_answer();
+        let (answers, cursor) = lane.answers();
+        answers.retry(cursor);
         if lane.is_operators() || lane.closing.is_some() {
             return;
         }
@@ -146,9 +178,14 @@ impl Duty {
             lane.reported = None;
             None
         };
+        let acked = lane.newly_acked(self.engine.epoch());
         let beat_due = t0.since(lane.beat_at) >= BEAT_EVERY;
         let (number, strategy, beat) = (lane.mapped.number, lane.mapped.strategy, lane.beats);
         let own = |sign, beat| Event::Liveness { lane: number, strategy, sign, beat };
+        if let Some(epoch) = acked {
+            self.apply_own(t0, Event::EpochAck { lane: number, strategy, epoch });
+        }
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
         match sign {
             Some(sign) if lane.reported != Some(sign) => {
                 lane.reported = Some(sign);
@@ -209,5 +246,34 @@ impl Duty {
         house.transitions.drain(..).for_each(|row| stats.transition(&row));
         stats.latency(&house.latency);
         stats.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_is_news_at_first_and_whenever_it_has_moved_by_more_than_a_millisecond() {
+        let mut wall = Wall::default();
+        let day = 86_400_000_000_000;
+        for (utc, now, is_news) in [
+            (day, 1_000, true),
+            (day + 1_000_000_000, 1_000_001_000, false),
+            (day + 1_000_000, 1_000, false),
+            (day + 1_000_001, 1_000, true),
+            // Slow drift adds up from the last time the engine was told.
+            (day + 1_900_000, 1_000, false),
+            (day + 2_000_002, 1_000, true),
+            (day, 1_000, true),
+            // Before 1970, or a clock that reads 0: as far as it moved.
+            (0, 1_000, true),
+            (0, 1_000, false),
+            (u64::MAX, 0, false),
+            (0, u64::MAX, false),
+            (u64::MAX / 2, 0, true),
+        ] {
+            assert_eq!(wall.is_news(Nanos(utc), Nanos(now)), is_news, "{utc} at {now}");
+        }
     }
 }

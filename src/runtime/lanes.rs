@@ -1,16 +1,18 @@
 //! HOT: the lanes the loop drains, and what it privately knows of each.
 //!
 //! A lane's client can write every word of it, so nothing here is believed: the consumer's position is ours, a stamp
-//! that cannot be ends the reading, and the client's cursor into its return ring is clamped by the ring.
+//! that cannot be ends the reading, the client's cursor into its return ring is clamped by the ring, and an epoch it
+//! echoes counts only if there is one.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
+use super::answers::Answers;
 use super::bridge::MappedLane;
 use crate::model::Nanos;
 use crate::model::event::LivenessSign;
 use crate::shm::client::OPERATOR;
-use crate::shm::ring::{Consumer, Producer};
-use crate::wire::record::Words;
+use crate::shm::ring::Consumer;
+use crate::sync::AtomicU64;
 use crate::wire::stats::LaneRow;
 
 /// One lane in the loop.
@@ -18,11 +20,8 @@ use crate::wire::stats::LaneRow;
 pub(super) struct ActiveLane {
     pub(super) mapped: Box<MappedLane>,
     pub(super) events: Consumer,
-    pub(super) answers: Producer,
     /// The position the client was last told.
     pub(super) published: u64,
-    /// A newest state notice that found no room, to be tried again.
-    pub(super) unsent: Option<Words>,
     /// When the lane was last seen empty, or had advanced by its capacity.
     pub(super) kept_up_at: Nanos,
     pub(super) kept_up_position: u64,
@@ -34,6 +33,8 @@ pub(super) struct ActiveLane {
     pub(super) closing: Option<LivenessSign>,
     pub(super) beats: u64,
     pub(super) beat_at: Nanos,
+    /// The newest halt epoch the client has echoed.
+    pub(super) acked_epoch: u32,
 }
 
 impl ActiveLane {
@@ -43,14 +44,13 @@ impl ActiveLane {
             kept_up_position: events.position(),
             published: events.position(),
             events,
-            answers: Producer::new(mapped.returns.clone()),
-            unsent: None,
             kept_up_at: now,
             reported: None,
             quarantined: false,
             closing: None,
             beats: mapped.lane.beats(),
             beat_at: now,
+            acked_epoch: 0,
             mapped,
         }
     }
@@ -59,18 +59,16 @@ impl ActiveLane {
         self.mapped.strategy == OPERATOR
     }
 
-    /// Sends an answer, or keeps the newest for later. Verdicts go to the operator's lane only, one at a time.
-    pub(super) fn answer(&mut self, words: Words) {
-        self.unsent = match self.answers.push(&words, self.mapped.lane.cursor()) {
-            Ok(_) => None,
-            Err(_full) => Some(words),
-        };
+    /// Its return ring, and the client's cursor into it.
+    pub(super) fn answers(&mut self) -> (&mut Answers, &AtomicU64) {
+        let MappedLane { lane, answers, .. } = &mut *self.mapped;
+        (answers, lane.cursor())
     }
 
-    pub(super) fn retry_answer(&mut self) {
-        if let Some(words) = self.unsent {
-            self.answer(words);
-        }
+    /// Whether the request at `position` may be applied; its verdict's slots are then reserved.
+    pub(super) fn admits(&mut self, position: u64) -> bool {
+        let (answers, cursor) = self.answers();
+        answers.admit(position, cursor)
     }
 
     /// Notes that the lane was seen empty, or has advanced by its capacity since the last note.
@@ -81,6 +79,17 @@ impl ActiveLane {
             self.kept_up_at = now;
             self.kept_up_position = self.events.position();
         }
+    }
+
+    /// The halt epoch that the client has echoed, once for each that is newer than the last. What the word says is
+    /// believed only as far as there are epochs, `current` the newest.
+    pub(super) fn newly_acked(&mut self, current: u32) -> Option<u32> {
+        let echoed = self.mapped.lane.echoed_epoch();
+        let is_new = echoed > self.acked_epoch && echoed <= current;
+        if is_new {
+            self.acked_epoch = echoed;
+        }
+        is_new.then_some(echoed)
     }
 
     /// Whether the client's heartbeat word has changed.
@@ -103,6 +112,41 @@ impl ActiveLane {
             lost: self.mapped.lane.lost(),
             last_beat: self.beat_at,
             echoed_epoch: u64::from(self.mapped.lane.echoed_epoch()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::shm::lane::{Lane, format_return_ring};
+    use crate::shm::segment::Segment;
+    use crate::wire::layout::Geometry;
+
+    #[test]
+    fn an_epoch_counts_as_echoed_once_and_only_if_there_is_one() {
+        let geometry = Geometry { lane_slots: 16, return_slots: 16, ..Geometry::default() };
+        let make = |bytes| Arc::new(Segment::create("lane", bytes).unwrap());
+        let lane = Lane::format(make(geometry.lane_bytes()), geometry.lane_slots);
+        let returns = format_return_ring(make(geometry.return_bytes()), geometry.return_slots);
+        let mapped = MappedLane::operators(lane.clone(), returns, 4);
+        let mut active = ActiveLane::new(Box::new(mapped), Nanos::ZERO);
+        for (echoed, current, acked) in [
+            (0, 1, None),
+            (1, 1, Some(1)),
+            (1, 1, None),
+            (1, 5, None),
+            (6, 5, None),
+            (u32::MAX, 5, None),
+            (4, 5, Some(4)),
+            (3, 5, None),
+            (5, 5, Some(5)),
+        ] {
+            lane.echo_epoch(echoed);
+            assert_eq!(active.newly_acked(current), acked, "{echoed} of {current}");
         }
     }
 }

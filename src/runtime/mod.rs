@@ -1,7 +1,7 @@
 //! HOT: the core process: the engine, and the pinned loop that feeds it.
 //!
 //! [`boot`] prepares everything that may block or allocate; `duty` is the loop; `lanes` the rings it drains;
-//! `commit` the one place where a record becomes history; `housekeeping` what may wait; `bridge` the cold
+//! `answers` the rings it answers in; `commit` the one place where a record becomes history; `housekeeping` what may wait; `bridge` the cold
 //! thread that maps lanes for it. Between boot and shutdown the loop allocates nothing, locks nothing, logs nothing
 //! and makes no system call other than going idle.
 
@@ -15,6 +15,7 @@
     clippy::print_stderr
 )]
 
+mod answers;
 pub mod boot;
 mod bridge;
 pub mod clock;

@@ -76,14 +76,7 @@ pub fn sleep_precisely() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
 }
 
-/// Sleeps for `nanos`, or shorter.
-pub fn sleep(nanos: u64) {
-    let seconds = nanos / 1_000_000_000;
-    let request =
-        libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: (nanos % 1_000_000_000) as libc::c_long };
-    // SAFETY: `request` is live; a null remainder is allowed.
-    unsafe { libc::nanosleep(&raw const request, std::ptr::null_mut()) };
-}
+pub use crate::shm::clock::sleep;
 
 /// Whether reading the clock costs a system call, because the kernel's clock source has no vDSO reading.
 #[must_use]

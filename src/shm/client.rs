@@ -4,7 +4,11 @@
 //! overwrite each other's slots. Calls from another thread fail with [`ClientError::Thread`]; [`Client::rebind`]
 //! moves a handle on purpose. Open one handle per thread instead where several publish.
 //!
-//! No call here blocks, except [`Client::attach`]. None allocates after attach.
+//! No call here blocks, except [`Client::attach`], [`Client::wait`] and [`Client::permit`]. None allocates after attach.
+
+mod permit;
+mod recheck;
+mod requests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use super::directory::{Directory, InstrumentEntry};
 use super::gate::{Gate, GateOffsets};
 use super::lane::Lane;
 use super::positions::Positions;
-use super::ring::{Consumer, Producer, Slots, Taken};
+use super::ring::{Consumer, Producer, Slots};
 use super::segment::Segment;
 use super::socket::Socket;
 use super::stats::StatsReader;
@@ -23,9 +27,9 @@ use super::view::{View, ViewPage, latched};
 use crate::model::event::FIRST_SIDECAR_KIND;
 use crate::model::{Event, Flags, Handle, Message, Name};
 use crate::sync::Ordering;
-use crate::wire::answer::Answer;
 use crate::wire::hello::{Grant, goodbye};
 use crate::wire::record::{DecodeError, Words, decode, encode};
+use requests::Requests;
 
 /// Strategy number of the operator's lane, which belongs to no strategy.
 pub const OPERATOR: u16 = u16::MAX;
@@ -68,6 +72,18 @@ pub enum ClientError {
     /// The return ring holds something that is no answer.
     #[error("the return ring holds something that is no answer")]
     Corrupt,
+    /// There is no room for another verdict, or none in the lane. Nothing was published and nothing is lost.
+    #[error("no room for another verdict: poll first; nothing was published")]
+    Busy,
+    /// No request at this position waits for a verdict: it never was one, or its verdict was handed out.
+    #[error("no request at this position waits for a verdict")]
+    NotRequested,
+    /// No final verdict came in time. The request stays outstanding.
+    #[error("no final verdict in time; the request at lane position {position} stays outstanding")]
+    TimedOut {
+        /// The request.
+        position: u64,
+    },
 }
 
 /// What an order is gated and published under.
@@ -90,6 +106,9 @@ pub struct Client {
     returns: Consumer,
     directory: Directory,
     stats: StatsReader,
+    requests: Requests,
+    /// Offset of this strategy's word by account; 0 where it has no book.
+    books: Box<[u32]>,
     // Kept for what they map or hold open.
     gate: Arc<Segment>,
     socket: Option<Socket>,
@@ -126,14 +145,20 @@ impl Client {
         view.lease_ns.store(grant.lease_ns, Ordering::Relaxed); // Relaxed: see above.
         view.gate.store(segments.gate.base() as u64, Ordering::Relaxed); // Relaxed: see above.
         view.own();
+        let directory = Directory::new(segments.directory, geometry);
+        let book_at = |account| {
+            directory.find_book(grant.strategy, account).map_or(0, |book| geometry.book_at(book) as u32)
+        };
         Ok(Self {
+            requests: Requests::new(&geometry),
+            books: (0..geometry.accounts).map(book_at).collect(),
             page,
             grant,
             producer: Producer::resume(lane.slots(), consumed),
             returns: Consumer::resume(returns, cursor),
             lane,
             positions,
-            directory: Directory::new(segments.directory, geometry),
+            directory,
             stats: StatsReader::new(segments.stats, &geometry),
             gate: segments.gate,
             socket,
@@ -182,20 +207,29 @@ impl Client {
     /// [`ClientError::UnknownAccount`] or [`ClientError::UnknownInstrument`].
     pub fn look_up(&self, account: Name, instrument: Option<Name>) -> Result<Target, ClientError> {
         let account = self.directory.find_account(account).ok_or(ClientError::UnknownAccount)?;
-        let book =
-            self.directory.find_book(self.grant.strategy, account).ok_or(ClientError::UnknownAccount)?;
         let instrument = match instrument {
             Some(name) => Some(self.directory.find_instrument(name).ok_or(ClientError::UnknownInstrument)?),
             None => None,
         };
+        let handle = Handle::new(self.grant.lane, account, instrument);
+        Ok(Target { handle, offsets: self.offsets(handle)? })
+    }
+
+    /// Where the words of a handle of this client sit.
+    fn offsets(&self, handle: Handle) -> Result<GateOffsets, ClientError> {
         let geometry = &self.grant.geometry;
-        Ok(Target {
-            handle: Handle::new(self.grant.lane, account, instrument),
-            offsets: GateOffsets {
-                account: geometry.account_at(account) as u32,
-                book: geometry.book_at(book) as u32,
-                instrument: instrument.map_or(0, |index| geometry.instrument_at(account, index) as u32),
-            },
+        let ours = handle.lane_tag() == self.grant.lane as u8;
+        let account = handle.account().filter(|_| ours).ok_or(ClientError::UnknownAccount)?;
+        let book = self.books.get(usize::from(account)).copied().filter(|&at| at != 0);
+        let instrument = match handle.instrument() {
+            Some(index) if index >= geometry.instruments => return Err(ClientError::UnknownInstrument),
+            Some(index) => geometry.instrument_at(account, index) as u32,
+            None => 0,
+        };
+        Ok(GateOffsets {
+            account: geometry.account_at(account) as u32,
+            book: book.ok_or(ClientError::UnknownAccount)?,
+            instrument,
         })
     }
 
@@ -219,7 +253,7 @@ impl Client {
         self.gate(target) == Gate::Pass
     }
 
-    /// Publishes an event and returns its lane position.
+    /// Publishes an event and returns its lane position. Requests go through [`Client::request`].
     ///
     /// # Errors
     /// [`ClientError`]; nothing was published. After [`ClientError::Full`] this client's gate stays closed for good,
@@ -239,17 +273,17 @@ impl Client {
         let message = decode(words).map_err(ClientError::Invalid)?;
         let kind = message.event.kind();
         let foreign = kind >= FIRST_SIDECAR_KIND && self.grant.strategy != OPERATOR;
-        let request = matches!(message.event, Event::OrderNew { .. } | Event::OrderModify { .. })
-            && message.flags.contains(Flags::PERMIT);
-        if foreign || request {
+        if foreign || message.is_request() || is_list_request(&message) {
             return Err(ClientError::Unsupported(kind));
         }
-        let view = self.page.view();
-        // Relaxed: a flag of this process.
-        if view.latched.load(Ordering::Relaxed) & latched::LOST != 0 {
-            return Err(ClientError::Lost);
-        }
+        self.check_whole()?;
         self.check_lane()?;
+        self.push(words)
+    }
+
+    /// Puts a record into the lane; the epoch this client has seen is filled in.
+    fn push(&mut self, words: &Words) -> Result<u64, ClientError> {
+        let view = self.page.view();
         // Relaxed: stored by this thread's gate calls.
         let epoch = view.seen_epoch.load(Ordering::Relaxed) as u32;
         let mut stamped = *words;
@@ -299,27 +333,14 @@ impl Client {
         Ok(())
     }
 
-    /// The next answer, if one waits. Also a sign of life.
-    ///
-    /// # Errors
-    /// [`ClientError::Thread`], or [`ClientError::Corrupt`] when the ring holds something else.
-    pub fn poll(&mut self) -> Result<Option<Answer>, ClientError> {
-        self.heartbeat()?;
-        let words = match self.returns.take() {
-            Taken::Empty => return Ok(None),
-            Taken::Corrupt { .. } => return Err(ClientError::Corrupt),
-            Taken::Record(words) => words,
-        };
-        self.returns.advance();
-        // SYNC(slot-consumed): pairs with the acquire load in `Producer::free` at the sidecar's end.
-        self.lane.cursor().store(self.returns.position(), Ordering::Release);
-        let answer = Answer::from_words(&words).ok_or(ClientError::Corrupt)?;
-        if let Answer::State { notice, .. } = answer {
-            let view = self.page.view();
-            // Relaxed: read by this thread only.
-            view.seen_epoch.fetch_max(u64::from(notice.epoch), Ordering::Relaxed);
+    /// After a lost event later ones would be misread.
+    #[inline]
+    fn check_whole(&self) -> Result<(), ClientError> {
+        // Relaxed: a flag of this process.
+        match self.page.view().latched.load(Ordering::Relaxed) & latched::LOST {
+            0 => Ok(()),
+            _ => Err(ClientError::Lost),
         }
-        Ok(Some(answer))
     }
 
     /// A lane that nobody reads swallows events, so this handle's gate closes for good.
@@ -341,6 +362,11 @@ impl Client {
             (true, true) => Ok(()),
         }
     }
+}
+
+/// Verdicts on lists are of a later version.
+const fn is_list_request(message: &Message) -> bool {
+    matches!(message.event, Event::OrderList { .. }) && message.flags.contains(Flags::PERMIT)
 }
 
 impl Drop for Client {

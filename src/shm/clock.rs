@@ -1,4 +1,4 @@
-//! CLOCK_MONOTONIC, the clock of leases and of the attach exchange.
+//! CLOCK_MONOTONIC, the clock of leases, of valid-until and of the attach exchange; and short sleeps.
 //!
 //! Every process of one time namespace reads the same value, which no other clock of the project promises.
 
@@ -15,6 +15,15 @@ pub fn monotonic() -> Nanos {
 #[must_use]
 pub fn utc() -> Nanos {
     read(libc::CLOCK_REALTIME)
+}
+
+/// Sleeps for `nanos`, or shorter where a signal comes.
+pub fn sleep(nanos: u64) {
+    let seconds = nanos / 1_000_000_000;
+    let request =
+        libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: (nanos % 1_000_000_000) as libc::c_long };
+    // SAFETY: `request` is live; a null remainder is allowed.
+    unsafe { libc::nanosleep(&raw const request, std::ptr::null_mut()) };
 }
 
 #[inline]

@@ -24,6 +24,7 @@ pub mod clock;
 pub mod directory;
 pub mod gate;
 pub mod lane;
+pub mod outstanding;
 pub mod positions;
 pub mod ring;
 pub mod segment;

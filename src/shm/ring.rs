@@ -130,17 +130,22 @@ impl Producer {
         self.next
     }
 
-    /// Free slots, given the consumer's published position. A position that cannot be one leaves none.
+    /// The consumer's position as it was last believed.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Free slots, given the consumer's published position. One that cannot be changes nothing: what was believed before
+    /// it still holds, since nobody unreads.
     pub fn free(&mut self, consumed: &AtomicU64) -> u64 {
         // SYNC(slot-consumed): pairs with the release store that publishes the consumer's position; what we then
         // overwrite has been copied out.
         let seen = consumed.load(Ordering::Acquire);
-        let waiting = self.next.wrapping_sub(seen);
-        if waiting > self.slots.capacity || seen < self.consumed {
-            return 0;
+        if seen >= self.consumed && seen <= self.next {
+            self.consumed = seen;
         }
-        self.consumed = seen;
-        self.slots.capacity.wrapping_sub(waiting)
+        self.slots.capacity.wrapping_sub(self.next.wrapping_sub(self.consumed))
     }
 
     /// Publishes a record; w0 is ignored, the rest of the words travel as they are.

@@ -108,6 +108,26 @@ impl Drop for ViewPage {
     }
 }
 
+/// What the gate page says of a target, read in the order that the gate needs: the lease first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetWords {
+    /// Deadline of the account's lease.
+    pub deadline: u64,
+    /// Words of account, book and instrument. At account level the account's word stands in for the instrument's: it
+    /// changes neither the strictest state nor the newest epoch.
+    pub words: [u64; 3],
+}
+
+impl TargetWords {
+    /// The epoch of each word.
+    #[must_use]
+    #[inline]
+    pub const fn epochs(&self) -> [u32; 3] {
+        let [account, book, instrument] = self.words;
+        [(account >> 32) as u32, (book >> 32) as u32, (instrument >> 32) as u32]
+    }
+}
+
 impl View {
     /// Whether the next order of a target may go out; see [`super::gate`] for the order of the reads.
     ///
@@ -115,6 +135,24 @@ impl View {
     #[must_use]
     #[inline]
     pub fn gate(&self, offsets: GateOffsets, now: impl FnOnce() -> Nanos) -> Gate {
+        // Relaxed: a flag of this process.
+        if self.latched.load(Ordering::Relaxed) != 0 {
+            return Gate::Halted;
+        }
+        let Some(read) = self.read(offsets) else { return Gate::Halted };
+        let now = now();
+        if self.judge(read.deadline, now) != Lease::Fresh {
+            return Gate::Halted;
+        }
+        let [account, book, instrument] = read.words;
+        permission(account).min(permission(book)).min(permission(instrument))
+    }
+
+    /// The words of a target, or `None` where `offsets` do not lie in the gate page, or there is no page. What was read
+    /// counts as seen.
+    #[must_use]
+    #[inline]
+    pub fn read(&self, offsets: GateOffsets) -> Option<TargetWords> {
         // Relaxed: these words belong to this process; detach and gate are calls of one thread.
         let (base, bytes) = (self.gate.load(Ordering::Relaxed), self.gate_bytes.load(Ordering::Relaxed));
         let offsets_inside = u64::from(offsets.account).wrapping_add(LEASE_AT as u64).wrapping_add(8)
@@ -125,9 +163,8 @@ impl View {
             && offsets.book >= HEADER
             && (offsets.instrument == 0 || offsets.instrument >= HEADER)
             && (offsets.account | offsets.book | offsets.instrument) & 7 == 0;
-        // Relaxed: a flag of this process.
-        if base == 0 || !offsets_inside || self.latched.load(Ordering::Relaxed) != 0 {
-            return Gate::Halted;
+        if base == 0 || !offsets_inside {
+            return None;
         }
         let word = |offset: u32| -> u64 {
             let address = (base as *const u8).wrapping_add(offset as usize).cast_mut().cast();
@@ -141,21 +178,21 @@ impl View {
         let deadline = word(offsets.account.wrapping_add(LEASE_AT as u32));
         let account = word(offsets.account);
         let book = word(offsets.book);
-        // At account level the account's word stands in: it changes neither the strictest state nor the newest epoch.
         let instrument = if offsets.instrument == 0 { account } else { word(offsets.instrument) };
-        let now = now();
         self.note_epoch(account, book, instrument);
+        Some(TargetWords { deadline, words: [account, book, instrument] })
+    }
+
+    /// Judges a lease's deadline. One that lies too far ahead latches this view.
+    #[inline]
+    pub fn judge(&self, deadline: u64, now: Nanos) -> Lease {
         // Relaxed: set once at attach.
-        match judge_lease(deadline, now.0, self.lease_ns.load(Ordering::Relaxed)) {
-            Lease::Fresh => {}
-            Lease::Expired => return Gate::Halted,
-            Lease::Ahead => {
-                // Relaxed: a flag of this process.
-                self.latched.fetch_or(latched::LEASE_AHEAD, Ordering::Relaxed);
-                return Gate::Halted;
-            }
+        let lease = judge_lease(deadline, now.0, self.lease_ns.load(Ordering::Relaxed));
+        if lease == Lease::Ahead {
+            // Relaxed: a flag of this process.
+            self.latched.fetch_or(latched::LEASE_AHEAD, Ordering::Relaxed);
         }
-        permission(account).min(permission(book)).min(permission(instrument))
+        lease
     }
 
     /// Makes the calling thread the owner.

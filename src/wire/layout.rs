@@ -52,6 +52,13 @@ pub const LANE_LOST_AT: usize = 152;
 /// Offset of the first slot of a lane or return ring.
 pub const SLOTS_AT: usize = 4096;
 
+/// Unread directives and notices that a large return ring may hold; the rest of its slots are kept for verdicts.
+pub const OTHER_ANSWERS: u32 = 64;
+/// Requests of one lane that may be open at a time, however large its return ring is.
+pub const OPEN_REQUESTS: u32 = 4_096;
+/// Slots of a return ring that a request takes until its final verdict is read: one for QUEUED, one for the final.
+pub const SLOTS_PER_REQUEST: u32 = 2;
+
 /// Offset, in a lane's part of the positions page, of the generation the sidecar listens to; 0 when it does not.
 pub const POSITION_OPEN_AT: usize = 64;
 
@@ -137,6 +144,21 @@ impl Geometry {
         round_up(SLOTS_AT + 64 * self.return_slots as usize, 4096)
     }
 
+    /// Unread directives and notices that a return ring may hold: a quarter of it, [`OTHER_ANSWERS`] at most.
+    #[must_use]
+    pub const fn other_answers(&self) -> u32 {
+        let quarter = self.return_slots / 4;
+        if quarter < OTHER_ANSWERS { quarter } else { OTHER_ANSWERS }
+    }
+
+    /// Requests of one lane that may be without a verdict, or with one that was not read yet. Both ends count by this
+    /// number: a client that keeps to it always finds its slots free, whatever else the ring holds.
+    #[must_use]
+    pub const fn open_requests(&self) -> u32 {
+        let fit = (self.return_slots - self.other_answers()) / SLOTS_PER_REQUEST;
+        if fit < OPEN_REQUESTS { fit } else { OPEN_REQUESTS }
+    }
+
     /// Offset of a strategy's name in the directory.
     #[must_use]
     pub const fn strategy_name_at(&self, strategy: u16) -> usize {
@@ -186,6 +208,9 @@ pub const LAYOUT_HASH: u64 = {
         NAME_BYTES as u64,
         BOOK_ENTRY_BYTES as u64,
         INSTRUMENT_ENTRY_BYTES as u64,
+        OTHER_ANSWERS as u64,
+        OPEN_REQUESTS as u64,
+        SLOTS_PER_REQUEST as u64,
         super::record::RECORD_BYTES as u64,
     ];
     // FNV-1a, 64 bit: offset basis and prime as published by its authors.
@@ -231,5 +256,22 @@ mod tests {
         assert_eq!(g.position_at(5) + APART_BYTES, g.position_at(6));
         assert!(g.instrument_entry_at(6) + INSTRUMENT_ENTRY_BYTES <= g.directory_bytes());
         assert_eq!(g.lane_bytes(), 8192);
+    }
+    #[test]
+    fn requests_and_other_answers_share_a_return_ring_without_overlap() {
+        for (slots, requests, others) in [
+            (0, 0, 0),
+            (8, 3, 2),
+            (16, 6, 4),
+            (64, 24, 16),
+            (256, 96, 64),
+            (1024, 480, 64),
+            (8_192, 4_064, 64),
+            (1 << 20, 4_096, 64),
+        ] {
+            let g = Geometry { return_slots: slots, ..Geometry::default() };
+            assert_eq!((g.open_requests(), g.other_answers()), (requests, others), "{slots} slots");
+            assert!(g.open_requests() * SLOTS_PER_REQUEST + g.other_answers() <= slots);
+        }
     }
 }

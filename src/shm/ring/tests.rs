@@ -44,14 +44,27 @@ fn a_full_ring_overwrites_nothing() {
 }
 
 #[test]
-fn a_consumer_position_that_cannot_be_leaves_no_room() {
-    for wild in [0, 15, 18, u64::MAX] {
+fn a_consumer_position_that_cannot_be_frees_nothing_beyond_what_was_believed() {
+    for (position, free) in
+        [(0, 14), (15, 14), (16, 14), (17, 14), (18, 15), (19, 16), (20, 14), (35, 14), (u64::MAX, 14)]
+    {
         let (mut producer, _, _) = ring(16);
         let consumed = AtomicU64::new(16);
-        producer.push(&record(1), &consumed).unwrap();
-        consumed.store(wild, Ordering::Relaxed);
-        assert_eq!(producer.free(&consumed), 0, "position {wild}");
+        producer.push(&record(0), &consumed).unwrap();
+        consumed.store(17, Ordering::Relaxed);
+        assert_eq!(producer.free(&consumed), 16);
+        for value in 1..3 {
+            producer.push(&record(value), &consumed).unwrap();
+        }
+        consumed.store(position, Ordering::Relaxed);
+        assert_eq!(producer.free(&consumed), free, "position {position}");
     }
+}
+
+#[test]
+fn a_consumer_that_has_published_nothing_leaves_a_new_ring_empty() {
+    let (mut producer, _, _) = ring(16);
+    assert_eq!(producer.free(&AtomicU64::new(0)), 16);
 }
 
 #[test]
