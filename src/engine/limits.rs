@@ -284,6 +284,10 @@ impl Limits {
                 assert!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
             }
         }
+        let accounts = self.accounts.iter().filter_map(|account| account.breaker);
+        for breaker in accounts.chain(self.books.iter().filter_map(|book| book.breaker)) {
+            breaker.assert_consistent();
+        }
         for strategy in &self.strategies {
             for &account in &strategy.executes {
                 assert!(usize::from(account) < self.accounts.len(), "{}: executes", strategy.name);

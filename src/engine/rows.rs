@@ -87,7 +87,7 @@ impl Engine {
 
     /// Every breaker.
     pub fn breaker_rows(&self) -> impl Iterator<Item = BreakerRow> + '_ {
-        self.error_rates.rows()
+        self.error_rates.rows(&self.gates)
     }
 
     /// Every rate bucket.

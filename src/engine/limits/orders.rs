@@ -24,6 +24,31 @@ pub struct BreakerLimits {
     pub smallest_window: u16,
 }
 
+impl BreakerLimits {
+    /// The largest window of outcomes that a rule may look at.
+    pub const MAX_WINDOW: u16 = 400;
+
+    /// Panics where the breaker could never open, or looks at more than it remembers.
+    pub(super) fn assert_consistent(&self) {
+        let window = match self.rule {
+            BreakerRule::Significant => Self::MAX_WINDOW,
+            BreakerRule::Literal { window, min } => {
+                assert!(
+                    min >= 1 && min <= window && window <= Self::MAX_WINDOW,
+                    "a breaker's window or minimum"
+                );
+                window
+            }
+        };
+        assert!((1..=window).contains(&self.smallest_window), "a breaker's windows are all too small");
+        assert!(self.limit < Bps::WHOLE, "a breaker tolerates every error");
+        assert!(
+            self.cooldown.0 > 0 && self.cooldown <= self.cooldown_cap,
+            "a breaker's cool-down or its cap"
+        );
+    }
+}
+
 /// How a window of outcomes is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerRule {
