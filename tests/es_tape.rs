@@ -145,7 +145,6 @@ fn desk_limits() -> Limits {
 struct Asked {
     action: OrderAction,
     strategy: u16,
-    asked_at: Nanos,
     queued_at: Option<Nanos>,
     last: Option<(Verdict, Option<Reason>, Nanos)>,
     finals: u32,

@@ -100,6 +100,8 @@ idle = "backoff"
 lease = "{lease}"
 [http]
 listen = "{http}"
+[permit]
+validity = "10s"
 [capacity]
 lanes = {lanes}
 lane_slots = {lane_slots}
