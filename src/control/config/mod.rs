@@ -16,6 +16,7 @@ mod system;
 mod tests;
 mod trading;
 mod value;
+mod venue_codes;
 mod walk;
 
 use std::net::SocketAddr;
