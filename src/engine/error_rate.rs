@@ -212,17 +212,15 @@ impl Engine {
         })
     }
 
-    /// The cause of a breaker has ended: it closes, its windows empty, its generation advanced.
-    pub(super) fn close_breaker(&mut self, scope: Scope) {
-        if let Some(breaker) = self.error_rates.breaker_mut(scope) {
-            breaker.close();
-        }
-    }
-
-    /// An operator has ended the cause of `guard`: what led to it is forgotten. Other guards have nothing here.
-    pub(super) fn release(&mut self, scope: Scope, guard: u16) {
+    /// An operator has ended the cause of `guard`: a breaker closes, and what led to it is forgotten. Other guards
+    /// have nothing here.
+    pub(super) fn forget_errors(&mut self, scope: Scope, guard: u16) {
         match (guard, scope) {
-            (guard::ERROR_RATE, _) => self.close_breaker(scope),
+            (guard::ERROR_RATE, _) => {
+                if let Some(breaker) = self.error_rates.breaker_mut(scope) {
+                    breaker.close();
+                }
+            }
             (guard::AUTH | guard::LIQUIDATION, Scope::Account(account)) => {
                 if let Some(counted) = self.error_rates.counted(account, guard) {
                     counted.recent = Recent::new();

@@ -114,10 +114,7 @@ impl Engine {
 
     /// What a guard has to forget when its cause is taken from it.
     fn release_guard(&mut self, scope: Scope, guard: u16) {
-        match guard {
-            guard::ERROR_RATE | guard::AUTH | guard::LIQUIDATION => self.close_breaker(scope),
-            _ => {}
-        }
+        self.forget_errors(scope, guard);
         self.refresh_trust(scope);
     }
 
