@@ -25,6 +25,8 @@ mod header;
 mod layout;
 #[path = "abi/numbers.rs"]
 mod numbers;
+#[path = "abi/permits.rs"]
+mod permits;
 #[path = "abi/reference.rs"]
 mod reference;
 #[path = "abi/refusals.rs"]

@@ -70,7 +70,8 @@ pub mod guard {
     /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
     pub const CONFIGURED: u16 = 64;
 
-    pub(super) const BUILT_IN: [&str; 13] = [
+    /// Their names, in the order of the numbers.
+    pub const BUILT_IN: [&str; 13] = [
         "operator",
         "client",
         "heartbeat",
@@ -424,6 +425,7 @@ impl Gates {
             measured: cause.measured,
             limit: cause.limit,
             epoch: u64::from(cause.epoch),
+            until: if cause.latch == Latch::Cooldown { cause.until } else { Nanos::ZERO },
         })
     }
 

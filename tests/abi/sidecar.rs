@@ -68,12 +68,20 @@ pub(crate) struct Sidecar {
     returns: Producer,
     /// False: events stay where they are, as behind a sidecar that stands still.
     pub(crate) consumes: bool,
+    /// Lane position of the event that is being reacted to.
+    pub(crate) position: u64,
 }
 
 impl Sidecar {
     /// Stores the word of a scope.
     pub(crate) fn store(&self, scope: Scope, state: TradingState, mode: Mode, epoch: u32) {
         self.shared.gate.store(scope, HaltWord { state, mode, epoch });
+    }
+
+    /// Ends or renews the lease of every account.
+    pub(crate) fn set_lease(&self, is_running: bool) {
+        let deadline = if is_running { Nanos(monotonic().0 + LEASE.0 / 2) } else { Nanos::ZERO };
+        self.shared.gate.renew(deadline);
     }
 
     pub(crate) fn answer(&mut self, answer: &Answer) {
@@ -96,9 +104,9 @@ impl Sidecar {
         returns.seal_against_writing().expect("seals");
         shared.positions.publish(LANE, lane.slots().first_position());
         shared.positions.listen(LANE, 1);
-        shared.gate.renew(Nanos(monotonic().0 + LEASE.0 / 2));
         let events = Consumer::new(lane.slots());
-        let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true };
+        let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true, position: 0 };
+        sidecar.set_lease(true);
         for scope in [Scope::Account(0), Scope::Book(0), Scope::Instrument(0, 0)] {
             sidecar.store(scope, TradingState::Active, Mode::Live, 1);
         }
@@ -243,6 +251,7 @@ fn attend(
             && let Taken::Record(words) = events.take()
         {
             let message = decode(&words).expect("clients publish only what decodes");
+            sidecar.position = events.position();
             reaction(sidecar, &message);
             seen.push(message);
             events.advance();

@@ -30,7 +30,6 @@ const CLASSES: [(&str, RejectClass); 9] = [
 ];
 
 /// The shipped map of this name.
-#[allow(dead_code, reason = "the configuration key that names a map calls it")]
 pub(super) fn shipped(name: &str) -> Option<VenueCodes> {
     let (_, text) = MAPS.iter().find(|(known, _)| *known == name)?;
     Some(VenueCodes::new(rows(text).map(|row| row.expect("shipped maps parse")).collect()))
