@@ -142,6 +142,7 @@ impl Engine {
         let depths = Depths::new(&limits);
         let (watchers, watched) = watch(&limits);
         let watches = Watches::new(&limits);
+        let buckets = Buckets::new(&limits, now);
         let mut engine = Self {
             now,
             gates: Gates::new(&limits, now),
@@ -156,8 +157,12 @@ impl Engine {
             timers: Timers::new(watches.count()),
             watches,
             error_rates: ErrorRates::new(&limits),
-            buckets: Buckets::new(&limits, now),
-            queues: limits.venues.iter().map(|venue| Queue::new(venue, limits.books.len())).collect(),
+            queues: limits
+                .venues
+                .iter()
+                .map(|venue| Queue::new(venue, limits.books.len(), buckets.membership().clone()))
+                .collect(),
+            buckets,
             counters: Counters::default(),
             session: 0,
             lease: Nanos::NEVER,
