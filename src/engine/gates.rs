@@ -42,7 +42,7 @@ use super::exact::bump;
 use super::limits::Limits;
 use super::outcome::{Outcome, Transition, WordChange, WordId};
 use super::table::mix;
-use crate::model::{HaltWord, Latch, Money, Name, Nanos, Reason, Scope, TradingState};
+use crate::model::{HaltWord, Latch, Name, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::CauseRow;
 
 /// Directives one call may hand out: a first one for each position, and what is handed on.

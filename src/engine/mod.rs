@@ -171,6 +171,7 @@ impl Engine {
         let depths = Depths::new(&limits);
         let (watchers, watched) = watch(&limits);
         let watches = Watches::new(&limits);
+        let buckets = Buckets::new(&limits, now);
         let mut engine = Self {
             now,
             gates: Gates::new(&limits, now),
@@ -185,7 +186,6 @@ impl Engine {
             timers: Timers::new(watches.count()),
             watches,
             error_rates: ErrorRates::new(&limits),
-            buckets: Buckets::new(&limits, now),
             calm_since: vec![None; limits.venues.len()],
             venue_of: venues(&limits),
             working: Working::new(&limits),
@@ -193,7 +193,12 @@ impl Engine {
             duplicates: Duplicates::new(&limits),
             directives: Directives::new(),
             stragglers: Stragglers::new(),
-            queues: limits.venues.iter().map(|venue| Queue::new(venue, limits.books.len())).collect(),
+            queues: limits
+                .venues
+                .iter()
+                .map(|venue| Queue::new(venue, limits.books.len(), buckets.membership().clone()))
+                .collect(),
+            buckets,
             counters: Counters::default(),
             session: 0,
             lease: Nanos::NEVER,
