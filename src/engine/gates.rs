@@ -365,6 +365,12 @@ impl Gates {
         true
     }
 
+    /// Of the causes on these scopes one with the lowest state; of equals the one that has held longest.
+    pub(super) fn gravest(&self, scopes: &[Scope]) -> Option<&Cause> {
+        let held = self.held.iter().map(|&slot| &self.causes[slot as usize]);
+        held.filter(|cause| scopes.contains(&cause.scope)).min_by_key(|cause| (cause.state, cause.since))
+    }
+
     /// The held cause at a place in a list without order.
     pub(super) fn held(&self, index: usize) -> Option<&Cause> {
         self.causes.get(*self.held.get(index)? as usize)

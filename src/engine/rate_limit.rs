@@ -73,6 +73,11 @@ impl Buckets {
         Feedback::Unknown
     }
 
+    /// Until when the venue of a charge has banned us; `None` when it has not.
+    pub(super) fn banned(&self, _charge: Charge, _now: Nanos) -> Option<Nanos> {
+        None
+    }
+
     /// What the wall clock says.
     pub(super) fn wall(&mut self, _utc_ns: i64, _now: Nanos) {}
 
