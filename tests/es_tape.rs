@@ -196,7 +196,7 @@ impl Drive {
                 _ => OrderAction::Cancel,
             };
             let asked =
-                Asked { action, strategy, asked_at: self.now, queued_at: None, last: None, finals: 0 };
+                Asked { action, strategy, queued_at: None, last: None, finals: 0 };
             self.asked.insert(position, asked);
         }
         self.apply(Source::Lane { lane: strategy, strategy, position }, &message);
