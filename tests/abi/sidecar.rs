@@ -68,12 +68,19 @@ pub(crate) struct Sidecar {
     returns: Producer,
     /// False: events stay where they are, as behind a sidecar that stands still.
     pub(crate) consumes: bool,
+    /// Lane position of the event that is reacted to.
+    pub(crate) position: u64,
 }
 
 impl Sidecar {
     /// Stores the word of a scope.
     pub(crate) fn store(&self, scope: Scope, state: TradingState, mode: Mode, epoch: u32) {
         self.shared.gate.store(scope, HaltWord { state, mode, epoch });
+    }
+
+    /// Lets the lease run out, as a core does that stands still.
+    pub(crate) fn let_lease_run_out(&self) {
+        self.shared.gate.renew(Nanos(monotonic().0));
     }
 
     pub(crate) fn answer(&mut self, answer: &Answer) {
@@ -98,7 +105,7 @@ impl Sidecar {
         shared.positions.listen(LANE, 1);
         shared.gate.renew(Nanos(monotonic().0 + LEASE.0 / 2));
         let events = Consumer::new(lane.slots());
-        let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true };
+        let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true, position: 0 };
         for scope in [Scope::Account(0), Scope::Book(0), Scope::Instrument(0, 0)] {
             sidecar.store(scope, TradingState::Active, Mode::Live, 1);
         }
@@ -243,6 +250,7 @@ fn attend(
             && let Taken::Record(words) = events.take()
         {
             let message = decode(&words).expect("clients publish only what decodes");
+            sidecar.position = events.position();
             reaction(sidecar, &message);
             seen.push(message);
             events.advance();
