@@ -9,6 +9,8 @@
 #[path = "../ffi/src/lib.rs"]
 pub mod ffi;
 
+#[path = "abi/answers.rs"]
+mod answers;
 #[path = "abi/attached.rs"]
 mod attached;
 #[path = "abi/compiles.rs"]
@@ -21,6 +23,8 @@ mod example;
 mod gate;
 #[path = "abi/header.rs"]
 mod header;
+#[path = "abi/hpp.rs"]
+mod hpp;
 #[path = "abi/layout.rs"]
 mod layout;
 #[path = "abi/numbers.rs"]
