@@ -29,6 +29,8 @@ mod hpp;
 mod layout;
 #[path = "abi/numbers.rs"]
 mod numbers;
+#[path = "abi/permits.rs"]
+mod permits;
 #[path = "abi/reference.rs"]
 mod reference;
 #[path = "abi/refusals.rs"]

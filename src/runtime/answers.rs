@@ -196,9 +196,10 @@ impl Waiting {
     }
 }
 
-/// The place `ahead` of `first` in a circle of `ROOM`, both below it.
+/// The place `ahead` of `first` in a circle of `ROOM`, neither of them beyond it.
 const fn wrapped<const ROOM: usize>(first: usize, ahead: usize) -> usize {
-    first.wrapping_add(ahead) % ROOM
+    let place = first.wrapping_add(ahead);
+    if place < ROOM { place } else { place.wrapping_sub(ROOM) }
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn tell(sidecar: &mut Sidecar, message: &Message, record: VerdictRecord, positio
 fn obey(sidecar: &mut Sidecar, message: &Message, id: u64) {
     match id as u32 {
         1 => directives(sidecar, message),
-        2 => sidecar.let_lease_run_out(),
+        2 => sidecar.set_lease(false),
         3 => sidecar.store(BOOK, TradingState::Active, Mode::Live, 1),
         position => {
             let record = VerdictRecord {

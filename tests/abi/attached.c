@@ -15,7 +15,7 @@
 #include "expect.h"
 
 /* What the DEPLOY events ask of the sidecar. */
-enum { HALT = 1, VERDICT, NONSENSE, STAND_STILL, RESUME, PAPER, REDUCE };
+enum { HALT = 1, STRANGERS_VERDICT, NONSENSE, STAND_STILL, RESUME, PAPER, REDUCE };
 
 static tripline_client *client;
 static tripline_target target;
@@ -176,19 +176,8 @@ static void polling(void) {
     gates_read(TRIPLINE_GATE_REDUCE_ONLY);
     ask(PAPER);
     gates_read(TRIPLINE_GATE_PAPER);
-    ask(VERDICT);
-    EXPECT(tripline_poll(client, &message), 1);
-    EXPECT(message.kind, TRIPLINE_MESSAGE_VERDICT);
-    EXPECT(message.state, TRIPLINE_VERDICT_DENY);
-    EXPECT(message.mode, 2);
-    EXPECT(strcmp(tripline_reason_name(message.reason), "MAX_POSITION"), 0);
-    EXPECT(message.guard, 3);
-    EXPECT(message.id, 5);
-    EXPECT(message.scope, TRIPLINE_SCOPE_BOOK);
-    EXPECT(message.measured, -1);
-    EXPECT(message.limit, INT64_MAX);
-    EXPECT(message.extra, UINT64_MAX);
-    EXPECT(message.position, 6);
+    ask(STRANGERS_VERDICT);
+    EXPECT(tripline_poll(client, &message), 0);
     ask(NONSENSE);
     EXPECT_FAILURE(tripline_poll(client, &message), TRIPLINE_ERR_CORRUPT);
     EXPECT(tripline_poll(client, &message), 0);
@@ -199,6 +188,7 @@ static void polling(void) {
 /* Every call that publishes, polls or leaves answers the code; the gate answers what it is. */
 static void every_call_answers(int32_t code, int32_t gate) {
     const tripline_event event = tripline_mark(&target, 100, 1);
+    const tripline_event order = tripline_order_new(&target, 0, 1, 100, 1, 0);
     tripline_instrument instrument = {sizeof instrument, 0, 0, 0, 0, 0, 0};
     tripline_target other;
     tripline_message message;
@@ -212,6 +202,9 @@ static void every_call_answers(int32_t code, int32_t gate) {
     EXPECT_FAILURE(tripline_positions(client, &number, NULL), code);
     EXPECT_FAILURE(tripline_heartbeat(client), code);
     EXPECT_FAILURE(tripline_poll(client, &message), code);
+    EXPECT_FAILURE(tripline_request(client, &order, &number), code);
+    EXPECT_FAILURE(tripline_wait(client, 1, UINT64_MAX, &message), code);
+    EXPECT_FAILURE(tripline_permit(client, &order, UINT64_MAX, &message), code);
     EXPECT_FAILURE(tripline_detach(client), code);
 }
 

@@ -32,5 +32,20 @@ int main(void) {
     print("fill_ext", tripline_fill_ext(&target, UINT64_MAX, INT64_MAX, INT64_MIN, UINT16_MAX, 6, UINT64_MAX));
     print("mark", tripline_mark(&target, 0, 1));
     print("mark", tripline_mark(&target, -19, UINT64_MAX));
+    const tripline_message directive = {TRIPLINE_MESSAGE_DIRECTIVE, TRIPLINE_DIRECTIVE_FLATTEN, 0, 0, 602, 0,
+                                        UINT64_MAX, 0, 0, -5, 0, 0, target.handle};
+    print("directive_ack", tripline_directive_ack(&directive, TRIPLINE_DIRECTIVE_STATUS_RECEIVED, 0, 0));
+    print("directive_ack", tripline_directive_ack(&directive, TRIPLINE_DIRECTIVE_STATUS_EXPIRED, -39, INT64_MIN));
+    print("cancel_all", tripline_cancel_all(&target, 0, 0, limit));
+    print("cancel_all", tripline_cancel_all(&target, UINT8_MAX, 1, peg));
+    print("order_modify", tripline_order_modify(&target, 0, 30, 31, 32, limit, 0));
+    print("order_modify",
+          tripline_order_modify(&target, all, UINT64_MAX, INT64_MIN, INT64_MAX, peg, UINT64_MAX));
+    print("order_reject", tripline_order_reject(&target, 33, TRIPLINE_REJECT_UNMAPPED, TRIPLINE_ACTION_NEW, 0, 0, 0));
+    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_DUPLICATE_ID, TRIPLINE_ACTION_CANCEL,
+                                                INT32_MIN, INT64_MAX, INT64_MIN));
+    print("order_reject", tripline_order_reject(&target, 34, TRIPLINE_REJECT_RATE, TRIPLINE_ACTION_MODIFY, -1, 35, 36));
+    print("not_sent", tripline_not_sent(&target, 37, TRIPLINE_ACTION_NEW, 0));
+    print("not_sent", tripline_not_sent(&target, 38, TRIPLINE_ACTION_MODIFY, UINT32_MAX));
     return 0;
 }

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use tripline::model::event::{DoneStatus, FillCause, Initiator, Intent, OrderId, OrderType, TimeInForce};
+use tripline::model::event::{
+    DirectiveStatus, DoneStatus, FillCause, Initiator, Intent, OrderAction, OrderId, OrderType, RejectClass,
+    TimeInForce,
+};
 use tripline::model::{Event, Flags, Handle, Lots, Message, OrderAttrs, Ticks};
 use tripline::wire::record::{decode, encode};
 
@@ -39,6 +42,12 @@ fn expected() -> Vec<(&'static str, Flags, Event)> {
         fee_ccy,
         cause,
         venue_order: exec_high,
+    };
+    let acknowledged = |status, remaining, detail| Event::DirectiveAck {
+        directive: u64::MAX,
+        status,
+        remaining: Lots(remaining),
+        detail,
     };
     let all = Flags::SELL | Flags::LEG_SHORT | Flags::VENUE_REDUCE_ONLY | Flags::PAPER | Flags::MAKER;
     vec![
@@ -82,6 +91,52 @@ fn expected() -> Vec<(&'static str, Flags, Event)> {
         ("fill_ext", Flags::empty(), fill_ext(u64::MAX, i64::MAX, i64::MIN, u16::MAX, FillCause::External)),
         ("mark", Flags::from_bits_retain(1), mark(0, 1)),
         ("mark", Flags::from_bits_retain(1), mark(-19, u64::MAX)),
+        ("directive_ack", Flags::empty(), acknowledged(DirectiveStatus::Received, 0, 0)),
+        ("directive_ack", Flags::empty(), acknowledged(DirectiveStatus::Expired, -39, i64::MIN)),
+    ]
+}
+
+/// What the lines about modifications, refusals and cancels of many must decode to.
+fn expected_of_requests() -> Vec<(&'static str, Flags, Event)> {
+    let attrs = |order_type, tif, intent| OrderAttrs { order_type, tif, intent, directive: 0 };
+    let limit = attrs(OrderType::Limit, TimeInForce::Gtc, Intent::Open);
+    let peg = attrs(OrderType::Peg, TimeInForce::Gtd, Intent::Exit);
+    let all = Flags::SELL | Flags::LEG_SHORT | Flags::VENUE_REDUCE_ONLY | Flags::PAPER | Flags::MAKER;
+    let modify = |order, px, qty, attrs, new_order| Event::OrderModify {
+        order,
+        px: Ticks(px),
+        qty: Lots(qty),
+        attrs,
+        new_order,
+    };
+    let reject = |id, class, action, venue_code, cum_qty, t_venue| Event::OrderReject {
+        order: order(id),
+        class,
+        action,
+        venue_code,
+        cum_qty: Lots(cum_qty),
+        t_venue,
+    };
+    let not_sent = |id, action, cause| Event::NotSent { order: order(id), action, cause };
+    let (none, duplicate) = (RejectClass::Unmapped, RejectClass::DuplicateId);
+    vec![
+        ("cancel_all", Flags::empty(), Event::OrderCancelAll { side: 0, increasing_only: 0, attrs: limit }),
+        (
+            "cancel_all",
+            Flags::empty(),
+            Event::OrderCancelAll { side: u8::MAX, increasing_only: 1, attrs: peg },
+        ),
+        ("order_modify", Flags::empty(), modify(order(30), 31, 32, limit, 0)),
+        ("order_modify", all, modify(order(u64::MAX), i64::MIN, i64::MAX, peg, u64::MAX)),
+        ("order_reject", Flags::empty(), reject(33, none, OrderAction::New, 0, 0, 0)),
+        (
+            "order_reject",
+            Flags::empty(),
+            reject(34, duplicate, OrderAction::Cancel, i32::MIN, i64::MAX, i64::MIN),
+        ),
+        ("order_reject", Flags::empty(), reject(34, RejectClass::Rate, OrderAction::Modify, -1, 35, 36)),
+        ("not_sent", Flags::empty(), not_sent(37, 0, 0)),
+        ("not_sent", Flags::empty(), not_sent(38, 1, u32::MAX)),
     ]
 }
 
@@ -91,7 +146,7 @@ fn every_inline_constructor_builds_the_event_it_names() {
     let program = scratch.path("constructors");
     compile(Language::C, &at(SOURCE), &program, ["-std=gnu11"]);
     let printed = succeed(&mut Command::new(program), "it was just built");
-    let expected = expected();
+    let expected = [expected(), expected_of_requests()].concat();
     assert_eq!(printed.lines().count(), expected.len(), "{SOURCE} and its expectations differ:\n{printed}");
     for (line, (name, flags, event)) in printed.lines().zip(expected) {
         let (what, words) = line.split_once(' ').expect("a name and its words");

@@ -5,8 +5,11 @@ use std::ffi::CStr;
 use std::fmt::Debug;
 use std::process::Command;
 
-use tripline::model::event::{DoneStatus, FIRST_SIDECAR_KIND, Initiator, Intent, OrderType, TimeInForce};
-use tripline::model::verdict::Verdict;
+use tripline::model::event::{
+    DirectiveStatus, DoneStatus, FIRST_SIDECAR_KIND, Initiator, Intent, OrderAction, OrderType, RejectClass,
+    TimeInForce,
+};
+use tripline::model::verdict::{DirectiveKind, Verdict};
 use tripline::model::{Event, Flags, Mode, Reason, Scope, TradingState};
 use tripline::shm::gate::Gate;
 use tripline::wire::layout::ABI_VERSION;
@@ -78,11 +81,14 @@ fn meant_by_rust() -> BTreeMap<String, i128> {
     let flags =
         Flags::all().iter_names().map(|(name, flag)| (format!("TRIPLINE_FLAG_{name}"), flag.bits().into()));
     let codes = ffi::CODES.iter().map(|&(name, code, _)| (name.to_owned(), code.into()));
-    let single: [(&str, i128); 4] = [
+    // A notice of state is a directive on the wire, and a message of its own kind in C.
+    let directive = |raw| DirectiveKind::from_u8(raw).filter(|kind| *kind != DirectiveKind::State);
+    let single: [(&str, i128); 5] = [
         ("TRIPLINE_ABI_VERSION", ABI_VERSION.into()),
         ("TRIPLINE_FEE_UNKNOWN", i64::MIN.into()),
         ("TRIPLINE_MESSAGE_VERDICT", ffi::TRIPLINE_MESSAGE_VERDICT.into()),
         ("TRIPLINE_MESSAGE_STATE", ffi::TRIPLINE_MESSAGE_STATE.into()),
+        ("TRIPLINE_MESSAGE_DIRECTIVE", ffi::TRIPLINE_MESSAGE_DIRECTIVE.into()),
     ];
     kinds
         .chain(flags)
@@ -95,6 +101,10 @@ fn meant_by_rust() -> BTreeMap<String, i128> {
         .chain(members("TRIPLINE_STATE", TradingState::from_u8))
         .chain(members("TRIPLINE_MODE", Mode::from_u8))
         .chain(members("TRIPLINE_VERDICT", Verdict::from_u8))
+        .chain(members("TRIPLINE_REJECT", RejectClass::from_raw))
+        .chain(members("TRIPLINE_ACTION", OrderAction::from_raw))
+        .chain(members("TRIPLINE_DIRECTIVE", directive))
+        .chain(members("TRIPLINE_DIRECTIVE_STATUS", |raw| DirectiveStatus::from_raw(raw.into())))
         .chain(gates())
         .chain(scopes())
         .chain(single.map(|(name, value)| (name.to_owned(), value)))
@@ -145,4 +155,28 @@ fn every_reason_has_its_name_in_c() {
         let expected = Reason::from_u16(raw).map_or("UNKNOWN", Reason::as_str);
         assert_eq!(name.to_str(), Ok(expected), "reason {raw}");
     }
+}
+
+#[test]
+fn every_verdict_has_its_name_in_c() {
+    for raw in 0..=u8::MAX {
+        // SAFETY: the function returns a static, terminated string.
+        let name = unsafe { CStr::from_ptr(ffi::tripline_verdict_name(raw)) };
+        let expected = Verdict::from_u8(raw).map_or("UNKNOWN".to_owned(), |verdict| spelled(&verdict));
+        assert_eq!(name.to_str(), Ok(expected.as_str()), "verdict {raw}");
+    }
+}
+
+#[test]
+fn the_inline_function_lets_the_verdicts_through_that_rust_does() {
+    let scratch = Scratch::new("verdicts");
+    let text = "#include <stdio.h>\n#include \"tripline.h\"\nint main(void) {\n\
+                for (int raw = 0; raw < 256; raw++) putchar(\"01\"[tripline_verdict_may_send((uint8_t)raw)]);\n\
+                return 0;\n}\n";
+    let program = scratch.path("verdicts");
+    compile(Language::C, &scratch.source("verdicts.c", text), &program, ["-std=gnu11"]);
+    let expected: String = (0..=u8::MAX)
+        .map(|raw| if Verdict::from_u8(raw).is_some_and(Verdict::may_send) { '1' } else { '0' })
+        .collect();
+    assert_eq!(succeed(&mut Command::new(program), "it was just built"), expected);
 }

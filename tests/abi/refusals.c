@@ -99,6 +99,20 @@ static void without_a_client(tripline_client *client, int32_t code) {
     EXPECT(number, 99);
     EXPECT_FAILURE(tripline_poll(client, &message), code);
     EXPECT_FAILURE(tripline_poll(client, NULL), TRIPLINE_ERR_NULL);
+    const tripline_event order = tripline_order_new(&target, 0, 1, 100, 1, 0);
+    EXPECT_FAILURE(tripline_request(client, &order, &number), code);
+    EXPECT_FAILURE(tripline_request(client, &order, NULL), code);
+    EXPECT_FAILURE(tripline_request(client, &nonsense, &number), code);
+    EXPECT_FAILURE(tripline_request(client, NULL, &number), TRIPLINE_ERR_NULL);
+    EXPECT_FAILURE(tripline_wait(client, 1, 0, &message), code);
+    EXPECT_FAILURE(tripline_wait(client, 1, UINT64_MAX, &message), code);
+    EXPECT_FAILURE(tripline_wait(client, 1, 0, NULL), TRIPLINE_ERR_NULL);
+    EXPECT_FAILURE(tripline_permit(client, &order, UINT64_MAX, &message), code);
+    EXPECT_FAILURE(tripline_permit(client, &nonsense, 0, &message), code);
+    EXPECT_FAILURE(tripline_permit(client, NULL, 0, &message), TRIPLINE_ERR_NULL);
+    EXPECT_FAILURE(tripline_permit(client, &order, 0, NULL), TRIPLINE_ERR_NULL);
+    EXPECT(number, 99);
+    EXPECT(message.kind, 0);
     EXPECT_FAILURE(tripline_publish(client, &event, &number), code);
     EXPECT_FAILURE(tripline_publish(client, &nonsense, NULL), code);
     EXPECT_FAILURE(tripline_publish(client, NULL, NULL), TRIPLINE_ERR_NULL);
@@ -135,6 +149,8 @@ static void texts(void) {
     EXPECT(strcmp(tripline_reason_name(602), "DRAWDOWN"), 0);
     EXPECT(strcmp(tripline_reason_name(0), "UNKNOWN"), 0);
     EXPECT(strcmp(tripline_reason_name(UINT16_MAX), "UNKNOWN"), 0);
+    EXPECT(strcmp(tripline_verdict_name(TRIPLINE_VERDICT_EXIT_UNVERIFIED), "EXIT_UNVERIFIED"), 0);
+    EXPECT(strcmp(tripline_verdict_name(UINT8_MAX), "UNKNOWN"), 0);
 }
 
 int main(void) {

@@ -68,7 +68,7 @@ pub(crate) struct Sidecar {
     returns: Producer,
     /// False: events stay where they are, as behind a sidecar that stands still.
     pub(crate) consumes: bool,
-    /// Lane position of the event that is reacted to.
+    /// Lane position of the event that is being reacted to.
     pub(crate) position: u64,
 }
 
@@ -78,9 +78,10 @@ impl Sidecar {
         self.shared.gate.store(scope, HaltWord { state, mode, epoch });
     }
 
-    /// Lets the lease run out, as a core does that stands still.
-    pub(crate) fn let_lease_run_out(&self) {
-        self.shared.gate.renew(Nanos(monotonic().0));
+    /// Ends or renews the lease of every account.
+    pub(crate) fn set_lease(&self, is_running: bool) {
+        let deadline = if is_running { Nanos(monotonic().0 + LEASE.0 / 2) } else { Nanos::ZERO };
+        self.shared.gate.renew(deadline);
     }
 
     pub(crate) fn answer(&mut self, answer: &Answer) {
@@ -103,9 +104,9 @@ impl Sidecar {
         returns.seal_against_writing().expect("seals");
         shared.positions.publish(LANE, lane.slots().first_position());
         shared.positions.listen(LANE, 1);
-        shared.gate.renew(Nanos(monotonic().0 + LEASE.0 / 2));
         let events = Consumer::new(lane.slots());
         let sidecar = Self { shared, lane, returns: Producer::new(slots), consumes: true, position: 0 };
+        sidecar.set_lease(true);
         for scope in [Scope::Account(0), Scope::Book(0), Scope::Instrument(0, 0)] {
             sidecar.store(scope, TradingState::Active, Mode::Live, 1);
         }

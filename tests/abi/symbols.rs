@@ -61,7 +61,8 @@ fn names_outside_our_prefix_in_the_static_library_are_those_of_the_rust_runtime(
 
 /// The signatures of the library's functions in C's words, read from its source.
 fn signatures() -> Vec<(String, Vec<String>)> {
-    let sources = ["attach", "events", "text"].map(|name| read(&format!("ffi/src/{name}.rs"))).concat();
+    let sources =
+        ["attach", "events", "messages", "text"].map(|name| read(&format!("ffi/src/{name}.rs"))).concat();
     sources
         .split("extern \"C\" fn ")
         .skip(1)

@@ -49,7 +49,7 @@ impl Client {
         self.check_whole()?;
         self.check_lane()?;
         // A request that found no room is no lost event: nothing has happened yet.
-        let records = 1 + u64::from(message.flags.contains(Flags::MORE));
+        let records = if message.flags.contains(Flags::MORE) { 2 } else { 1 };
         if !self.requests.has_room() || self.free_slots()? < records {
             return Err(ClientError::Busy);
         }
