@@ -393,6 +393,11 @@ struct message {
     }
 };
 
+/* The position that the next event gets, and the one before which every event has been applied. */
+struct lane_positions {
+    std::uint64_t next = 0, applied = 0;
+};
+
 /* The client. */
 
 class client {
@@ -460,10 +465,9 @@ public:
         std::uint64_t slots = 0;
         return {tripline_free_slots(c_, &slots), slots};
     }
-    /* The position before which every event has been applied. */
-    [[nodiscard]] result<std::uint64_t> applied() noexcept {
-        std::uint64_t position = 0;
-        return {tripline_positions(c_, nullptr, &position), position};
+    [[nodiscard]] result<lane_positions> positions() noexcept {
+        lane_positions here;
+        return {tripline_positions(c_, &here.next, &here.applied), here};
     }
     result<void> heartbeat() noexcept { return result<void>(tripline_heartbeat(c_)); }
 

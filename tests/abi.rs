@@ -17,8 +17,6 @@ mod attached;
 mod compiles;
 #[path = "abi/constructors.rs"]
 mod constructors;
-#[path = "abi/example.rs"]
-mod example;
 #[path = "abi/gate.rs"]
 mod gate;
 #[path = "abi/header.rs"]

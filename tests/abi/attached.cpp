@@ -46,7 +46,7 @@ void says_it_is_not_attached(client &none, const target &btc) {
     EXPECT(none.publish(btc.mark(1, 1)).code(), TRIPLINE_ERR_NULL);
     EXPECT(none.publish({btc.mark(1, 1), btc.mark(1, 2)}).code(), TRIPLINE_ERR_NULL);
     EXPECT(none.free_slots().code(), TRIPLINE_ERR_NULL);
-    EXPECT(none.applied().code(), TRIPLINE_ERR_NULL);
+    EXPECT(none.positions().code(), TRIPLINE_ERR_NULL);
     EXPECT(none.heartbeat().code(), TRIPLINE_ERR_NULL);
     EXPECT(none.rebind().code(), TRIPLINE_ERR_NULL);
     EXPECT(none.poll().code(), TRIPLINE_ERR_NULL);
@@ -87,7 +87,7 @@ void ask_stand_in(client &held, const target &btc, std::uint64_t what) {
     const tripline_event deploy = {TRIPLINE_EVENT_DEPLOY, 0, 0, btc.c.handle, what, 0, 0, 0, 0};
     const auto position = held.publish(deploy);
     EXPECT(position.code(), TRIPLINE_OK);
-    while (*held.applied() <= *position) std::this_thread::yield();
+    while (held.positions()->applied <= *position) std::this_thread::yield();
 }
 
 void publishing(client &held, const target &btc) {
@@ -112,7 +112,7 @@ void publishing(client &held, const target &btc) {
     wrong.kind = 6;
     EXPECT(held.publish(wrong).code(), TRIPLINE_ERR_INVALID);
     EXPECT(held.heartbeat().code(), TRIPLINE_OK);
-    while (*held.applied() <= *first + 9) std::this_thread::yield();
+    while (held.positions()->applied <= *first + 9) std::this_thread::yield();
 }
 
 /* The verdict on an order at a price, waited for. */

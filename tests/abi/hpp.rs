@@ -8,10 +8,9 @@ use tripline::model::{Event, Reason};
 
 use super::answers::answer_requests;
 use super::header;
-use super::refusals::sanitizers;
 use super::sidecar::StandIn;
 use super::toolchain::{
-    COMPILER_REMEDY, Language, STRICT, Scratch, at, compile, compiler, read, run, shared_library,
+    COMPILER_REMEDY, Language, STRICT, Scratch, at, compile, compiler, read, run, sanitizers, shared_library,
     static_library, succeed,
 };
 

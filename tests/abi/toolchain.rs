@@ -109,6 +109,19 @@ pub(crate) fn compile(
     succeed(&mut command, COMPILER_REMEDY);
 }
 
+/// Flags of the sanitizers, empty where the compiler has none.
+pub(crate) fn sanitizers(scratch: &Scratch) -> Vec<String> {
+    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"].map(str::to_owned);
+    let probe = scratch.source("probe.c", "int main(void) { return 0; }\n");
+    let mut command = compiler(Language::C);
+    command.arg(probe).args(&flags).arg("-o").arg(scratch.path("probe"));
+    if run(&mut command, COMPILER_REMEDY).status.success() {
+        return flags.to_vec();
+    }
+    eprintln!("this compiler has no sanitizers: what follows runs without them");
+    Vec::new()
+}
+
 /// The folder with `libtripline.so` and `libtripline.a`, built from this source once per process.
 pub(crate) fn library() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
