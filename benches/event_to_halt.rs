@@ -1,5 +1,6 @@
 //! How long from a strategy's publishing a fill that breaches its drawdown limit until that strategy reads HALTED
-//! through its gate, as a multiple of the cheapest shared-memory round trip on this machine in this run?
+//! through its gate, and how long from its asking for an order until it has the verdict, both as multiples of the
+//! cheapest shared-memory round trip on this machine in this run?
 //!
 //! ```text
 //! cpu S  this process, a strategy on the C ABI       t0 publish(fill) … gate, gate, gate == HALTED t1
@@ -126,6 +127,8 @@ fn measure(samples: usize) -> Result<Figures, Failure> {
         let mut halts = Series::new();
         strategy.halt_each(|nanos| halts.add(nanos))?;
         sidecar.reset_all(&strategy)?;
+        let mut permits = Series::new();
+        strategy.permit_each(|nanos| permits.add(nanos))?;
         let (mut trips, mut paced) = (Series::new(), Series::new());
         sidecar.with_core_stopped(|| {
             echo.block(TRIPS, || {}, |nanos| trips.add(nanos))?;
@@ -134,7 +137,7 @@ fn measure(samples: usize) -> Result<Figures, Failure> {
         strategy.await_applied()?;
         // The first round warms up: pages, caches and predictors of both processes.
         if round > 0 {
-            figures.round(&halts, &trips, &paced);
+            figures.round(&halts, &permits, &trips, &paced);
         }
     }
     figures.publish_ns = strategy.publish_cost()?;

@@ -9,8 +9,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::sidecar::{CAPITAL, Place, Setup, Sidecar, run};
+use support::sidecar::{Attached, CAPITAL, Place, Setup, Sidecar, run};
 use support::{PATIENCE, wait_for};
+use tripline::model::event::{Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::{Event, Flags, Lots, Ticks};
 use tripline::shm::gate::Gate;
 
 /// Leases that outlast any scheduling: no gate here may close by one.
@@ -68,7 +70,7 @@ limit = "15%"
 type Row = (&'static str, &'static str, &'static str, u64, &'static str, &'static str);
 
 #[rustfmt::skip]
-const BAD: [Row; 26] = [
+const BAD: [Row; 42] = [
     ("not TOML", "capital = \"1000.5\"", "capital = = 1", 20, "syntax", "not valid TOML"),
     ("schema from the future", "schema = 1", "schema = 2", 1, "out-of-range", "1 to 1"),
     ("mode left out", "mode = \"live\"\n", "", 2, "missing", "paper"),
@@ -95,6 +97,22 @@ const BAD: [Row; 26] = [
     ("heartbeat too fast", "name = \"mm1\"", "name = \"mm1\"\nheartbeat = \"1us\"", 18, "out-of-range", "10ms to 1h"),
     ("port that others can reach", "[[account]]", "[http]\nlisten = \"0.0.0.0:1\"\n[[account]]", 7, "not-loopback", "TLS"),
     ("lane of an odd size", "[[account]]", "[capacity]\nlane_slots = 1000\n[[account]]", 7, "not-a-power-of-two", "64 to"),
+    ("answer awaited for ever", "currency = \"USDT\"\n", "currency = \"USDT\"\nack_timeout = \"1h\"\n", 10, "out-of-range", "10ms to 10m"),
+    ("codes of a venue nobody mapped", "currency = \"USDT\"\n", "currency = \"USDT\"\nvenue_codes = \"ib\"\n", 10, "unknown-word", "binance, fix, none"),
+    ("breaker that tolerates everything", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nlimit = \"51%\"\n", 11, "out-of-range", "0.01 % to 50.00 %"),
+    ("window of a rule without one", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nwindow = 100\n", 11, "conflict", "literal"),
+    ("count without a time", "currency = \"USDT\"\n", "currency = \"USDT\"\nauth = \"3\"\n", 10, "bad-count", "3 in 60s"),
+    ("smallest order below the lot", "settlement = \"USDT\"\n", "settlement = \"USDT\"\nlot = \"0.01\"\nmin_qty = \"0.005\"\n", 17, "out-of-range", "0.01 to"),
+    ("executor for nobody", "name = \"mm1\"\n", "name = \"mm1\"\nexecutes = [\"mian\"]\n", 18, "unknown-reference", "did you mean `main`?"),
+    ("first order a duplicate", "name = \"mm1\"\n", "name = \"mm1\"\n[strategy.duplicates]\ndeny = 1\n", 19, "out-of-range", "2 to 32"),
+    ("stop-losses cancelled and positions kept", "limit = \"15%\"\n", "limit = \"15%\"\nactions = [\"cancel_all\"]\n", 28, "conflict", "stop-losses"),
+    ("flatten with nobody to do it", "limit = \"15%\"\n", "limit = \"15%\"\nactions = [\"flatten\"]\n", 28, "no-executor", "may be dead"),
+    ("bucket without a limit", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nwindow = \"1s\"\n", 28, "missing", "limit = 300"),
+    ("bucket of a venue nobody is at", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"venue:bybit\"\nkind = \"sliding_log\"\nlimit = 5\nwindow = \"1s\"\n", 31, "unknown-reference", "binance"),
+    ("burst above what the venue takes", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"gcra\"\ninterval = \"100ms\"\nburst = 9\nvenue_limit = 20\nvenue_window = \"1s\"\n", 34, "exceeds-venue", "burst up to 8"),
+    ("permission that outlives the jitter", "limit = \"15%\"\n", "limit = \"15%\"\n[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 5\nwindow = \"1s\"\njitter = \"99ms\"\n", 35, "conflict", "permit.validity"),
+    ("unknown drop mode", "limit = \"15%\"\n", "limit = \"15%\"\n[[venue]]\nname = \"binance\"\ndrop_mode = \"drop\"\n", 30, "unknown-word", "drop_lowest"),
+    ("directive void before it is missed", "limit = \"15%\"\n", "limit = \"15%\"\n[directives]\nack_timeout = \"2s\"\ntimeout = \"1s\"\n", 30, "out-of-range", "2s to 1h"),
 ];
 
 #[test]
@@ -142,6 +160,31 @@ fn the_example_configuration_is_right() {
 }
 
 #[test]
+fn what_is_off_or_unlimited_is_listed() {
+    let place = Place::new();
+    let off =
+        GOOD.replace("currency = \"USDT\"\n", "currency = \"USDT\"\nbreaker = \"off\"\nauth = \"off\"\n");
+    let off = off.replace("name = \"mm1\"\n", "name = \"mm1\"\nrole = \"maker\"\n");
+    let file = place.file("off.toml", &off);
+    let path = file.to_str().expect("text");
+    let checked = run(&["check", "--config", path], &[]);
+    assert_eq!((code(&checked), err(&checked)), (0, String::new()));
+    for (line, note) in [
+        (6, "account[main]: note: no rate bucket counts its orders"),
+        (6, "account[main]: note: no other strategy executes for it: when mm1 is dead"),
+        (10, "account[main].breaker: note: off"),
+        (11, "account[main].auth: note: off"),
+        (20, "strategy[mm1].role: note: a market maker repeats itself"),
+        (21, "strategy[mm1].book[main].max_open_orders: note: unlimited"),
+    ] {
+        let text = format!("{path}:{line}: {note}");
+        assert!(out(&checked).contains(&text), "{text:?} is missing:\n{}", out(&checked));
+    }
+    let notes = json(&run(&["check", "--json", "--config", path], &[]))["notes"].clone();
+    assert!(notes.as_array().is_some_and(|notes| notes.len() >= 6), "{notes}");
+}
+
+#[test]
 fn running_a_bad_configuration_beside_a_sidecar_does_not_touch_it() {
     let sidecar = Sidecar::start(&patient());
     let attached = sidecar.attach_and_pass("one");
@@ -174,7 +217,8 @@ fn where_no_sidecar_runs_every_command_is_unreachable_and_says_what_to_do() {
     let place = Place::new();
     let dir = place.path().to_str().expect("text");
     let reset = ["reset", "--scope", "firm", "--guard", "operator", "--nonce", "1", "--reason", "x"];
-    for args in [["status"].as_slice(), &["halt", "firm", "--reason", "x"], &reset] {
+    let resume = ["resume", "firm", "--reason", "x", "--yes"];
+    for args in [["status"].as_slice(), &["halt", "firm", "--reason", "x"], &reset, &resume] {
         let output = run(&[args, &["--runtime-dir", dir]].concat(), &[]);
         assert_eq!(code(&output), 6, "{args:?}: {output:?}");
         assert!(err(&output).contains("tripline run"), "{args:?}: {}", err(&output));
@@ -192,6 +236,8 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
     for args in [
         ["no-such-command"].as_slice(),
         &["halt", "firm"],
+        &["resume", "firm"],
+        &["resume", "--reason", "x"],
         &["run"],
         &["status", "--no-such-option"],
         &["demo", "--qty", "0.5.5"],
@@ -265,6 +311,82 @@ fn a_halt_closes_the_gate_and_only_the_reset_of_this_very_halt_opens_it() {
     });
     let again = sidecar.tripline(&[reset.as_slice(), &["--nonce", &nonce]].concat());
     assert_eq!(code(&again), 8, "what does not hold cannot be reset: {again:?}");
+}
+
+/// Announces an order that equals the others of `id`s of its own, until the second halts the book.
+fn repeat_an_order(attached: &mut Attached) {
+    for id in [1, 2] {
+        let event = Event::OrderNew {
+            order: OrderId::new(id).expect("not zero"),
+            px: Ticks(100),
+            qty: Lots(1),
+            attrs: OrderAttrs {
+                order_type: OrderType::Limit,
+                tif: TimeInForce::Gtc,
+                intent: Intent::Open,
+                directive: 0,
+            },
+            group: 0,
+            leg: 0,
+            list_count: 0,
+        };
+        attached.client.publish(attached.target.handle, Flags::empty(), event).expect("published");
+    }
+    attached.await_halt();
+}
+
+#[test]
+fn a_cool_down_that_runs_is_ended_by_nobody() {
+    let keys = "duplicates = { deny = 2, trip = 2, cooldown = \"1h\" }";
+    let sidecar = Sidecar::start(&Setup { keys, ..patient() });
+    let mut attached = sidecar.attach_and_pass("one");
+    repeat_an_order(&mut attached);
+    let cause = sidecar.cause("book:one/main", "DUPLICATE_FINGERPRINT");
+    assert_eq!((cause.guard.as_str(), cause.latch.as_str()), ("duplicate", "cooldown"));
+    assert!(cause.left.as_ref().is_some_and(|left| left.starts_with('5')), "{cause:?}");
+    let text = out(&sidecar.tripline(&["status"]));
+    assert!(
+        text.contains("  resume     from ") && text.contains(" UTC  tripline resume book:one/main"),
+        "{text}"
+    );
+    let nonce = cause.nonce.as_deref().expect("a latched cause");
+    let reset =
+        ["reset", "--scope", "book:one/main", "--guard", "duplicate", "--nonce", nonce, "--reason", "x"];
+    let resume = ["resume", "book:one/main", "--guard", "duplicate", "--reason", "x", "--yes"];
+    for args in [&reset[..], &resume, &["resume", "book:one/main", "--reason", "x", "--yes"]] {
+        let early = sidecar.tripline(args);
+        assert_eq!(code(&early), 8, "{early:?}");
+        assert!(err(&early).contains("the cool-down is not over: 5"), "{}", err(&early));
+    }
+    for scope in ["firm", "book:two/main"] {
+        let other = sidecar.tripline(&["resume", scope, "--reason", "x", "--yes"]);
+        assert_eq!(code(&other), 8, "{other:?}");
+        assert!(err(&other).contains("waits for a resume"), "{}", err(&other));
+    }
+    assert_eq!(attached.gate(), Gate::Halted);
+}
+
+#[test]
+fn after_its_cool_down_a_book_stays_halted_until_somebody_resumes_it() {
+    let keys = "duplicates = { deny = 2, trip = 2, cooldown = \"1s\" }";
+    let sidecar = Sidecar::start(&Setup { keys, ..patient() });
+    let mut attached = sidecar.attach_and_pass("one");
+    repeat_an_order(&mut attached);
+    let ready = sidecar.cause("book:one/main", "READY_TO_RESUME");
+    assert_eq!((ready.guard.as_str(), &ready.left), ("duplicate", &None));
+    let text = out(&sidecar.tripline(&["status"]));
+    assert!(text.contains("  resume     tripline resume book:one/main --guard duplicate "), "{text}");
+    assert_eq!(attached.gate(), Gate::Halted);
+    let resume = ["resume", "book:one/main", "--reason", "calm again"];
+    let unasked = sidecar.tripline(&resume);
+    assert_eq!(code(&unasked), 2, "nobody is there to ask: {unasked:?}");
+    assert!(err(&unasked).contains("--yes"), "{}", err(&unasked));
+    assert_eq!(attached.gate(), Gate::Halted);
+    let done = sidecar.tripline(&[&resume[..], &["--yes", "--json"]].concat());
+    assert_eq!((code(&done), &json(&done)["verb"]), (0, &"resume".into()));
+    assert_eq!(attached.gate(), Gate::Pass);
+    let again = sidecar.tripline(&[&resume[..], &["--yes"]].concat());
+    assert_eq!(code(&again), 8, "{again:?}");
 }
 
 #[test]

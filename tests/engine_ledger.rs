@@ -313,7 +313,6 @@ fn what_would_change_the_books_and_is_not_understood_halts_the_book() {
     for (flags, event) in [
         fill(Flags::LEG_LONG),
         fill(Flags::LEG_SHORT),
-        (Flags::PERMIT, order_new(1, 1, 1)),
         (Flags::empty(), settle),
         (Flags::empty(), equity),
         (Flags::empty(), borrow),

@@ -8,9 +8,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use support::desk::*;
-use tripline::engine::limits::Anchor;
+use tripline::engine::limits::{Anchor, BreakerLimits, CountLimits};
 use tripline::engine::{Engine, Source};
-use tripline::model::event::{CommandVerb, FillCause, FlowKind, LivenessSign};
+use tripline::model::event::{CommandVerb, FillCause, FlowKind, LivenessSign, OrderAction, RejectClass};
 use tripline::model::{Bps, Event, Flags, Handle, Latch, Lots, Message, Money, Nanos, Scope, Ticks};
 
 thread_local! {
@@ -67,7 +67,12 @@ fn record(step: u64) -> (Source, Message) {
         7 => order_new(step, qty.0, px.0),
         9 => Event::Funding { id: id(step), amount: Money(-5), ccy: 0, t_venue },
         10 => Event::Flow { id: id(step), amount: Money(E9), ccy: 0, kind: FlowKind::Deposit, t_venue },
-        11 => Event::NotSent { order: id(step - 4), action: 0, cause: 0 },
+        11 if step % 32 == 11 => Event::NotSent { order: id(step - 4), action: 0, cause: 0 },
+        11 => {
+            let class = RejectClass::from_raw((step / 32 % 10) as u8).unwrap();
+            let (order, action) = (id(step - 4), OrderAction::New);
+            Event::OrderReject { order, class, action, venue_code: 7, cum_qty: Lots(0), t_venue }
+        }
         _ => Event::Deploy { id: step },
     };
     match step % 16 {
@@ -113,6 +118,9 @@ fn a_million_mixed_records_allocate_nothing() {
     limits.instruments[usize::from(PERP)].band = Some(Bps(300));
     limits.strategies.iter_mut().for_each(|strategy| strategy.heartbeat = ms(3));
     limits.books[0].max_position = Some(Lots(5));
+    limits.books[1].breaker = Some(BreakerLimits::default());
+    limits.accounts[0].breaker = Some(BreakerLimits::default());
+    limits.accounts[0].auth = Some(CountLimits { count: 3, window: Nanos::from_secs(60) });
     let mut engine = Engine::new(limits, Nanos(0));
     for lane in [0, 1] {
         engine.apply(
@@ -140,6 +148,8 @@ fn a_million_mixed_records_allocate_nothing() {
     let counted = COUNTED.take();
     assert_eq!(counted, Some(0));
     let counters = engine.counters();
+    let opened: Vec<u64> = engine.breaker_rows().map(|row| row.openings).collect();
+    assert_eq!(opened, [1, 1], "the account's and the book's breaker opened");
     assert!(transitions > 1_000, "{transitions} transitions");
     assert!(counters.fills > 50_000 && counters.marks > 300_000, "{counters:?}");
     assert_eq!(counters.unreported, 0);

@@ -6,14 +6,21 @@ use support::process::signal;
 use support::seed::Seed;
 use support::sidecar::{Attached, CAPITAL, Setup, Sidecar};
 use support::{tries, wait_for};
-use tripline::model::{Event, Flags, Lots, Name, Ticks};
+use tripline::model::event::{Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::verdict::Verdict;
+use tripline::model::{Event, Flags, Handle, Lots, Message, Name, Nanos, Ticks};
 use tripline::shm::attach::{Segments, attach};
 use tripline::shm::client::ClientError;
 use tripline::shm::gate::Gate;
+use tripline::shm::lane::Lane;
+use tripline::shm::positions::Positions;
+use tripline::shm::ring::{Consumer, Producer, Slots, Taken};
 use tripline::shm::socket::Socket;
 use tripline::sync::Ordering;
+use tripline::wire::answer::Answer;
 use tripline::wire::hello::Grant;
 use tripline::wire::layout::{LANE_BEAT_AT, LANE_CURSOR_AT, LANE_EPOCH_AT, LANE_LOST_AT, SLOTS_AT};
+use tripline::wire::record::encode;
 
 /// Leases that outlast any scheduling: no gate here may close by one.
 fn patient() -> Setup {
@@ -120,6 +127,42 @@ impl Hostile {
         }
     }
 
+    /// Asks, without counting or listening, until the sidecar reads no more, and spoils its cursor on the way. Returns
+    /// the positions of what it asked.
+    fn ask_until_halted(&self, sidecar: &Sidecar, mut cursor: impl FnMut() -> u64) -> Vec<u64> {
+        let (grant, geometry) = (&self.grant, self.grant.geometry);
+        let lane = Lane::new(self.segments.lane.clone(), geometry.lane_slots);
+        let positions = Positions::new(self.segments.positions.clone(), geometry);
+        let mut producer = Producer::new(lane.slots());
+        let handle = Handle::new(grant.lane, 0, Some(0));
+        let mut asked = Vec::new();
+        for order in 1..=u64::from(geometry.return_slots) + 2 {
+            self.spoil(LANE_CURSOR_AT, cursor());
+            let event = cancel(order);
+            let words = encode(&Message { flags: Flags::PERMIT, epoch: 0, handle, event });
+            let position = wait_for("the lane is drained", || {
+                producer.push(&words, positions.consumed(grant.lane)).ok()
+            });
+            asked.push(position);
+        }
+        sidecar.cause("strategy:one", "CORRUPT");
+        asked
+    }
+
+    /// The positions of the verdicts in its return ring, in order.
+    fn verdicts(&self) -> Vec<u64> {
+        let slots = self.grant.geometry.return_slots;
+        let mut reader = Consumer::new(Slots::new(self.segments.returns.clone(), slots));
+        let mut found = Vec::new();
+        while let Taken::Record(words) = reader.take() {
+            reader.advance();
+            if let Some(Answer::Verdict { position, .. }) = Answer::from_words(&words) {
+                found.push(position);
+            }
+        }
+        found
+    }
+
     fn spoil(&self, at: usize, word: u64) {
         self.segments.lane.word(at).store(word, Ordering::Release);
     }
@@ -184,6 +227,46 @@ fn garbage_in_a_lane_halts_its_strategy_and_neither_its_neighbour_nor_the_sideca
     }
     assert_eq!((sidecar.core(), sidecar.control()), (core, control));
     assert_eq!(neighbour.gate(), Gate::Pass);
+    assert!(!sidecar.status().causes.iter().any(|cause| cause.scope != "strategy:one"));
+}
+
+fn cancel(order: u64) -> Event {
+    let (order_type, tif, intent) = (OrderType::Limit, TimeInForce::Gtc, Intent::Open);
+    let attrs = OrderAttrs { order_type, tif, intent, directive: 0 };
+    Event::OrderCancel { order: OrderId::new(order).expect("not zero"), attrs }
+}
+
+#[test]
+fn a_client_that_asks_without_listening_is_halted_and_what_was_admitted_is_answered() {
+    let mut seed = Seed::new("lanes a_client_that_asks");
+    let sidecar = Sidecar::start(&patient());
+    let core = sidecar.core();
+    let mut neighbour = sidecar.attach_and_pass("two");
+    // No cursor here is one that a client of such a ring could have by then.
+    let cursors: [fn(&mut Seed) -> u64; 4] =
+        [|_| 0, |_| u64::MAX, |_| 1 << 63, |seed| seed.number() | 1 << 32];
+    for (number, cursor) in cursors.into_iter().enumerate() {
+        let rejected = sidecar.status().looping.expect("a core").rejected;
+        let hostile = Hostile::attach(&sidecar);
+        let asked = hostile.ask_until_halted(&sidecar, || cursor(&mut seed));
+        let found = wait_for("each is either answered or rejected", || {
+            let now = sidecar.status().looping.expect("a core").rejected;
+            let found = hostile.verdicts();
+            (found.len() as u64 + now - rejected == asked.len() as u64).then_some(found)
+        });
+        let geometry = hostile.grant.geometry;
+        assert!(found.len() as u64 >= u64::from(geometry.open_requests()), "cursor {number}: {found:?}");
+        assert_eq!(found, asked[..found.len()], "cursor {number}");
+        let (handle, event) = (neighbour.target.handle, cancel(number as u64 + 1));
+        let answer = neighbour.client.permit(handle, Flags::empty(), event, Nanos::from_secs(10));
+        let Ok(Answer::Verdict { record, .. }) = answer else { panic!("{answer:?}") };
+        assert_eq!((record.verdict, neighbour.gate()), (Verdict::Pass, Gate::Pass));
+        drop(hostile);
+        let dead = sidecar.cause("strategy:one", "CLIENT_DEAD");
+        sidecar.reset(&dead);
+        clear(&sidecar);
+    }
+    assert_eq!(sidecar.core(), core);
     assert!(!sidecar.status().causes.iter().any(|cause| cause.scope != "strategy:one"));
 }
 

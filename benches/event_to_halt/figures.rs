@@ -21,10 +21,11 @@ pub(crate) struct Figures {
     /// What one clock reading adds to an interval; taken off every latency shown.
     clock_ns: u64,
     halts: Series,
+    permits: Series,
     trips: Series,
     paced: Series,
-    /// Per round: the median halt over the median round trip.
-    round_ratios: Vec<f64>,
+    /// Per round: the median halt, and the median permission, over the median round trip.
+    round_ratios: [Vec<f64>; 2],
     pub(crate) publish_ns: f64,
     /// Exported, inline.
     pub(crate) gate_ns: [Result<f64, Failure>; 2],
@@ -59,9 +60,10 @@ impl Figures {
             core_cpu,
             clock_ns,
             halts: Series::new(),
+            permits: Series::new(),
             trips: Series::new(),
             paced: Series::new(),
-            round_ratios: Vec::new(),
+            round_ratios: [Vec::new(), Vec::new()],
             publish_ns: 0.0,
             gate_ns: [Ok(0.0), Ok(0.0)],
             checksum: 0,
@@ -70,26 +72,40 @@ impl Figures {
     }
 
     /// Takes in one round.
-    pub(crate) fn round(&mut self, halts: &Series, trips: &Series, paced: &Series) {
+    pub(crate) fn round(&mut self, halts: &Series, permits: &Series, trips: &Series, paced: &Series) {
         let median = |series: &Series| series.at(0.5, self.clock_ns) as f64;
-        self.round_ratios.push(median(halts) / median(trips).max(1.0));
+        for (ratios, series) in self.round_ratios.iter_mut().zip([halts, permits]) {
+            ratios.push(median(series) / median(trips).max(1.0));
+        }
         self.halts.join(halts);
+        self.permits.join(permits);
         self.trips.join(trips);
         self.paced.join(paced);
     }
 
-    fn ratio(&self, quantile: f64) -> f64 {
-        self.halts.at(quantile, self.clock_ns) as f64 / self.trips.at(quantile, self.clock_ns).max(1) as f64
+    /// What a series is of the raw round trips, at a quantile.
+    fn ratio(&self, series: &Series, quantile: f64) -> f64 {
+        series.at(quantile, self.clock_ns) as f64 / self.trips.at(quantile, self.clock_ns).max(1) as f64
     }
 
-    fn median_ratio(&self) -> f64 {
-        let mut ratios = self.round_ratios.clone();
-        ratios.sort_unstable_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+    /// The names under which ratios are told, their series, and the median of the rounds' ratios.
+    fn ratios(&self) -> [(&'static str, &Series, f64); 2] {
+        let median = |ratios: &[f64]| {
+            let mut ratios = ratios.to_vec();
+            ratios.sort_unstable_by(f64::total_cmp);
+            ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+        };
+        let [halts, permits] = &self.round_ratios;
+        [("event to halt", &self.halts, median(halts)), ("permit", &self.permits, median(permits))]
     }
 
-    fn rows(&self) -> [(&'static str, &Series); 3] {
-        [("event to halt", &self.halts), ("raw round trip", &self.trips), ("raw, paced", &self.paced)]
+    fn rows(&self) -> [(&'static str, &Series); 4] {
+        [
+            ("event to halt", &self.halts),
+            ("permit", &self.permits),
+            ("raw round trip", &self.trips),
+            ("raw, paced", &self.paced),
+        ]
     }
 
     /// The table.
@@ -117,12 +133,13 @@ impl Figures {
             }
             writeln!(text, "{:>10}", series.at(1.0, self.clock_ns))?;
         }
-        let (p50, p99) = (self.ratio(0.5), self.ratio(0.99));
-        writeln!(
-            text,
-            "event to halt / raw round trip: p50 {p50:.2}x, p99 {p99:.2}x, median of rounds {:.2}x",
-            self.median_ratio()
-        )?;
+        for (name, series, median) in self.ratios() {
+            let (p50, p99) = (self.ratio(series, 0.5), self.ratio(series, 0.99));
+            writeln!(
+                text,
+                "{name} / raw round trip: p50 {p50:.2}x, p99 {p99:.2}x, median of rounds {median:.2}x"
+            )?;
+        }
         writeln!(text, "publish {:.1} ns", self.publish_ns)?;
         for (name, gate) in ["exported", "inline"].iter().zip(&self.gate_ns) {
             match gate {
@@ -155,11 +172,15 @@ impl Figures {
             "core_isolated": self.core.isolated,
             "clock_ns": self.clock_ns,
             "event_to_halt": latency(&self.halts),
+            "permit": latency(&self.permits),
             "raw_round_trip": latency(&self.trips),
             "raw_round_trip_paced": latency(&self.paced),
-            "ratio_p50": self.ratio(0.5),
-            "ratio_p99": self.ratio(0.99),
-            "ratio_median_of_rounds": self.median_ratio(),
+            "ratio_p50": self.ratio(&self.halts, 0.5),
+            "ratio_p99": self.ratio(&self.halts, 0.99),
+            "ratio_median_of_rounds": self.ratios()[0].2,
+            "permit_ratio_p50": self.ratio(&self.permits, 0.5),
+            "permit_ratio_p99": self.ratio(&self.permits, 0.99),
+            "permit_ratio_median_of_rounds": self.ratios()[1].2,
             "publish_ns": self.publish_ns,
             "gate_exported_ns": self.gate_ns[0].as_ref().ok(),
             "gate_inline_ns": self.gate_ns[1].as_ref().ok(),

@@ -9,8 +9,8 @@ use tripline::sync::Ordering;
 
 use super::ffi::{
     TRIPLINE_OK, tripline_attach, tripline_attach_options, tripline_client, tripline_detach, tripline_event,
-    tripline_gate, tripline_last_error, tripline_look_up, tripline_positions, tripline_publish,
-    tripline_strerror, tripline_target,
+    tripline_gate, tripline_last_error, tripline_look_up, tripline_message, tripline_poll,
+    tripline_positions, tripline_publish, tripline_request, tripline_strerror, tripline_target,
 };
 use super::inline_gate::InlineGate;
 use super::{ACCOUNTS, Failure};
@@ -18,11 +18,14 @@ use super::{ACCOUNTS, Failure};
 /// Kinds, bits and values of `tripline.h` that this strategy uses.
 const ORDER_NEW: u8 = 10;
 const ORDER_ACK: u8 = 20;
+const ORDER_DONE: u8 = 23;
 const FILL: u8 = 30;
 const MARK: u8 = 40;
 const SELL: u8 = 1;
 const MARK_PRESENT: u8 = 1;
 const LIMIT_GTC: u64 = 1 | 1 << 8;
+const VERDICT: u8 = 1;
+const VERDICT_PASS: u8 = 1;
 const HALTED: i32 = 0;
 const PASS: i32 = 3;
 
@@ -132,6 +135,46 @@ impl Strategy {
             return Err(format!("no halt of {} with a new epoch after the event", account(index)));
         }
         self.checksum = self.checksum.wrapping_add(self.epoch());
+        Ok(nanos)
+    }
+
+    /// One permission on every account; hands the nanoseconds of each to `add`.
+    pub(crate) fn permit_each(&mut self, mut add: impl FnMut(u64)) -> Result<(), Failure> {
+        for index in 0..ACCOUNTS {
+            add(self.permit(index)?);
+        }
+        Ok(())
+    }
+
+    /// Asks for an order and polls until its verdict: the nanoseconds between. Then the order is acknowledged and
+    /// canceled, so that nothing is left of it.
+    fn permit(&mut self, index: usize) -> Result<u64, Failure> {
+        let target = self.targets[index];
+        self.orders += 1;
+        let id = self.orders;
+        let request = event(&target, ORDER_NEW, 0, [id, BOUGHT_AT, 1, LIMIT_GTC, 0]);
+        self.await_applied()?;
+        self.pause();
+        let (mut position, mut message) = (0, tripline_message::default());
+        let start = Instant::now();
+        // SAFETY: attached; event and position are live.
+        let asked = unsafe { tripline_request(self.client, &raw const request, &raw mut position) };
+        let mut looks = 0;
+        loop {
+            // SAFETY: attached; the message is live.
+            let polled = unsafe { tripline_poll(self.client, &raw mut message) };
+            if polled == 1 && message.kind == VERDICT && message.position == position || looks == LOOKS {
+                break;
+            }
+            looks += 1;
+        }
+        let nanos = start.elapsed().as_nanos() as u64;
+        check("request", asked)?;
+        if looks == LOOKS || message.state != VERDICT_PASS || message.id != id {
+            return Err(format!("no permission for an order of {}: {message:?}", account(index)));
+        }
+        self.publish(&event(&target, ORDER_ACK, 0, [id, id, BOUGHT_AT, 1, 0]))?;
+        self.publish(&event(&target, ORDER_DONE, 0, [id, 0, 0, 0, 0]))?;
         Ok(nanos)
     }
 

@@ -35,6 +35,12 @@ pub const fn utc_of(instant: Nanos, now: Nanos, utc_now_ns: u64) -> u64 {
     utc_now_ns.saturating_sub(now.since(instant).0)
 }
 
+/// When a monotonic deadline is, given both clocks of one moment; one that has passed is as far in the past.
+#[must_use]
+pub const fn utc_until(deadline: Nanos, now: Nanos, utc_now_ns: u64) -> u64 {
+    utc_of(deadline, now, utc_now_ns.saturating_add(deadline.since(now).0))
+}
+
 /// An age as a person says it: `0.2 us`, `41 ms`, `4m 11s`.
 #[must_use]
 pub fn age_text(age: Nanos) -> String {
@@ -83,5 +89,12 @@ mod tests {
     fn an_instant_from_the_future_is_now() {
         assert_eq!(utc_of(Nanos(10), Nanos(5), 100), 100);
         assert_eq!(utc_of(Nanos(2), Nanos(5), 100), 97);
+    }
+
+    #[test]
+    fn a_deadline_lies_as_far_from_now_on_both_clocks() {
+        for (deadline, utc) in [(2, 97), (5, 100), (10, 105), (u64::MAX, u64::MAX)] {
+            assert_eq!(utc_until(Nanos(deadline), Nanos(5), 100), utc, "{deadline}");
+        }
     }
 }

@@ -69,7 +69,7 @@ pub struct Request {
     pub verb: CommandVerb,
     /// With what.
     pub scope: Scope,
-    /// Which guard, for a reset; else 0.
+    /// Which guard, for a reset or a resume; 0 for every one of a resume, else 0.
     pub guard: u16,
     /// Which halt, for a reset; else 0.
     pub nonce: u64,
@@ -127,7 +127,8 @@ impl Desk {
     #[must_use]
     pub fn guard_number(&self, name: &str) -> Option<u16> {
         let configured = u16::try_from(self.limits().drawdowns.len() * 2).ok()?;
-        (0..guard::CONFIGURED + configured).find(|&guard| self.guard_name(guard) == name)
+        // Numbers without a guard have no name; whoever names nothing means none of them.
+        (1..guard::CONFIGURED + configured).find(|&guard| !name.is_empty() && self.guard_name(guard) == name)
     }
 
     /// Gives an order nobody waits for.

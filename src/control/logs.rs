@@ -19,7 +19,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use super::clock;
 use super::config::LogLevel;
 use super::desk::Desk;
-use super::report;
+use super::report::{self, Reading};
 use super::scopes;
 use crate::model::{Reason, TradingState};
 use crate::wire::stats::{Stats, TransitionRow};
@@ -154,7 +154,7 @@ fn look(desk: &Desk, tally: &Tally, seen: &mut Seen, stats: &Stats) {
 
 fn log_transition(desk: &Desk, row: &TransitionRow) {
     let limits = desk.limits();
-    let (measured, limit) = report::readings(limits, row.guard, row.reason, row.measured, row.limit);
+    let (measured, limit) = report::readings(limits, &Reading::of_transition(row));
     let guard =
         u16::try_from(row.guard).map_or_else(|_| row.guard.to_string(), |guard| desk.guard_name(guard));
     let scope = row.scope.map_or_else(String::new, |scope| scopes::scope_text(limits, scope));

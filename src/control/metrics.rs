@@ -4,6 +4,8 @@
 //! recorder, so that a lane that left takes its series with it. The decision latency is the loop's own buckets, as
 //! text: the exporter's histograms would keep every sample. Floats appear here and nowhere before.
 
+mod orders;
+
 use std::fmt::Write;
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
@@ -30,6 +32,7 @@ pub(super) fn render(desk: &Desk, stats: Option<&Stats>, tally: &Tally, marks: &
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
         describe();
+        orders::describe();
         about(desk, stats, marks);
         if let Some(stats) = stats {
             loop_counters(desk, stats);
@@ -37,6 +40,7 @@ pub(super) fn render(desk: &Desk, stats: Option<&Stats>, tally: &Tally, marks: &
             guards(desk, stats);
             lanes(desk, stats);
             halts(desk, tally);
+            orders::mirror(desk, stats);
             for mark in report::degraded_names(stats.looping.degraded) {
                 gauge!("tripline_degraded", "mark" => mark).set(1.0);
             }
@@ -224,7 +228,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::control::report::tests::{context, halted_stats};
+    use crate::control::report::tests::{NOW, context, halted_stats, troubled_stats};
     use crate::wire::stats::TransitionRow;
 
     /// Names with a type, and series with a value. Panics on a line that is not in the exposition format.
@@ -289,6 +293,51 @@ mod tests {
             assert_eq!(series.get(key), Some(&value), "{key} in {series:#?}");
         }
         assert!(types.len() >= 15, "{types:?}");
+    }
+
+    #[test]
+    fn orders_in_trouble_are_counted_by_result_scope_bucket_and_venue() {
+        let (types, series) = scrape(Some(troubled_stats()));
+        for (key, value) in [
+            ("tripline_orders_total{result=\"passed\"}", 8.0),
+            ("tripline_orders_total{result=\"denied\"}", 3.0),
+            ("tripline_orders_total{result=\"dropped\"}", 1.0),
+            ("tripline_orders_queued_total", 4.0),
+            ("tripline_orders_not_sent_total", 2.0),
+            ("tripline_order_timeouts_total", 5.0),
+            ("tripline_unmapped_rejects_total", 6.0),
+            ("tripline_duplicate_orders_total", 7.0),
+            ("tripline_directives_total", 3.0),
+            ("tripline_directives_failed_total", 1.0),
+            ("tripline_breaker_state{scope=\"account:main\"}", 0.0),
+            ("tripline_breaker_state{scope=\"book:arb/main\"}", 1.0),
+            ("tripline_breaker_openings_total{scope=\"book:arb/main\"}", 2.0),
+            ("tripline_bucket_used_ratio{bucket=\"binance.weight\"}", 0.5),
+            ("tripline_bucket_used_ratio{bucket=\"main.orders\"}", 1.0),
+            ("tripline_bucket_rejects_total{bucket=\"main.orders\"}", 1.0),
+            ("tripline_throttle_queue_depth{venue=\"binance\"}", 12.0),
+            ("tripline_throttle_queue_capacity{venue=\"binance\"}", 1_024.0),
+            ("tripline_throttle_queue_oldest_age_seconds{venue=\"binance\"}", 0.04),
+            ("tripline_throttle_dropped_total{venue=\"binance\"}", 5.0),
+        ] {
+            assert_eq!(series.get(key), Some(&value), "{key} in {series:#?}");
+        }
+        for (name, kind) in [("tripline_orders_total", "counter"), ("tripline_breaker_state", "gauge")] {
+            assert_eq!(types.get(name).map(String::as_str), Some(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_admits_nothing_is_full() {
+        let mut stats = troubled_stats();
+        (stats.buckets[0].used, stats.buckets[0].limit) = (0, 0);
+        // Closed until this very instant is open again.
+        stats.buckets[1].closed_until = NOW;
+        let (_, series) = scrape(Some(stats));
+        for (bucket, used) in [("binance.weight", 1.0), ("main.orders", 0.2)] {
+            let key = format!("tripline_bucket_used_ratio{{bucket=\"{bucket}\"}}");
+            assert_eq!(series.get(&key), Some(&used), "{key} in {series:#?}");
+        }
     }
 
     #[test]

@@ -36,8 +36,8 @@ struct Lane {
     beat: u64,
     /// The last counter of a HEARTBEAT.
     counter: Option<u64>,
-    /// The first record of a group, until the last one arrives.
-    pending: Option<Message>,
+    /// The first record of a group and its position, until the last one arrives.
+    pending: Option<(Message, u64)>,
 }
 
 /// One strategy's sign of life.
@@ -106,6 +106,12 @@ impl Clients {
         self.lanes.get(usize::from(lane))?.strategy
     }
 
+    /// The first open lane of a strategy.
+    pub(super) fn lane_of(&self, strategy: u16) -> Option<u16> {
+        let found = self.lanes.iter().position(|lane| lane.strategy == Some(strategy))?;
+        u16::try_from(found).ok()
+    }
+
     /// Whether a HEARTBEAT's counter advances.
     pub(super) fn counts(&mut self, lane: u16, counter: u64) -> bool {
         let last = &mut self.lanes[usize::from(lane)].counter;
@@ -162,7 +168,7 @@ impl Clients {
         }
     }
 
-    pub(super) fn pending(&mut self, lane: u16) -> &mut Option<Message> {
+    pub(super) fn pending(&mut self, lane: u16) -> &mut Option<(Message, u64)> {
         &mut self.lanes[usize::from(lane)].pending
     }
 }

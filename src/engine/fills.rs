@@ -30,7 +30,7 @@ use super::lanes::Place;
 use super::ledger::Trade;
 use super::limits::InstrumentKind;
 use super::orders::{Ended, Order, OrderKey, Side, Traded};
-use crate::model::scope::{AccountId, InstrumentId};
+use crate::model::scope::InstrumentId;
 use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
 
 /// A fee that is not known yet.
@@ -120,7 +120,7 @@ impl Engine {
             None => (None, traded),
         };
         let cost = self.book_step(position, instrument, report.sells, &step, None)?;
-        self.commit_order(place.account, next);
+        self.commit_order(place, next);
         let booked = Booked {
             position,
             order: report.order,
@@ -184,7 +184,7 @@ impl Engine {
         let (next, step) = known.report(total).ok_or(Refusal::Overflow)?;
         let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
         self.book_step(position, instrument, sells, &step, None)?;
-        self.commit_order(place.account, Some((entry, next)));
+        self.commit_order(place, Some((entry, next)));
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl Engine {
         let cost =
             if step == back { Some(booked.cost.checked_neg().ok_or(Refusal::Overflow)?) } else { None };
         self.book_step(booked.position, instrument, report.sells, &step, cost)?;
-        self.commit_order(place.account, next);
+        self.commit_order(place, next);
         self.executions.get_mut(found).busted = true;
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Engine {
         }
         let (next, step) = self.executed(&booked, &change)?;
         self.book_step(booked.position, instrument, class == Class::Sell, &step, None)?;
-        self.commit_order(place.account, next);
+        self.commit_order(place, next);
         let entry = self.executions.get_mut(found);
         (entry.fee, entry.debit) = (fee, debit);
         Ok(())
@@ -314,11 +314,11 @@ impl Engine {
         if id == 0 {
             return Ok(None);
         }
-        let entry = self.orders.open(OrderKey { book: place.book, id }, side, 0).ok_or(Refusal::Full)?;
+        let entry = self.orders.open(OrderKey { book: place.book, id }, side).ok_or(Refusal::Full)?;
         if self.orders.get(entry).side == side { Ok(Some(entry)) } else { Err(Refusal::Corrupt) }
     }
 
-    fn commit_order(&mut self, account: AccountId, next: Option<(u32, Order)>) {
+    fn commit_order(&mut self, place: Place, next: Option<(u32, Order)>) {
         let Some((entry, order)) = next else { return };
         let before = *self.orders.get(entry);
         if before.ended == Some(Ended::Otherwise) {
@@ -326,8 +326,9 @@ impl Engine {
         }
         self.orders.replace(entry, order);
         if order.overfills(&before) {
-            self.halt(Scope::Instrument(account, order.side.instrument), Reason::Overfill);
+            self.halt(Scope::Instrument(place.account, order.side.instrument), Reason::Overfill);
         }
+        self.on_executed(place, entry, before.booked().qty > 0);
     }
 
     fn book_step(

@@ -28,66 +28,22 @@
     clippy::print_stderr
 )]
 
+mod cause;
+pub mod guard;
 mod layout;
 
+pub(super) use cause::{Cause, Hold, Reading};
+pub(super) use guard::{built_in_name, soft_name};
+
+use cause::{UNLISTED, is_graver};
 use layout::{BUILT_IN, Layout, ON_INSTRUMENT};
 
 use super::exact::bump;
 use super::limits::Limits;
 use super::outcome::{Outcome, Transition, WordChange, WordId};
 use super::table::mix;
-use crate::model::{HaltWord, Latch, Money, Name, Nanos, Reason, Scope, TradingState};
+use crate::model::{HaltWord, Latch, Name, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::CauseRow;
-
-/// Guards that every scope has, by number.
-pub mod guard {
-    /// An operator's halt or reduce.
-    pub const OPERATOR: u16 = 1;
-    /// The strategy's process: died, lost events, wrote garbage, cannot be kept up with.
-    pub const CLIENT: u16 = 2;
-    /// The strategy's sign of life.
-    pub const HEARTBEAT: u16 = 3;
-    /// The books: gaps, impossible records, overflow, full tables.
-    pub const INTEGRITY: u16 = 4;
-    /// Largest position.
-    pub const POSITION: u16 = 5;
-    /// Largest order quantity.
-    pub const ORDER_QTY: u16 = 6;
-    /// Largest order notional.
-    pub const ORDER_NOTIONAL: u16 = 7;
-    /// Share of orders that end in an error, and errors in a row.
-    pub const ERROR_RATE: u16 = 8;
-    /// Authentication errors.
-    pub const AUTH: u16 = 9;
-    /// Liquidation errors.
-    pub const LIQUIDATION: u16 = 10;
-    /// A queue that halts new orders until it has drained.
-    pub const QUEUE: u16 = 11;
-    /// The same order again and again.
-    pub const DUPLICATE: u16 = 12;
-    /// A venue that has banned us.
-    pub const BAN: u16 = 13;
-    /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
-    pub const CONFIGURED: u16 = 64;
-
-    pub(super) const BUILT_IN: [&str; 13] = [
-        "operator",
-        "client",
-        "heartbeat",
-        "integrity",
-        "position",
-        "order-qty",
-        "order-notional",
-        "error-rate",
-        "auth",
-        "liquidation",
-        "queue",
-        "duplicate",
-        "ban",
-    ];
-}
-
-const UNLISTED: u32 = u32::MAX;
 
 /// Directives one call may hand out: a first one for each position, and what is handed on.
 pub(super) const DIRECTIVES: usize = 256;
@@ -96,47 +52,6 @@ pub(super) const DIRECTIVES: usize = 256;
 fn verdicts(limits: &Limits) -> usize {
     let waiting = limits.venues.iter().map(|venue| venue.queue_capacity as usize).sum::<usize>();
     waiting.saturating_add(16)
-}
-
-/// What a guard wants to hold.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hold {
-    pub(super) scope: Scope,
-    pub(super) guard: u16,
-    pub(super) reason: Reason,
-    pub(super) state: TradingState,
-    pub(super) latch: Latch,
-    pub(super) measured: i64,
-    pub(super) limit: i64,
-    pub(super) reading: Reading,
-    /// When a cool-down ends; [`Nanos::NEVER`] for the other classes.
-    pub(super) until: Nanos,
-}
-
-/// The numbers of a drawdown guard at a transition.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reading {
-    pub(super) equity: Money,
-    pub(super) peak: Money,
-    pub(super) drawdown_bps: u64,
-}
-
-/// One cause, held or not.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cause {
-    pub(super) reason: Reason,
-    pub(super) state: TradingState,
-    pub(super) latch: Latch,
-    pub(super) nonce: u64,
-    pub(super) measured: i64,
-    pub(super) limit: i64,
-    pub(super) until: Nanos,
-    pub(super) scope: Scope,
-    pub(super) guard: u16,
-    since: Nanos,
-    epoch: u32,
-    /// Where in the list of held causes; [`UNLISTED`] when it does not hold.
-    listed: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -195,11 +110,6 @@ pub(super) struct Gates {
     pub(super) mark: i64,
     pub(super) unreported: u64,
     pub(super) outcome: Outcome,
-}
-
-impl Reading {
-    /// For guards that read no equity.
-    pub(super) const NONE: Self = Self { equity: Money(0), peak: Money(0), drawdown_bps: 0 };
 }
 
 impl Gates {
@@ -365,6 +275,12 @@ impl Gates {
         true
     }
 
+    /// Of the causes on these scopes one with the lowest state; of equals the one that has held longest.
+    pub(super) fn gravest(&self, scopes: &[Scope]) -> Option<&Cause> {
+        let held = self.held.iter().map(|&slot| &self.causes[slot as usize]);
+        held.filter(|cause| scopes.contains(&cause.scope)).min_by_key(|cause| (cause.state, cause.since))
+    }
+
     /// The held cause at a place in a list without order.
     pub(super) fn held(&self, index: usize) -> Option<&Cause> {
         self.causes.get(*self.held.get(index)? as usize)
@@ -418,6 +334,7 @@ impl Gates {
             measured: cause.measured,
             limit: cause.limit,
             epoch: u64::from(cause.epoch),
+            until: if cause.latch == Latch::Cooldown { cause.until } else { Nanos::ZERO },
         })
     }
 
@@ -517,50 +434,8 @@ impl Gates {
     }
 }
 
-impl Cause {
-    /// Whether its cool-down still runs.
-    pub(super) fn cools(&self) -> bool {
-        self.latch == Latch::Cooldown && self.reason != Reason::ReadyToResume
-    }
-
-    const fn idle() -> Self {
-        Self {
-            reason: Reason::Operator,
-            state: TradingState::Active,
-            latch: Latch::Auto,
-            nonce: 0,
-            measured: 0,
-            limit: 0,
-            until: Nanos::NEVER,
-            scope: Scope::Firm,
-            guard: 0,
-            since: Nanos::ZERO,
-            epoch: 0,
-            listed: UNLISTED,
-        }
-    }
-}
-
-/// Whether a guard that halts for `old` must say so anew for `new`: an operator resets a client that died or lags
-/// without a thought for the books, one that lost events or wrote garbage not.
-const fn is_graver(new: Reason, old: Reason) -> bool {
-    matches!((new, old), (Reason::Gap | Reason::Corrupt, Reason::Lag | Reason::ClientDead))
-}
-
 fn lower(level: &mut Level, state: TradingState) {
     if let Some(count) = level.count(state) {
         *count = count.saturating_sub(1);
     }
-}
-
-/// The name of one of the engine's own guards.
-pub(super) fn built_in_name(guard: u16) -> Name {
-    let name = usize::from(guard).checked_sub(1).and_then(|index| guard::BUILT_IN.get(index));
-    name.and_then(|name| Name::new(name).ok()).unwrap_or_default()
-}
-
-/// `<name>.soft`, the name cut where the two do not fit.
-pub(super) fn soft_name(name: Name) -> Name {
-    let keep: String = name.as_str().chars().take(Name::SIZE.saturating_sub(6)).collect();
-    Name::new(&format!("{keep}.soft")).unwrap_or(name)
 }

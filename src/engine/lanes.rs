@@ -24,6 +24,7 @@ use super::exact::{bump, report};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::marks::Offer;
+use super::orders::Size;
 use super::timers::Watch;
 use crate::model::event::{FIRST_SIDECAR_KIND, LivenessSign};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
@@ -85,9 +86,12 @@ impl Engine {
     fn join_group(&mut self, lane: u16, place: Place, message: &Message) {
         let more = message.flags.contains(Flags::MORE);
         let first = self.clients.pending(lane).take();
-        let continues = first.is_some_and(|first| fits(&first, message)) && !more;
-        if continues {
-            self.on_event(place, first.as_ref().unwrap_or(message), Some(&message.event));
+        if let Some((first, position)) = &first
+            && fits(first, message)
+            && !more
+        {
+            let place = Place { position: *position, ..place };
+            self.on_event(place, first, Some(&message.event));
             return;
         }
         if first.is_some() {
@@ -99,7 +103,7 @@ impl Engine {
         // Text that travels over several records has no effect, so its groups need no joining.
         let text = matches!(message.event, Event::OrderRef { .. });
         match (more, opens, stray) {
-            (true, true, _) => *self.clients.pending(lane) = Some(*message),
+            (true, true, _) => *self.clients.pending(lane) = Some((*message, place.position)),
             (_, _, true) => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
             (true, false, _) if !text => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
             _ => self.on_event(place, message, None),
@@ -108,14 +112,27 @@ impl Engine {
 
     /// One complete event: `message`, and where it had one its continuation.
     fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
+        let place = self.delegated(place, message);
         match message.event {
-            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message, rest),
-            Event::OrderAck { order, .. } => self.on_order_status(place, order.get()),
-            Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
-            Event::OrderModified { order, qty, .. } => self.on_order_modified(place, order.get(), qty),
-            Event::OrderReject { .. } | Event::OrderDone { .. } | Event::NotSent { .. } => {
-                self.on_order_end(place, &message.event);
+            Event::OrderNew { .. }
+            | Event::OrderModify { .. }
+            | Event::OrderCancel { .. }
+            | Event::OrderCancelAll { .. }
+                if message.flags.contains(Flags::PERMIT) =>
+            {
+                self.on_request(place, message, rest);
             }
+            Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message, rest),
+            Event::OrderCancel { order, .. } => self.on_cancel(place, order.get()),
+            Event::OrderCancelAll { .. } => self.charge_cancel(place, 0),
+            Event::OrderAck { order, venue_key, .. } => self.on_order_ack(place, order.get(), venue_key),
+            Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
+            Event::OrderModified { order, px, qty, .. } => {
+                self.on_order_modified(place, order.get(), Size { px: px.0, qty: qty.0 });
+            }
+            Event::OrderReject { .. } => self.on_order_reject(place, message),
+            Event::OrderDone { .. } => self.on_order_done(place, &message.event),
+            Event::NotSent { order, action, .. } => self.on_not_sent(place, order.get(), action),
             Event::Fill { .. } => self.on_fill(place, message, rest),
             Event::FillCum { .. } => self.on_fill_cum(place, message),
             Event::FillBust { .. } => self.on_fill_bust(place, message, rest),
@@ -123,6 +140,8 @@ impl Engine {
             Event::Funding { .. } | Event::Flow { .. } => self.on_cash(place, &message.event),
             Event::Mark { mark, last, sequence, .. } => self.on_mark(place, mark.or(last), sequence),
             Event::InstrumentState { .. } => self.on_session(place, &message.event),
+            Event::RateFeedback { .. } => self.on_rate_feedback(place, &message.event),
+            Event::DirectiveAck { .. } => self.on_directive_ack(place, &message.event),
             Event::Settle { .. } | Event::Equity { .. } => self.halt_unhandled(place.book),
             Event::Heartbeat { .. } => {}
             _ => bump(&mut self.counters.unhandled),
@@ -206,6 +225,7 @@ impl Engine {
             self.watch_beat(strategy);
             return;
         }
+        self.forget_requests(lane);
         if self.clients.close(lane) {
             self.halt(Scope::Strategy(strategy), Reason::Corrupt);
         }
@@ -229,8 +249,11 @@ impl Engine {
             LivenessSign::Lag => Reason::Lag,
         };
         let scope = Scope::Strategy(strategy);
-        self.gates.begin(sticky(scope, guard::CLIENT, reason));
+        let died = self.gates.begin(sticky(scope, guard::CLIENT, reason)) && reason == Reason::ClientDead;
         self.refresh_trust(scope);
+        if died {
+            self.direct_for_the_dead(strategy);
+        }
     }
 
     pub(super) fn on_rejected(&mut self, lane: u16, _code: u16) {

@@ -284,6 +284,10 @@ impl Limits {
                 assert!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
             }
         }
+        let accounts = self.accounts.iter().filter_map(|account| account.breaker);
+        for breaker in accounts.chain(self.books.iter().filter_map(|book| book.breaker)) {
+            breaker.assert_consistent();
+        }
         for strategy in &self.strategies {
             for &account in &strategy.executes {
                 assert!(usize::from(account) < self.accounts.len(), "{}: executes", strategy.name);
@@ -306,8 +310,13 @@ impl Limits {
             };
             assert!(exists, "{}: nobody is charged to it", bucket.name);
             let positive = match bucket.kind {
-                BucketKind::SlidingLog { limit, window } => limit > 0 && limit <= 65_536 && window.0 > 0,
-                BucketKind::Gcra { interval, burst } => interval.0 > 0 && burst > 0,
+                BucketKind::SlidingLog { limit, window } => {
+                    limit > 0 && limit <= BucketKind::MAX_UNITS && window.0 > 0
+                }
+                BucketKind::Gcra { interval, burst } => {
+                    let credits = (1..=BucketKind::MAX_UNITS).contains(&burst);
+                    credits && interval > Nanos::ZERO && interval <= BucketKind::MAX_INTERVAL
+                }
                 BucketKind::FixedAligned { limit, window, margin, .. } => {
                     limit > 0 && window.0 > 0 && margin.0 < 10_000
                 }

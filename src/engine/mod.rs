@@ -6,9 +6,12 @@
 //! ```text
 //! record ─> source, handle, beat      lanes.rs, clients.rs
 //!        ─> ledger                    fills.rs, cash.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs
+//!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
+//!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
 //!        ─> words                     gates.rs
+//!        ─> directives                directives.rs
 //! ```
 //! The order of checks, and why: who wrote it (a record that may not be believed decides nothing); the beat (a
 //! record proves life whatever it says); the books (every limit reads them, so they come first); caps of the book;
@@ -28,9 +31,14 @@
     clippy::print_stderr
 )]
 
+mod backlog;
 mod cash;
+mod chain;
+mod checks;
 mod clients;
+mod directives;
 mod drawdown;
+mod duplicates;
 mod error_rate;
 mod exact;
 mod executions;
@@ -46,31 +54,43 @@ mod operator;
 mod orders;
 mod outcome;
 mod payoff;
+mod placing;
 mod queue;
 mod rate_limit;
+mod replies;
+mod requests;
 mod rows;
+mod stragglers;
 mod table;
 mod timers;
+mod working;
 
+pub use exposure::Exposure;
 pub use gates::guard;
 pub use limits::Limits;
 pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transition, WordChange, WordId};
 
 use clients::Clients;
+use directives::Directives;
 use drawdown::{Drawdowns, Scene, Touch};
+use duplicates::Duplicates;
 use error_rate::ErrorRates;
 use exact::bump;
 use executions::Executions;
 use gates::Gates;
+use lanes::Place;
 use ledger::Ledger;
 use marks::{Depths, Marks};
 use orders::Orders;
 use queue::Queue;
 use rate_limit::Buckets;
+use replies::Awaited;
+use stragglers::Stragglers;
 use timers::{Timers, Watch, Watches};
+use working::Working;
 
 use crate::model::scope::BookId;
-use crate::model::{Event, HaltWord, Message, Name, Nanos, Reason, Scope};
+use crate::model::{Event, HaltWord, Message, Mode, Name, Nanos, Reason, Scope, TradingState};
 
 /// The decision engine. Owned by one thread.
 ///
@@ -96,6 +116,15 @@ pub struct Engine {
     buckets: Buckets,
     /// One per venue.
     queues: Vec<Queue>,
+    /// Since when a queue under backpressure has been at most half full.
+    calm_since: Vec<Option<Nanos>>,
+    /// The venue of each account.
+    venue_of: Vec<u16>,
+    working: Working,
+    awaited: Awaited,
+    duplicates: Duplicates,
+    directives: Directives,
+    stragglers: Stragglers,
     counters: Counters,
     session: u64,
     /// How long a gate word that was read may be trusted.
@@ -142,6 +171,7 @@ impl Engine {
         let depths = Depths::new(&limits);
         let (watchers, watched) = watch(&limits);
         let watches = Watches::new(&limits);
+        let buckets = Buckets::new(&limits, now);
         let mut engine = Self {
             now,
             gates: Gates::new(&limits, now),
@@ -156,8 +186,19 @@ impl Engine {
             timers: Timers::new(watches.count()),
             watches,
             error_rates: ErrorRates::new(&limits),
-            buckets: Buckets::new(&limits, now),
-            queues: limits.venues.iter().map(|venue| Queue::new(venue, limits.books.len())).collect(),
+            calm_since: vec![None; limits.venues.len()],
+            venue_of: venues(&limits),
+            working: Working::new(&limits),
+            awaited: Awaited::new(&limits),
+            duplicates: Duplicates::new(&limits),
+            directives: Directives::new(),
+            stragglers: Stragglers::new(),
+            queues: limits
+                .venues
+                .iter()
+                .map(|venue| Queue::new(venue, limits.books.len(), buckets.membership().clone()))
+                .collect(),
+            buckets,
             counters: Counters::default(),
             session: 0,
             lease: Nanos::NEVER,
@@ -202,6 +243,7 @@ impl Engine {
             Source::Operator => self.on_operator_record(message),
             Source::Sidecar => self.on_sidecar_record(message),
         }
+        self.direct_after_latches();
         self.counters.unreported = self.gates.unreported;
         &self.gates.outcome
     }
@@ -279,10 +321,10 @@ impl Engine {
                 Watch::Mark(instrument) => self.on_mark_timer(instrument),
                 Watch::Guard(guard) => self.judge_guard(usize::from(guard), Touch::default()),
                 Watch::Beat(strategy) => self.on_beat_timer(strategy),
-                Watch::Ack(_account) => {}
-                Watch::Queue(_venue) => {}
+                Watch::Ack(account) => self.on_ack_timer(account),
+                Watch::Queue(venue) => self.serve_queue(venue),
                 Watch::Cooldown => self.on_cooldown_timer(),
-                Watch::Directives => {}
+                Watch::Directives => self.on_directives_timer(),
             }
         }
     }
@@ -351,6 +393,21 @@ impl Engine {
         }
     }
 
+    /// The state of the three words an order passes.
+    fn state(&self, place: Place) -> TradingState {
+        self.words_of(place).map(|word| word.state).into_iter().min().unwrap_or_default()
+    }
+
+    fn mode(&self, place: Place) -> Mode {
+        self.words_of(place).map(|word| word.mode).into_iter().min().unwrap_or_default()
+    }
+
+    fn words_of(&self, place: Place) -> [HaltWord; 3] {
+        let account = self.word(WordId::Account(place.account));
+        let instrument = place.instrument.map(|index| self.word(WordId::Instrument(place.account, index)));
+        [account, self.word(WordId::Book(place.book)), instrument.unwrap_or(account)]
+    }
+
     fn book(&self, strategy: u16, account: u16) -> Option<BookId> {
         let index = usize::from(strategy).checked_mul(self.limits.accounts.len())?;
         self.book_of.get(index.checked_add(usize::from(account))?).copied().flatten()
@@ -365,6 +422,11 @@ fn book_table(limits: &Limits) -> Vec<Option<BookId>> {
         }
     }
     table
+}
+
+fn venues(limits: &Limits) -> Vec<u16> {
+    // Validated: every account's venue is listed.
+    limits.accounts.iter().map(|account| limits.venue(&account.venue).unwrap_or_default()).collect()
 }
 
 fn watch(limits: &Limits) -> (Vec<u16>, Watched) {

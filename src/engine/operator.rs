@@ -1,9 +1,10 @@
 //! HOT: commands of an operator.
 //!
 //! HALT and REDUCE hold the cause *operator* on any scope, sticky; repeating one passes without effect, REDUCE never
-//! loosens a HALT. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
+//! loosens a HALT. RESUME ends the causes of a scope whose cool-down is over; while one still runs it is refused, with
+//! the reason of that cause and the nanoseconds that are left. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
-//! (EPOCH_STALE); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
+//! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
 //! trust to rebase on (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that is not positive
 //! (PEAK_NONPOSITIVE). Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
 //! Every command gets exactly one reply.
@@ -20,8 +21,8 @@
 
 use super::Engine;
 use super::drawdown::Touch;
-use super::exact::bump;
-use super::gates::{Hold, Reading, guard};
+use super::exact::{bump, report};
+use super::gates::{Cause, Hold, Reading, guard};
 use super::integrity::sticky;
 use crate::model::event::CommandVerb;
 use crate::model::verdict::{Verdict, VerdictRecord};
@@ -51,6 +52,7 @@ impl Engine {
             CommandVerb::Halt => self.command_state(scope, TradingState::Halted),
             CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
             CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
+            CommandVerb::Resume => self.command_resume(scope, guard),
             _ => {
                 bump(&mut self.counters.unhandled);
                 Err(Denial::of(Reason::LiveRefused))
@@ -78,6 +80,44 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends the causes of a scope whose cool-down is over: all of them, or that of one guard.
+    fn command_resume(&mut self, scope: Scope, guard: u16) -> Result<(), Denial> {
+        let mut running = None;
+        let mut ended = 0_u32;
+        // Ending one moves another into its place.
+        let mut at = 0_usize;
+        while let Some(&cause) = self.gates.held(at) {
+            at = at.saturating_add(1);
+            let meant = cause.scope == scope && (guard == 0 || cause.guard == guard);
+            if !meant || cause.latch != Latch::Cooldown {
+                continue;
+            }
+            if cause.cools() {
+                running = Some(cause);
+                continue;
+            }
+            at = at.saturating_sub(1);
+            ended = ended.saturating_add(1);
+            self.gates.end(scope, cause.guard, Reading::NONE);
+            self.release_guard(scope, cause.guard);
+        }
+        match running {
+            Some(cause) => Err(self.still_cooling(&cause)),
+            None if ended == 0 => Err(Denial::of(Reason::UnknownOrder)),
+            None => Ok(()),
+        }
+    }
+
+    fn still_cooling(&self, cause: &Cause) -> Denial {
+        Denial { reason: cause.reason, measured: report(cause.until.since(self.now).0), limit: 0 }
+    }
+
+    /// What a guard has to forget when its cause is taken from it.
+    fn release_guard(&mut self, scope: Scope, guard: u16) {
+        self.forget_errors(scope, guard);
+        self.refresh_trust(scope);
+    }
+
     fn command_reset(&mut self, scope: Scope, guard: u16, nonce: u64, rebase: bool) -> Result<(), Denial> {
         let cause = *self.gates.cause(scope, guard).ok_or(Denial::of(Reason::UnknownOrder))?;
         if cause.latch == Latch::Auto {
@@ -86,9 +126,12 @@ impl Engine {
         if cause.nonce != nonce {
             return Err(Denial::of(Reason::EpochStale));
         }
+        if cause.cools() {
+            return Err(self.still_cooling(&cause));
+        }
         let Some(configured) = guard.checked_sub(guard::CONFIGURED) else {
             self.gates.end(scope, guard, Reading::NONE);
-            self.refresh_trust(scope);
+            self.release_guard(scope, guard);
             return Ok(());
         };
         let index = usize::from(configured / 2);

@@ -1,16 +1,24 @@
-//! HOT: what is remembered of orders: how much of each is booked, and whether it is over.
+//! HOT: what is remembered of orders: how much of each is booked, how much may still fill, and whether it is over.
 //!
 //! A venue reports an order's executions one by one, as cumulative totals, or both ways. Executions are summed,
 //! totals may only grow; the order is booked at whichever has the larger quantity (`>`; at equality what is booked
 //! stays). Terminal states absorb status, not fills: an execution after CANCELED, EXPIRED or REJECTED is booked and
 //! counted late, an announcement or acknowledgement after the end changes nothing.
 //!
-//! An order trades one instrument on one side; a report of another makes it CORRUPT. Its quantity follows
-//! ORDER_MODIFY upwards, because either size may fill from then on, and ORDER_MODIFIED wherever that says.
+//! ```text
+//! REPORTED  the venue told of it, nobody announced it     may be forgotten
+//! WAITING   requested, in the queue of its venue          reserves nothing
+//! WORKING   announced or permitted                        reserves what is left of it
+//! UNKNOWN   no answer within ack_timeout                  reserves what is left of it
+//! over      filled, canceled, expired, rejected, not sent  may be forgotten
+//! ```
+//! An order trades one instrument on one side; a report of another makes it CORRUPT. While a modification is under
+//! way either size may fill, so the larger counts; the venue's word, a reject or NOT_SENT decides which it was.
 //!
 //! The table is fixed. Orders that are over, and orders nobody announced, may be forgotten, oldest first. A total
 //! for an order of which something may have been forgotten cannot be told from a repeat: it is refused and the
-//! book halts. When nothing may be forgotten the book that needed room halts with cause CAPACITY.
+//! book halts. When nothing may be forgotten the book that needed room halts with cause CAPACITY. An id is known for
+//! as long as its order is remembered.
 
 #![deny(
     clippy::float_arithmetic,
@@ -24,7 +32,11 @@
 
 use std::collections::VecDeque;
 
+use super::chain::{Ends, Links};
+use super::error_rate::Generations;
 use super::table::{Key, Table, mix};
+use crate::model::Nanos;
+use crate::model::event::{Intent, OrderAction, OrderType};
 
 /// An order of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,38 +100,132 @@ pub(super) struct Side {
     pub(super) sells: bool,
 }
 
+/// What an order was announced with and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) kind: OrderType,
+    pub(super) intent: Intent,
+    /// The venue itself sees to it that it only reduces.
+    pub(super) venue_enforced: bool,
+    /// Of orders with one number only one can fill; 0 for none.
+    pub(super) group: u32,
+    /// The entry order it protects; 0 for none.
+    pub(super) parent: u64,
+    /// Ordered by cost: the announced quantity says nothing about what may fill.
+    pub(super) by_cost: bool,
+}
+
+/// How far an order got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    #[default]
+    Reported,
+    Waiting,
+    Working,
+    Unknown,
+}
+
+/// A price and total quantity, asked for or confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) px: i64,
+    pub(super) qty: i64,
+}
+
 /// One order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Order {
     /// What it trades, as the first report of it said; an order never changes that.
     pub(super) side: Side,
+    pub(super) terms: Terms,
+    pub(super) stage: Stage,
     /// Announced quantity, as modified since; 0 when nobody announced it.
-    pub(super) qty: i64,
-    /// Ordered by cost: the announced quantity says nothing about what may fill.
-    pub(super) by_cost: bool,
+    pub(super) size: Size,
+    /// The size it was announced with.
+    pub(super) first: Size,
+    /// The largest of the modifications the venue has not answered, and how many there are.
+    pub(super) wish: Option<Size>,
+    pub(super) wishes: u8,
+    /// The attempt the venue has not answered, and the breakers it counts for.
+    pub(super) attempt: Option<OrderAction>,
+    pub(super) generations: Generations,
+    /// When its last new, modify and cancel were charged to rate buckets.
+    pub(super) charged: [Nanos; 3],
+    pub(super) venue_key: u64,
+    /// The venue has told of it: it was sent.
+    pub(super) heard: bool,
     pub(super) ended: Option<Ended>,
+    /// What of it the sums of its position hold now.
+    pub(super) counted: i64,
+    pub(super) exiting: i64,
+    /// The position it works on, while it works.
+    pub(super) position: Option<u32>,
+    pub(super) group: Option<u32>,
+    /// It counts nothing until its entry order has a fill.
+    pub(super) dormant: bool,
+    /// Requests about it that wait in a queue.
+    pub(super) waiting: u8,
+    children: Ends,
+    parent: Option<u32>,
     executed: Traded,
     reported: Traded,
     by_report: bool,
     /// Something of it may have been forgotten.
     partial: bool,
-    /// It may be forgotten, and is in the queue for that.
+    /// It is in the queue of what may be forgotten.
     expendable: bool,
 }
 
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            kind: OrderType::Limit,
+            intent: Intent::Open,
+            venue_enforced: false,
+            group: 0,
+            parent: 0,
+            by_cost: false,
+        }
+    }
+}
+
 impl Order {
-    fn booked(&self) -> &Traded {
+    pub(super) fn booked(&self) -> &Traded {
         if self.by_report { &self.reported } else { &self.executed }
+    }
+
+    /// Whether it may still fill as far as anybody knows.
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Working | Stage::Unknown) && self.ended.is_none()
+    }
+
+    /// The largest total that may fill.
+    pub(super) fn total(&self) -> i64 {
+        self.wish.map_or(self.size.qty, |wish| wish.qty.max(self.size.qty))
+    }
+
+    /// Lots that may still fill.
+    pub(super) fn remaining(&self) -> i64 {
+        if self.is_live() { self.total().saturating_sub(self.booked().qty).max(0) } else { 0 }
+    }
+
+    /// What the next modification starts from: the last one that may have been sent.
+    pub(super) fn latest(&self) -> Size {
+        self.wish.unwrap_or(self.size)
+    }
+
+    fn is_sized(&self) -> bool {
+        self.size.qty > 0 && !self.terms.by_cost
     }
 
     /// Whether more of it is booked than was ordered, and more than when it was `before`.
     pub(super) fn overfills(&self, before: &Self) -> bool {
         let booked = self.booked().qty;
-        self.qty > 0 && !self.by_cost && booked > self.qty && booked > before.booked().qty
+        self.is_sized() && booked > self.total() && booked > before.booked().qty
     }
 
     fn end_if_filled(&mut self) {
-        if self.qty > 0 && !self.by_cost && self.booked().qty >= self.qty && self.ended.is_none() {
+        if self.is_sized() && self.booked().qty >= self.total() && self.ended.is_none() {
             self.ended = Some(Ended::Filled);
         }
     }
@@ -158,6 +264,17 @@ impl Order {
     pub(super) const fn is_partial(&self) -> bool {
         self.partial
     }
+
+    /// Settles what became of a modification: the venue's size, or with none the one before. While others are not
+    /// answered they still count.
+    pub(super) fn settle_wish(&mut self, size: Option<Size>) {
+        self.wishes = self.wishes.saturating_sub(1);
+        if self.wishes == 0 {
+            self.wish = None;
+        }
+        self.size = size.unwrap_or(self.size);
+        self.end_if_filled();
+    }
 }
 
 /// All orders that are remembered.
@@ -165,6 +282,7 @@ impl Order {
 pub(super) struct Orders {
     table: Table<OrderKey, Order>,
     expendable: VecDeque<u32>,
+    siblings: Links,
     has_forgotten: bool,
 }
 
@@ -173,6 +291,7 @@ impl Orders {
         Self {
             table: Table::new(capacity),
             expendable: VecDeque::with_capacity(capacity as usize),
+            siblings: Links::new(capacity),
             has_forgotten: false,
         }
     }
@@ -181,51 +300,75 @@ impl Orders {
         self.table.find(key)
     }
 
+    pub(super) fn key(&self, entry: u32) -> OrderKey {
+        *self.table.key(entry)
+    }
+
     pub(super) fn get(&self, entry: u32) -> &Order {
         self.table.get(entry)
     }
 
-    /// The order, remembered from now on; `None` when there is no room. `qty` is 0 when nobody announced it.
-    pub(super) fn open(&mut self, key: OrderKey, side: Side, qty: i64) -> Option<u32> {
+    pub(super) fn get_mut(&mut self, entry: u32) -> &mut Order {
+        self.table.get_mut(entry)
+    }
+
+    /// The order, remembered from now on; `None` when there is no room. Until it is announced it may be forgotten.
+    pub(super) fn open(&mut self, key: OrderKey, side: Side) -> Option<u32> {
         if let Some(found) = self.table.find(&key) {
             return Some(found);
         }
-        if !self.table.has_room() {
-            let oldest = self.expendable.pop_front()?;
-            self.table.remove(oldest);
-            self.has_forgotten = true;
-        }
-        let partial = self.has_forgotten && qty == 0;
-        let entry = self.table.insert(key, Order { side, qty, partial, ..Order::default() })?;
-        if qty == 0 {
-            self.expend(entry);
-        }
+        let entry = self.insert(key, side)?;
+        self.expend(entry);
         Some(entry)
     }
 
+    /// An order nobody knows, to be announced at once; `None` when there is no room.
+    pub(super) fn insert(&mut self, key: OrderKey, side: Side) -> Option<u32> {
+        if !self.table.has_room() {
+            self.forget_oldest()?;
+        }
+        let order =
+            Order { side, partial: self.has_forgotten, charged: [Nanos::NEVER; 3], ..Order::default() };
+        self.table.insert(key, order)
+    }
+
+    /// Announces an order that nobody has announced: it is all there is of it, so nothing of it was forgotten.
+    pub(super) fn announce(&mut self, entry: u32, terms: Terms, size: Size, stage: Stage) {
+        let order = self.table.get_mut(entry);
+        (order.terms, order.size, order.first, order.stage) = (terms, size, size, stage);
+        if order.booked().qty == 0 {
+            order.partial = false;
+        }
+        order.end_if_filled();
+    }
+
+    /// Forgets an order that was never sent: its id may be used again.
+    pub(super) fn withdraw(&mut self, entry: u32) {
+        self.leave_family(entry);
+        self.table.remove(entry);
+    }
+
+    fn forget_oldest(&mut self) -> Option<()> {
+        loop {
+            let oldest = self.expendable.pop_front()?;
+            let order = self.table.get_mut(oldest);
+            order.expendable = false;
+            if order.ended.is_some() || order.stage == Stage::Reported {
+                self.leave_family(oldest);
+                self.table.remove(oldest);
+                self.has_forgotten = true;
+                return Some(());
+            }
+        }
+    }
+
     pub(super) fn replace(&mut self, entry: u32, order: Order) {
-        let expendable = self.table.get(entry).expendable;
-        *self.table.get_mut(entry) = Order { expendable, ..order };
+        let place = self.table.get_mut(entry);
+        // What the table itself keeps in an order stays.
+        *place = Order { expendable: place.expendable, ..order };
         if order.ended.is_some() {
             self.expend(entry);
         }
-    }
-
-    /// Notes that an order is by cost.
-    pub(super) fn by_cost(&mut self, entry: u32) {
-        self.table.get_mut(entry).by_cost = true;
-    }
-
-    /// A new total quantity. The venue's word replaces the last one; a wish counts from when it may have been sent,
-    /// and only where it is larger, because it may be refused.
-    pub(super) fn resize(&mut self, entry: u32, qty: i64, confirmed: bool) {
-        let mut order = *self.table.get(entry);
-        if order.qty <= 0 || qty <= 0 || order.ended.is_some() {
-            return;
-        }
-        order.qty = if confirmed { qty } else { order.qty.max(qty) };
-        order.end_if_filled();
-        self.replace(entry, order);
     }
 
     pub(super) fn end(&mut self, entry: u32, ended: Ended) {
@@ -240,5 +383,37 @@ impl Orders {
             order.expendable = true;
             self.expendable.push_back(entry);
         }
+    }
+
+    /// Makes an order the child of an entry order that has no fill yet.
+    pub(super) fn adopt(&mut self, parent: u32, child: u32) {
+        let mut children = self.table.get(parent).children;
+        self.siblings.append(&mut children, child);
+        self.table.get_mut(parent).children = children;
+        let order = self.table.get_mut(child);
+        (order.parent, order.dormant) = (Some(parent), true);
+    }
+
+    /// Takes the next child from an order that has its first fill.
+    pub(super) fn wake_child(&mut self, parent: u32) -> Option<u32> {
+        let child = self.table.get(parent).children.first()?;
+        self.leave_parent(child);
+        self.table.get_mut(child).dormant = false;
+        Some(child)
+    }
+
+    /// Cuts an order off from its parent and its children; children of an entry that never filled stay dormant.
+    fn leave_family(&mut self, entry: u32) {
+        self.leave_parent(entry);
+        while let Some(child) = self.table.get(entry).children.first() {
+            self.leave_parent(child);
+        }
+    }
+
+    fn leave_parent(&mut self, child: u32) {
+        let Some(parent) = self.table.get_mut(child).parent.take() else { return };
+        let mut children = self.table.get(parent).children;
+        self.siblings.remove(&mut children, child);
+        self.table.get_mut(parent).children = children;
     }
 }

@@ -97,7 +97,7 @@ pub struct Transition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneVerdict {
     /// The lane the request came through.
-    pub lane: LaneId,
+    pub lane: u16,
     /// Where in it: of the first record, where the request had several.
     pub position: u64,
     /// What the request named.
@@ -112,15 +112,12 @@ pub struct LaneVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneDirective {
     /// The executor's lane.
-    pub lane: LaneId,
+    pub lane: u16,
     /// What it is about, as that lane names it.
     pub handle: Handle,
     /// The directive.
     pub directive: Directive,
 }
-
-/// Number of a lane.
-pub type LaneId = u16;
 
 /// What a call of [`super::Engine::apply`] decided. Overwritten by the next one.
 #[derive(Debug)]

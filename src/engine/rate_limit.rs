@@ -1,10 +1,66 @@
-//! HOT: stub of the rate buckets.
+//! HOT: rate buckets: how much may be sent to a venue, counted as the venue counts.
+//!
+//! **Measures** units charged within a bucket's window; each action has a cost in each bucket it belongs to: those of
+//! its venue, account, strategy and book, and that of its instrument on the account. A request is admitted by all of
+//! its buckets or by none of them. **Admits** at `used + cost <= cap`, where the cap is the limit less margin, back-off
+//! and what is kept back for more urgent ranks; see [`bucket`]. **Windows** are half-open, and longer than the venue's by
+//! what its clock and the network may be off:
+//!
+//! | Kind | Counts | Module |
+//! |---|---|---|
+//! | SLIDING_LOG | the last window + jitter, exactly | [`sliding_log`] |
+//! | FIXED_ALIGNED | the window of the wall clock, near a boundary both | [`fixed_aligned`] |
+//! | GCRA | credits that come back one by one | [`gcra`] |
+//!
+//! **Charged** when it is released to be sent, whether it was admitted or not: what is sent is sent, and an order that
+//! only passed a gate counts like any other. **Refunded** only what was not sent, from the instant it was charged at.
+//!
+//! **First start.** Nobody knows what was sent before, so `start_pct` of the limit is taken for used until it would have
+//! left the window. Exits and cancels do not see this guess. The first header replaces it: header + all we have charged
+//! since the start that still counts, none of which need have been in the venue's count. **Later headers**:
+//! used := max(ours, header), the difference charged when it arrives. A header whose reset time says that it is about a
+//! window which has just ended changes nothing, or a late answer would fill the new one.
+//!
+//! **429** closes the bucket for every rank until the venue's retry-after (one window where it gives none; never sooner
+//! than a previous one said; a day at most) and halves the limit; see [`back_off`]. **418** bans the venue of the account it came from:
+//! everything but exits waits until it ends, since sending prolongs it. Exits are only asked of the buckets then.
+//!
+//! Does not catch: what others send from the same address or account, until a header tells.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod back_off;
+mod bucket;
+mod fixed_aligned;
+mod gcra;
+mod log;
+mod membership;
+mod sliding_log;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub(super) use membership::{BucketSet, Membership};
+
+use bucket::{Answer, Bucket};
 
 use super::limits::Limits;
 use crate::model::Nanos;
 use crate::model::event::{Event, OrderAction};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::wire::stats::BucketRow;
+
+/// The status of a request refused for rate.
+const TOO_MANY_REQUESTS: u16 = 429;
+/// The status by which venues say that they refuse everything from here for a while.
+const BANNED: u16 = 418;
 
 /// Order in which waiting requests are served; the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +86,10 @@ pub(super) struct Charge {
 pub(super) enum Admission {
     /// In every bucket.
     Now,
-    /// Not before `until`, because of `bucket` (an index): the last of the times of its buckets.
+    /// Not before `until`, because of `bucket` (an index): the last of the times of its buckets. Exact: at `until`, and
+    /// not earlier, it is admitted unless something happens first.
     Wait { bucket: u16, until: Nanos },
-    /// It costs more than a bucket ever admits.
+    /// It costs more than a bucket ever admits. Never said of an exit.
     Never { bucket: u16 },
 }
 
@@ -49,34 +106,125 @@ pub(super) enum Feedback {
     Unknown,
 }
 
-#[derive(Debug)]
-pub(super) struct Buckets;
+/// A venue that takes nothing from us.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ban {
+    until: Nanos,
+    /// The bucket it was reported with.
+    bucket: u16,
+}
+
+/// All buckets, in the order of the limits.
+#[derive(Clone, Debug)]
+pub(super) struct Buckets {
+    membership: Membership,
+    buckets: Vec<Bucket>,
+    /// One per venue.
+    bans: Vec<Ban>,
+}
 
 impl Buckets {
-    pub(super) fn new(_limits: &Limits, _now: Nanos) -> Self {
-        Self
+    pub(super) fn new(limits: &Limits, now: Nanos) -> Self {
+        Self {
+            membership: Membership::new(limits),
+            buckets: limits.buckets.iter().map(|bucket| Bucket::new(bucket, now)).collect(),
+            bans: vec![Ban::default(); limits.venues.len()],
+        }
+    }
+
+    /// Which buckets each charge belongs to.
+    pub(super) const fn membership(&self) -> &Membership {
+        &self.membership
     }
 
     /// Whether all buckets of a charge admit it in this rank.
-    pub(super) fn ask(&self, _charge: Charge, _rank: Rank, _now: Nanos) -> Admission {
-        Admission::Now
+    pub(super) fn ask(&self, charge: Charge, rank: Rank, now: Nanos) -> Admission {
+        let ban = self.bans[self.membership.venue_of(charge)];
+        let mut admission = if ban.until > now && rank != Rank::Exit {
+            Admission::Wait { bucket: ban.bucket, until: ban.until }
+        } else {
+            Admission::Now
+        };
+        for index in self.membership.of(charge).iter() {
+            let cost = self.membership.cost(index, charge.action);
+            let bucket = index as u16;
+            match (self.buckets[index].ask(cost, rank, now), admission) {
+                (Answer::Now, _) => {}
+                (Answer::Never, _) => return Admission::Never { bucket },
+                (Answer::Not { before }, Admission::Wait { until, .. }) if before <= until => {}
+                (Answer::Not { before }, _) => admission = Admission::Wait { bucket, until: before },
+            }
+        }
+        admission
     }
 
     /// Charges every bucket, whether they admit it or not: what is sent is sent.
-    pub(super) fn charge(&mut self, _charge: Charge, _now: Nanos) {}
+    pub(super) fn charge(&mut self, charge: Charge, now: Nanos) {
+        for index in self.membership.of(charge).iter() {
+            let cost = self.membership.cost(index, charge.action);
+            self.buckets[index].charge(cost, now);
+        }
+    }
 
     /// Takes back what was charged at `at`.
-    pub(super) fn refund(&mut self, _charge: Charge, _at: Nanos, _now: Nanos) {}
+    pub(super) fn refund(&mut self, charge: Charge, at: Nanos, now: Nanos) {
+        for index in self.membership.of(charge).iter() {
+            let cost = self.membership.cost(index, charge.action);
+            self.buckets[index].refund(cost, at, now);
+        }
+    }
 
     /// RATE_FEEDBACK from a strategy on `account`.
-    pub(super) fn feedback(&mut self, _account: AccountId, _event: &Event, _now: Nanos) -> Feedback {
-        Feedback::Unknown
+    pub(super) fn feedback(&mut self, account: AccountId, event: &Event, now: Nanos) -> Feedback {
+        let Event::RateFeedback { bucket: id, http, form, value, reset_utc_ns, retry_after, .. } = *event
+        else {
+            return Feedback::Unknown;
+        };
+        let found = self.buckets.iter().position(|bucket| bucket.id == id);
+        let Some(index) = found.filter(|&index| self.membership.charges(index, account)) else {
+            return Feedback::Unknown;
+        };
+        let bucket = &mut self.buckets[index];
+        let retry_after = Nanos(retry_after);
+        match http {
+            TOO_MANY_REQUESTS => Feedback::Limited { until: bucket.refuse(form, value, retry_after, now) },
+            BANNED => {
+                let ban = &mut self.bans[self.membership.venue(account)];
+                let until = now.after(bucket.or_window(retry_after));
+                if until > ban.until {
+                    *ban = Ban { until, bucket: index as u16 };
+                }
+                Feedback::Banned { until: ban.until }
+            }
+            _ => {
+                if !bucket.is_over(reset_utc_ns, now) {
+                    bucket.header(form, value, now);
+                }
+                Feedback::Noted
+            }
+        }
+    }
+
+    /// Until when the venue of a charge takes nothing from us; `None` when it does.
+    pub(super) fn banned(&self, charge: Charge, now: Nanos) -> Option<Nanos> {
+        let until = self.bans[self.membership.venue_of(charge)].until;
+        (until > now).then_some(until)
     }
 
     /// What the wall clock says.
-    pub(super) fn wall(&mut self, _utc_ns: i64, _now: Nanos) {}
+    pub(super) fn wall(&mut self, utc_ns: i64, now: Nanos) {
+        for bucket in &mut self.buckets {
+            bucket.set_wall(utc_ns, now);
+        }
+    }
 
-    pub(super) fn rows(&self, _now: Nanos) -> impl Iterator<Item = BucketRow> + '_ {
-        core::iter::empty()
+    pub(super) fn rows(&self, now: Nanos) -> impl Iterator<Item = BucketRow> + '_ {
+        self.buckets.iter().map(move |bucket| BucketRow {
+            id: u64::from(bucket.id),
+            used: bucket.used(now),
+            limit: u64::from(bucket.limit(now)),
+            closed_until: bucket.closed_until(now),
+            rejects: bucket.rejects(),
+        })
     }
 }

@@ -87,7 +87,7 @@ impl Engine {
 
     /// Every breaker.
     pub fn breaker_rows(&self) -> impl Iterator<Item = BreakerRow> + '_ {
-        self.error_rates.rows()
+        self.error_rates.rows(&self.gates)
     }
 
     /// Every rate bucket.
@@ -102,12 +102,12 @@ impl Engine {
 
     /// The newest directives.
     pub fn directive_rows(&self) -> impl Iterator<Item = DirectiveRow> + '_ {
-        core::iter::empty()
+        self.directives.rows()
     }
 
     /// The newest orders that left after a halt.
     pub fn straggler_rows(&self) -> impl Iterator<Item = StragglerRow> + '_ {
-        core::iter::empty()
+        self.stragglers.rows()
     }
 
     /// The signed position of a book in an instrument, in lots.

@@ -123,6 +123,10 @@ impl<K: Key, V> Table<K, V> {
         self.free.push(entry);
     }
 
+    pub(super) fn key(&self, entry: u32) -> &K {
+        &self.entries[entry as usize].0
+    }
+
     pub(super) fn get(&self, entry: u32) -> &V {
         &self.entries[entry as usize].1
     }

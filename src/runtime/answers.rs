@@ -11,21 +11,23 @@
 //! so that a client which counts its own requests never finds one refused.
 //!
 //! A verdict nobody is owed is dropped: of a request that was answered, or of a client that had this lane before. A
-//! directive without room waits here, a few of them in order; beyond those the engine's own repetition counts, which
-//! comes when no acknowledgement does. Of notices only the newest waits.
+//! directive without room waits here, in order, as many of them as one decision can issue; beyond those the engine's own
+//! repetition counts, which comes when no acknowledgement does. Of notices only the newest waits.
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::VecDeque;
 
 use crate::engine::{LaneDirective, LaneVerdict};
 use crate::shm::outstanding::Outstanding;
 use crate::shm::ring::{Producer, Slots};
 use crate::sync::AtomicU64;
 use crate::wire::answer::Answer;
-use crate::wire::layout::{OTHER_ANSWERS, SLOTS_PER_REQUEST};
+use crate::wire::layout::SLOTS_PER_REQUEST;
 use crate::wire::record::Words;
 
-/// Directives that wait for room.
-const WAITING: usize = 8;
+/// Directives that may wait for room: as many as one call of the engine issues.
+const WAITING: usize = 256;
 
 /// Whether a request's QUEUED was sent.
 pub(super) type Queued = bool;
@@ -36,27 +38,26 @@ pub(super) struct Answers {
     ring: Producer,
     reserved: u64,
     requests: Outstanding<Queued>,
-    others: Unread,
-    directives: Waiting,
+    /// Positions of directives and notices that the client has not read, oldest first.
+    others: VecDeque<u64>,
+    most_others: usize,
+    /// Directives without room, oldest first.
+    directives: VecDeque<Words>,
     /// The newest notice, if it found no room.
     notice: Option<Words>,
 }
 
 impl Answers {
     /// `requests` has room for as many as a client may have open; `others` is how many directives and notices may be
-    /// unread.
+    /// unread. The only call that allocates.
     pub(super) fn new(slots: Slots, requests: Outstanding<Queued>, others: u32) -> Self {
         Self {
             ring: Producer::new(slots),
             reserved: 0,
             requests,
-            others: Unread {
-                positions: [0; OTHER_ANSWERS as usize],
-                first: 0,
-                count: 0,
-                most: others as usize,
-            },
-            directives: Waiting { words: [[0; 8]; WAITING], first: 0, count: 0 },
+            others: VecDeque::with_capacity(others as usize),
+            most_others: others as usize,
+            directives: VecDeque::with_capacity(WAITING),
             notice: None,
         }
     }
@@ -94,7 +95,9 @@ impl Answers {
     /// Sends a directive, or lets it wait.
     pub(super) fn directive(&mut self, directive: &LaneDirective, cursor: &AtomicU64) {
         let LaneDirective { handle, directive, .. } = *directive;
-        self.directives.push(Answer::Directive { handle, directive }.to_words());
+        if self.directives.len() < WAITING {
+            self.directives.push_back(Answer::Directive { handle, directive }.to_words());
+        }
         self.send_directives(cursor);
     }
 
@@ -112,94 +115,28 @@ impl Answers {
     }
 
     fn send_directives(&mut self, cursor: &AtomicU64) {
-        while let Some(words) = self.directives.next() {
+        while let Some(&words) = self.directives.front() {
             if !self.push_other(&words, cursor) {
                 return;
             }
-            self.directives.pop();
+            self.directives.pop_front();
         }
     }
 
     /// Pushes what no slot is reserved for.
     fn push_other(&mut self, words: &Words, cursor: &AtomicU64) -> bool {
         let free = self.ring.free(cursor);
-        self.others.forget_before(self.ring.consumed());
-        if free <= self.reserved || self.others.is_full() {
+        let consumed = self.ring.consumed();
+        while self.others.front().is_some_and(|&position| position < consumed) {
+            self.others.pop_front();
+        }
+        if free <= self.reserved || self.others.len() >= self.most_others {
             return false;
         }
-        match self.ring.push(words, cursor) {
-            Ok(position) => {
-                self.others.note(position);
-                true
-            }
-            Err(_full) => false,
-        }
+        let pushed = self.ring.push(words, cursor);
+        self.others.extend(pushed.ok());
+        pushed.is_ok()
     }
-}
-
-/// Positions of directives and notices that the client has not read, oldest first.
-#[derive(Debug)]
-struct Unread {
-    positions: [u64; OTHER_ANSWERS as usize],
-    first: usize,
-    count: usize,
-    most: usize,
-}
-
-impl Unread {
-    fn is_full(&self) -> bool {
-        self.count >= self.most.min(self.positions.len())
-    }
-
-    fn note(&mut self, position: u64) {
-        let at = wrapped::<{ OTHER_ANSWERS as usize }>(self.first, self.count);
-        if let Some(place) = self.positions.get_mut(at) {
-            *place = position;
-            self.count = self.count.saturating_add(1);
-        }
-    }
-
-    fn forget_before(&mut self, consumed: u64) {
-        while self.count > 0 && self.positions.get(self.first).is_some_and(|&position| position < consumed) {
-            self.first = wrapped::<{ OTHER_ANSWERS as usize }>(self.first, 1);
-            self.count = self.count.saturating_sub(1);
-        }
-    }
-}
-
-/// Directives without room, oldest first.
-#[derive(Debug)]
-struct Waiting {
-    words: [Words; WAITING],
-    first: usize,
-    count: usize,
-}
-
-impl Waiting {
-    /// One more; dropped where there is no place.
-    fn push(&mut self, words: Words) {
-        if self.count < WAITING
-            && let Some(place) = self.words.get_mut(wrapped::<WAITING>(self.first, self.count))
-        {
-            *place = words;
-            self.count = self.count.saturating_add(1);
-        }
-    }
-
-    fn next(&self) -> Option<Words> {
-        self.words.get(self.first).copied().filter(|_| self.count > 0)
-    }
-
-    fn pop(&mut self) {
-        self.first = wrapped::<WAITING>(self.first, 1);
-        self.count = self.count.saturating_sub(1);
-    }
-}
-
-/// The place `ahead` of `first` in a circle of `ROOM`, neither of them beyond it.
-const fn wrapped<const ROOM: usize>(first: usize, ahead: usize) -> usize {
-    let place = first.wrapping_add(ahead);
-    if place < ROOM { place } else { place.wrapping_sub(ROOM) }
 }
 
 #[cfg(test)]

@@ -322,6 +322,8 @@ rows! {
         limit: i64,
         /// The halt epoch it began with.
         epoch: u64,
+        /// When its cool-down ends, engine time; 0 for the other classes.
+        until: Nanos,
     }
 
     /// One attached lane.

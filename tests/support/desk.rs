@@ -7,7 +7,8 @@ use tripline::engine::limits::{
 use tripline::engine::{Engine, Limits, Source, Transition, WordId};
 use tripline::engine::{LaneDirective, LaneVerdict};
 use tripline::model::event::{
-    CommandVerb, FillCause, FlowKind, Intent, LivenessSign, OrderAttrs, OrderId, OrderType, TimeInForce,
+    CommandVerb, DoneStatus, FillCause, FlowKind, Initiator, Intent, LivenessSign, OrderAction, OrderAttrs,
+    OrderId, OrderType, RejectClass, TimeInForce,
 };
 use tripline::model::verdict::VerdictRecord;
 use tripline::model::{
@@ -312,6 +313,69 @@ impl Desk {
         self.say(book, instrument, side(qty), event);
     }
 
+    /// A request and the verdict it gets at once.
+    pub fn ask(&mut self, book: u16, instrument: u16, flags: Flags, event: Event) -> VerdictRecord {
+        let (before, position) = (self.verdicts.len(), self.position);
+        self.say(book, instrument, flags | Flags::PERMIT, event);
+        let given: Vec<_> =
+            self.verdicts[before..].iter().filter(|verdict| verdict.position == position).collect();
+        assert_eq!(given.len(), 1, "one answer to {event:?}: {given:?}");
+        given[0].record
+    }
+
+    /// A request for a limit order of intent OPEN; a negative quantity sells.
+    pub fn ask_limit(&mut self, book: u16, instrument: u16, order: u64, qty: i64, px: i64) -> VerdictRecord {
+        self.ask(book, instrument, side(qty), order_new(order, qty, px))
+    }
+
+    /// A request for a limit order of this intent.
+    pub fn ask_to(
+        &mut self,
+        intent: Intent,
+        book: u16,
+        instrument: u16,
+        order: u64,
+        qty: i64,
+        px: i64,
+    ) -> VerdictRecord {
+        self.ask(book, instrument, side(qty), order_with(intent, 0, order, qty, px))
+    }
+
+    pub fn done(&mut self, book: u16, instrument: u16, order: u64, status: DoneStatus) {
+        let initiator = Initiator::Owner;
+        let event = Event::OrderDone { order: id(order), status, initiator, cum_qty: Lots(0), t_venue: 0 };
+        self.say(book, instrument, Flags::empty(), event);
+    }
+
+    pub fn ack(&mut self, book: u16, instrument: u16, order: u64) {
+        let event = Event::OrderAck {
+            order: id(order),
+            venue_key: order,
+            px: Ticks(0),
+            live_qty: Lots(0),
+            t_venue: 0,
+        };
+        self.say(book, instrument, Flags::empty(), event);
+    }
+
+    pub fn reject(
+        &mut self,
+        book: u16,
+        instrument: u16,
+        order: u64,
+        class: RejectClass,
+        action: OrderAction,
+    ) {
+        let (order, cum_qty) = (id(order), Lots(0));
+        let event = Event::OrderReject { order, class, action, venue_code: 0, cum_qty, t_venue: 0 };
+        self.say(book, instrument, Flags::empty(), event);
+    }
+
+    pub fn not_sent(&mut self, book: u16, instrument: u16, order: u64, action: OrderAction) {
+        let event = Event::NotSent { order: id(order), action: action as u32, cause: 0 };
+        self.say(book, instrument, Flags::empty(), event);
+    }
+
     pub fn command(
         &mut self,
         verb: CommandVerb,
@@ -357,6 +421,24 @@ impl Desk {
 
 pub fn side(qty: i64) -> Flags {
     if qty < 0 { Flags::SELL } else { Flags::empty() }
+}
+
+/// A modification of an order to a new price and total quantity.
+pub fn order_modify(order: u64, qty: i64, px: i64) -> Event {
+    Event::OrderModify { order: id(order), px: Ticks(px), qty: Lots(qty), attrs: attrs(), new_order: 0 }
+}
+
+/// An order of this intent, in an OCO group unless that is 0.
+pub fn order_with(intent: Intent, group: u32, order: u64, qty: i64, px: i64) -> Event {
+    Event::OrderNew {
+        order: id(order),
+        px: Ticks(px),
+        qty: Lots(qty.abs()),
+        attrs: OrderAttrs { intent, ..attrs() },
+        group,
+        leg: 0,
+        list_count: 0,
+    }
 }
 
 pub fn order_new(order: u64, qty: i64, px: i64) -> Event {

@@ -12,11 +12,14 @@ pub struct Seed {
 impl Seed {
     /// The seed in `TRIPLINE_TEST_SEED`, else a new one. `test` is `FILE NAME`, as cargo wants them.
     pub fn new(test: &'static str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
+        Self::starting_at(now | 1, test)
+    }
+
+    /// The seed in `TRIPLINE_TEST_SEED`, else `start`: for statistics, which may not fail once in so many runs.
+    pub fn starting_at(start: u64, test: &'static str) -> Self {
         let given = std::env::var("TRIPLINE_TEST_SEED").ok().and_then(|text| text.parse().ok());
-        let start = given.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
-            now | 1
-        });
+        let start = given.unwrap_or(start);
         Self { start, state: start, test }
     }
 

@@ -64,6 +64,8 @@ pub struct Setup {
     pub http: String,
     /// Name, heartbeat and, unless it is this user, the user of each strategy; all have a book on `main`.
     pub strategies: Vec<(&'static str, &'static str, Option<u32>)>,
+    /// More keys of each of them.
+    pub keys: &'static str,
 }
 
 impl Default for Setup {
@@ -74,6 +76,7 @@ impl Default for Setup {
             lane_slots: 64,
             http: "none".into(),
             strategies: vec![("one", "1h", None), ("two", "1h", None)],
+            keys: "",
         }
     }
 }
@@ -84,7 +87,7 @@ pub const CAPITAL: i64 = 100_000;
 impl Setup {
     /// The configuration file.
     pub fn toml(&self, runtime_dir: &Path) -> String {
-        let Self { lease, lanes, lane_slots, http, strategies } = self;
+        let Self { lease, lanes, lane_slots, http, strategies, keys } = self;
         let mut text = format!(
             r#"schema = 1
 [instance]
@@ -97,6 +100,8 @@ idle = "backoff"
 lease = "{lease}"
 [http]
 listen = "{http}"
+[permit]
+validity = "10s"
 [capacity]
 lanes = {lanes}
 lane_slots = {lane_slots}
@@ -134,6 +139,7 @@ peak_marks = 1
 name = "{name}"
 heartbeat = "{heartbeat}"
 recover_for = "0s"
+{keys}
 {uid}[[strategy.book]]
 account = "main"
 capital = "{CAPITAL}"

@@ -1,7 +1,9 @@
 //! COLD: what may be typed.
 //!
 //! Halting never asks. Resetting always does: on a terminal the nonce of this very halt has to be typed, unless `--yes`
-//! says that it was decided; where nobody can be asked, `--nonce` has to name the halt that is meant.
+//! says that it was decided; where nobody can be asked, `--nonce` has to name the halt that is meant. Resuming asks for
+//! the scope, since a cool-down that is over has been waited for whichever halt it was; where nobody can be asked,
+//! `--yes` has to say so.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +44,8 @@ pub enum Command {
     Halt(HaltArgs),
     /// Clear a latched cause. Always asks
     Reset(ResetArgs),
+    /// Go on after a cool-down that is over. Always asks
+    Resume(ResumeArgs),
     /// Watch a drawdown halt a strategy, on a price path
     Demo(DemoArgs),
     /// Show versions
@@ -130,6 +134,28 @@ pub struct ResetArgs {
     #[arg(long)]
     pub rebase: bool,
     /// Skip the question that is asked on a terminal
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The scope the causes sit on, as `status` shows it
+    pub scope: String,
+    /// One guard, as `status` shows it; every one whose cool-down is over by default
+    #[arg(long, value_name = "NAME")]
+    pub guard: Option<String>,
+    /// Why it is safe to go on; written to the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Skip the question that is asked on a terminal; required where standard input is none
     #[arg(long)]
     pub yes: bool,
     /// Where the sidecar is
@@ -259,5 +285,18 @@ mod tests {
     fn a_halt_needs_a_reason_and_nothing_else() {
         assert!(parse("tripline halt firm").is_err());
         assert!(matches!(parse("tripline halt firm --reason x"), Ok(Command::Halt(_))));
+    }
+
+    #[test]
+    fn a_resume_needs_scope_and_reason_and_may_name_a_guard() {
+        assert!(parse("tripline resume --reason x").is_err());
+        assert!(parse("tripline resume firm").is_err());
+        let Ok(Command::Resume(all)) = parse("tripline resume account:main --reason x") else {
+            panic!("parses")
+        };
+        assert_eq!((all.scope.as_str(), all.guard, all.yes), ("account:main", None, false));
+        let one = parse("tripline resume account:main --guard error-rate --reason x --yes");
+        let Ok(Command::Resume(one)) = one else { panic!("parses") };
+        assert_eq!((one.guard.as_deref(), one.yes), (Some("error-rate"), true));
     }
 }

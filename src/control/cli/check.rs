@@ -31,12 +31,13 @@ fn good_text(file: &str, config: &Config, terminal: &mut Terminal<'_>) -> io::Re
     let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     writeln!(
         terminal.out,
-        "{file}: ok: {}, {}, {}, {}, {}",
+        "{file}: ok: {}, {}, {}, {}, {}, {}",
         limits.mode.as_str(),
         count(limits.accounts.len(), "account"),
         count(limits.instruments.len(), "instrument"),
         count(limits.books.len(), "book"),
         count(limits.drawdowns.len(), "drawdown guard"),
+        count(limits.buckets.len(), "rate bucket"),
     )
 }
 

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod args;
 mod check;
 mod exit;
+mod resume;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Status(args) => verbs::status(args, terminal),
         Command::Halt(args) => verbs::halt(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
+        Command::Resume(args) => resume::resume(args, terminal),
         Command::Version(args) => version(args, terminal),
         Command::Run(_) | Command::Demo(_) | Command::Strategy(_) => return None,
     };

@@ -1,11 +1,13 @@
 //! COLD: the one screen somebody reads at three in the morning: state, since when, why, what to type next.
 
+mod orders;
+
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::control::clock;
-use crate::control::report::{CauseReport, GuardReport, LoopReport, Report};
-use crate::model::Nanos;
+use crate::control::report::{CauseReport, GuardReport, LaneReport, LoopReport, Report};
+use crate::model::{Nanos, Reason};
 use crate::shm::shared::OPERATOR_LANE;
 
 /// The whole screen. `directory` is where the sidecar was found, for lines to paste.
@@ -17,7 +19,9 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
     }
     for cause in &report.causes {
         let CauseReport { scope, guard, state, age, .. } = cause;
-        line(&mut text, "cause", &format!("{}  {scope}  guard {guard}  {state} for {age}", reading(cause)));
+        let left = cause.left.as_ref().map_or_else(String::new, |left| format!(", cool-down {left} left"));
+        let shown = format!("{}  {scope}  guard {guard}  {state} for {age}{left}", reading(cause));
+        line(&mut text, "cause", &shown);
     }
     for account in &report.accounts {
         let trust = if account.trusted { "" } else { "  UNTRUSTED" };
@@ -30,25 +34,40 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
     // The operator's own lane sends no orders: it neither counts against the lanes strategies may have nor
     // acknowledges halts.
     let lanes: Vec<_> = report.lanes.iter().filter(|lane| lane.lane != u64::from(OPERATOR_LANE)).collect();
+    orders::guards(&mut text, report);
     if let Some(looping) = &report.looping {
         loop_lines(&mut text, looping, lanes.len());
     }
-    for lane in lanes {
-        let seen = if lane.acknowledged { "ACK" } else { "NOT ACKED" };
-        let lost = if lane.lost { "  LOST EVENTS" } else { "" };
-        let beat = clock::age_text(Nanos(lane.last_beat_age_ns));
-        let shown = format!("{} {seen}  depth {}  last beat {beat} ago{lost}", lane.strategy, lane.depth);
-        line(&mut text, "lane", &shown);
+    orders::flow(&mut text, report);
+    lane_lines(&mut text, &lanes, report.looping.as_ref().map_or(0, |looping| looping.epoch));
+    // Without a halt nobody has anything to obey.
+    if report.state != "ACTIVE" && lanes.iter().any(|lane| !lane.acknowledged) {
+        let shown = "NOT ACKED: has not looked at its gate since the newest change, which holds all the same";
+        line(&mut text, "", shown);
     }
     if !report.degraded.is_empty() {
         line(&mut text, "degraded", &report.degraded.join(" "));
     }
     for cause in &report.causes {
-        if let Some(command) = reset_command(cause, directory) {
-            line(&mut text, "reset", &command);
+        if let Some((label, command)) = way_back(cause, directory) {
+            line(&mut text, label, &command);
         }
     }
     text
+}
+
+fn lane_lines(text: &mut String, lanes: &[&LaneReport], epoch: u64) {
+    for lane in lanes {
+        let seen = if lane.acknowledged {
+            "ACK".to_owned()
+        } else {
+            format!("NOT ACKED (saw epoch {} of {epoch})", lane.echoed_epoch)
+        };
+        let lost = if lane.lost { "  LOST EVENTS" } else { "" };
+        let beat = clock::age_text(Nanos(lane.last_beat_age_ns));
+        let shown = format!("{} {seen}  depth {}  last beat {beat} ago{lost}", lane.strategy, lane.depth);
+        line(text, "lane", &shown);
+    }
 }
 
 fn line(text: &mut String, label: &str, shown: &str) {
@@ -125,25 +144,39 @@ fn loop_lines(text: &mut String, looping: &LoopReport, lanes: usize) {
         let _ = write!(latency, "decision p50 {median}  p99 {p99}");
         line(text, "latency", &latency);
     }
-    let LoopReport { orders, fills, marks, rejected, stragglers, violations, .. } = looping;
+    let LoopReport { orders, fills, marks, rejected, .. } = looping;
     let shown = format!("orders {orders}  fills {fills}  marks {marks}  refused records {rejected}");
     line(text, "events", &shown);
-    if *stragglers > 0 || *violations > 0 {
-        let shown = format!("orders on the ring {stragglers}  by writers that had seen it {violations}");
-        line(text, "after halt", &shown);
-    }
 }
 
-/// The line to paste. Only a latched cause has one: the others end by themselves.
-fn reset_command(cause: &CauseReport, directory: &Path) -> Option<String> {
-    if cause.latch == "auto" {
-        return None;
-    }
-    let nonce = cause.nonce.as_ref()?;
+/// Whether the cool-down of a cause is over, so that a resume ends it.
+pub(super) fn is_ready(cause: &CauseReport) -> bool {
+    cause.latch == "cooldown" && cause.reason == Reason::ReadyToResume.as_str()
+}
+
+/// The line to paste, and what it does. Only a latched cause has one: the others end by themselves.
+fn way_back(cause: &CauseReport, directory: &Path) -> Option<(&'static str, String)> {
+    let CauseReport { scope, guard, .. } = cause;
     let target = match directory.to_str() {
         Some("/run/tripline") | None => String::new(),
         Some(directory) => format!(" --runtime-dir {directory}"),
     };
-    let CauseReport { scope, guard, .. } = cause;
-    Some(format!("tripline reset --scope {scope} --guard {guard} --nonce {nonce}{target} --reason '...'"))
+    match cause.latch.as_str() {
+        "auto" => None,
+        "cooldown" => {
+            let from = match &cause.until {
+                Some(until) if !is_ready(cause) => format!("from {} UTC  ", time_of_day(until)),
+                _ => String::new(),
+            };
+            let command = format!("tripline resume {scope} --guard {guard}{target} --reason '...'");
+            Some(("resume", format!("{from}{command}")))
+        }
+        _ => {
+            let nonce = cause.nonce.as_ref()?;
+            let command = format!(
+                "tripline reset --scope {scope} --guard {guard} --nonce {nonce}{target} --reason '...'"
+            );
+            Some(("reset", command))
+        }
+    }
 }

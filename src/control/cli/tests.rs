@@ -5,8 +5,11 @@ use std::path::Path;
 use clap::Parser;
 
 use super::*;
+use crate::control::report::tests::troubled_stats;
 use crate::control::server::tests::Rig;
 use crate::model::Event;
+use crate::model::event::CommandVerb;
+use crate::wire::stats::StragglerRow;
 
 /// What a command said, and how it ended.
 struct Said {
@@ -53,6 +56,61 @@ fn status_is_one_screen_with_the_line_to_paste() {
 }
 
 #[test]
+fn status_shows_orders_in_trouble_and_the_line_that_resumes() {
+    let rig = Rig::start();
+    *rig.page.lock().unwrap() = Some(troubled_stats());
+    let said = type_in(&["status", "--runtime-dir", directory(&rig)], None);
+    for part in [
+        "cause      ERROR_RATE 14, limit 13  book:arb/main  guard error-rate  REDUCE_ONLY for 3m 00s, cool-down 12m 00s left",
+        "cause      READY_TO_RESUME 20, limit 20  book:mm1/main  guard duplicate  REDUCE_ONLY for 3m 00s\n",
+        "breaker    book:arb/main  OPEN until ",
+        " UTC (12m 00s left)  errors 14 of 100  in a row 3  openings 2",
+        "breaker    book:mm1/main  closed, near its limit  errors 5 of 5  in a row 5  openings 0",
+        "bucket     main.orders  used 30 of 150  CLOSED by the venue for 9s  rejects for rate 1",
+        "requests   12  passed 8  denied 3  dropped 1  waited 4  not sent 2",
+        "errors     timed out 5  rejects of an unknown code 6  repeated ids 7",
+        "queue      binance  12 of 1024 waiting  oldest 40 ms  exits 1  cancels 2  dropped 5",
+        "directive  7 CANCEL_INCREASING book:mm1/main  WORKING with arb after 1s  left 3  attempts 2  for CLIENT_DEAD",
+        "directive  8 CANCEL_INCREASING book:mm1/main  FAILED with nobody after 1s",
+        "directive  10 CANCEL_INCREASING book:mm1/main  unanswered with arb after 1s  attempts 2",
+        "after halt orders on the ring 2  by writers that had seen it 0",
+        "           order 4712  arb/main BTC-PERP  41 ms after the halt of epoch 3  VIOLATION",
+        "           order 4711  arb/main BTC-PERP  41 ms after the halt of epoch 3\n",
+        "lane       arb NOT ACKED (saw epoch 2 of 3)",
+        "           NOT ACKED: has not looked at its gate",
+        "resume     from ",
+        " UTC  tripline resume book:arb/main --guard error-rate --runtime-dir /",
+        "resume     tripline resume book:mm1/main --guard duplicate --runtime-dir /",
+    ] {
+        assert!(said.out.contains(part), "{part:?} in\n{}", said.out);
+    }
+    for calm in ["account:main  closed", "binance.weight", "directive  9", "tripline reset"] {
+        assert!(!said.out.contains(calm), "{calm:?} in\n{}", said.out);
+    }
+}
+
+#[test]
+fn status_lists_the_newest_orders_after_a_halt_and_counts_the_rest() {
+    let rig = Rig::start();
+    let mut stats = troubled_stats();
+    let row = stats.stragglers[0];
+    stats.stragglers = (1..=10).map(|order| StragglerRow { sequence: order, order, ..row }).collect();
+    *rig.page.lock().unwrap() = Some(stats);
+    let said = type_in(&["status", "--runtime-dir", directory(&rig)], None);
+    assert!(said.out.contains("order 3 ") && said.out.contains("order 10 "), "{}", said.out);
+    assert!(!said.out.contains("order 2 ") && said.out.contains("and 2 before: "), "{}", said.out);
+}
+
+#[test]
+fn where_orders_do_well_status_says_nothing_of_them() {
+    let rig = Rig::start();
+    let said = type_in(&["status", "--runtime-dir", directory(&rig)], None);
+    for word in ["breaker", "bucket", "requests", "errors", "queue", "directive", "resume"] {
+        assert!(!said.out.contains(word), "{word:?} in\n{}", said.out);
+    }
+}
+
+#[test]
 fn status_exits_by_state_only_when_asked() {
     let rig = Rig::start();
     let ask = |more: &[&str]| type_in(&[&["status", "--runtime-dir", directory(&rig)], more].concat(), None);
@@ -82,6 +140,7 @@ fn a_sidecar_that_is_not_there_is_unreachable_with_a_remedy() {
             "--runtime-dir",
             "/nonexistent",
         ],
+        &["resume", "firm", "--reason", "x", "--yes", "--runtime-dir", "/nonexistent"],
     ] {
         let said = type_in(line, None);
         assert_eq!(said.code, ExitCode::Unreachable, "{line:?}");
@@ -149,6 +208,87 @@ fn a_reset_of_what_does_not_hold_is_a_conflict() {
         let said = type_in(&[&line[..], more].concat(), typed);
         assert_eq!(said.code, ExitCode::Conflict, "{more:?}: {}", said.err);
     }
+}
+
+#[test]
+fn resuming_asks_for_the_scope_unless_it_was_decided() {
+    let rig = Rig::start();
+    *rig.page.lock().unwrap() = Some(troubled_stats());
+    let resume = |line: &[&str], typed| {
+        let line = [&["resume"], line, &["--reason", "calm", "--runtime-dir", directory(&rig)]].concat();
+        type_in(&line, typed)
+    };
+    for (name, line, typed, code, word) in [
+        (
+            "a person types the scope",
+            &["book:mm1/main"][..],
+            Some("book:mm1/main\n"),
+            ExitCode::Ok,
+            "type the scope",
+        ),
+        (
+            "a person types something else",
+            &["book:mm1/main"],
+            Some("yes\n"),
+            ExitCode::Failure,
+            "not confirmed",
+        ),
+        (
+            "a person is too early",
+            &["book:arb/main"],
+            Some("book:arb/main"),
+            ExitCode::Conflict,
+            "12m 00s left",
+        ),
+        (
+            "a person means another scope",
+            &["account:main"],
+            Some("account:main"),
+            ExitCode::Conflict,
+            "nothing on",
+        ),
+        (
+            "a person means another guard",
+            &["book:mm1/main", "--guard", "error-rate"],
+            Some("book:mm1/main"),
+            ExitCode::Conflict,
+            "nothing on",
+        ),
+        ("a person said --yes", &["book:mm1/main", "--yes"], Some(""), ExitCode::Ok, ""),
+        ("a script says nothing", &["book:mm1/main"], None, ExitCode::Usage, "--yes"),
+        ("a script says --yes", &["book:mm1/main", "--yes"], None, ExitCode::Ok, ""),
+        (
+            "a script is too early",
+            &["book:arb/main", "--guard", "error-rate", "--yes"],
+            None,
+            ExitCode::Conflict,
+            "12m 03s left",
+        ),
+        (
+            "a script names no guard there is",
+            &["firm", "--guard", "x", "--yes"],
+            None,
+            ExitCode::Usage,
+            "no guard",
+        ),
+    ] {
+        let said = resume(line, typed);
+        assert_eq!(said.code, code, "{name}: {}", said.err);
+        assert!(said.err.contains(word), "{name}: {}", said.err);
+    }
+    let asked = resume(&["book:mm1/main"], Some("book:mm1/main"));
+    assert!(
+        asked.err.contains("book:mm1/main is REDUCE_ONLY by duplicate for 3m 00s: READY_TO_RESUME"),
+        "{}",
+        asked.err
+    );
+    assert_eq!(asked.out, "resumed book:mm1/main; tripline status shows what remains\n");
+    let json = resume(&["book:mm1/main", "--yes", "--json"], None);
+    assert!(json.out.contains("\"verb\":\"resume\""), "{}", json.out);
+    let events = rig.events.lock().unwrap();
+    let resumes =
+        events.iter().filter(|event| matches!(event, Event::Command { verb: CommandVerb::Resume, .. }));
+    assert_eq!(resumes.count(), 6);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn status(args: &StatusArgs, terminal: &mut Terminal<'_>) -> io::Resu
     Ok(if args.exit_code { code_of(&report) } else { ExitCode::Ok })
 }
 
-fn fetch(directory: &Path) -> Result<Report, Failure> {
+pub(super) fn fetch(directory: &Path) -> Result<Report, Failure> {
     admin::get(directory, "/v1/status")
 }
 
@@ -124,7 +124,7 @@ fn present_nonce(args: &ResetArgs) -> Result<(String, CauseReport), Failure> {
     })
 }
 
-fn fail(failure: &Failure, json: bool, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
+pub(super) fn fail(failure: &Failure, json: bool, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
     let Failure { code, what, remedy } = failure;
     if json {
         let value = serde_json::json!({

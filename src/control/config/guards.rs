@@ -2,9 +2,11 @@
 
 use super::market::Directory;
 use super::problems::Fault;
+use super::scopes::Scopes;
 use super::trading::Trading;
 use super::value;
 use super::walk::{Section, Value};
+use crate::engine::guard;
 use crate::engine::limits::{Actions, Anchor, Basis, DrawdownLimits};
 use crate::model::{Latch, Money, Name, Nanos, Scope};
 
@@ -12,44 +14,6 @@ use crate::model::{Latch, Money, Name, Nanos, Scope};
 pub const GUARD_NAME_MAX: usize = 26;
 /// Guard numbers are 16 bits, two to a guard, and the page that shows them is finite.
 const MAX_GUARDS: usize = 256;
-
-/// Where scopes are looked up.
-pub(super) struct Scopes<'a> {
-    pub(super) accounts: &'a Directory,
-    pub(super) strategies: &'a Directory,
-    pub(super) books: &'a [Option<(u16, u16)>],
-}
-
-impl Scopes<'_> {
-    fn parse(&self, value: &Value<'_>) -> Result<Scope, Fault> {
-        let text = value::text(value)?;
-        match text.split_once(':') {
-            Some(("account", name)) => self.accounts.find(name).map(Scope::Account),
-            Some(("strategy", name)) => self.strategies.find(name).map(Scope::Strategy),
-            Some(("book", pair)) => self.book(pair),
-            _ => Err(Fault::BadScope),
-        }
-    }
-
-    fn book(&self, pair: &str) -> Result<Scope, Fault> {
-        let (strategy, account) = pair.split_once('/').ok_or(Fault::BadScope)?;
-        let wanted = Some((self.strategies.find(strategy)?, self.accounts.find(account)?));
-        let found = self.books.iter().position(|&book| book == wanted);
-        let index = found.and_then(|index| u16::try_from(index).ok());
-        index.map(Scope::Book).ok_or_else(|| Fault::UnknownReference {
-            kind: "book",
-            nearest: None,
-            known: self.known_books().join(", "),
-        })
-    }
-
-    fn known_books(&self) -> Vec<String> {
-        let named = self.books.iter().flatten().map(|&(strategy, account)| {
-            Some(format!("book:{}/{}", self.strategies.name(strategy)?, self.accounts.name(account)?))
-        });
-        named.flatten().collect()
-    }
-}
 
 /// A guard's scope beside what was read, so that a guard with a wrong limit still counts as one.
 pub(super) type GuardRow = (Option<Scope>, Option<DrawdownLimits>);
@@ -66,10 +30,11 @@ pub(super) fn drawdowns(
             section.report_here(Fault::TooMany { allowed: MAX_GUARDS });
         }
         let remedy = "say what it watches, as in scope = \"account:main\"";
-        let scope = section.required("scope", remedy, |value| scopes.parse(value));
+        let scope = section.required("scope", remedy, |value| scopes.guarded(value));
         let guard = drawdown(&section, scope);
         if let Some(guard) = &guard {
             percentage_has_a_whole(&section, guard, trading);
+            somebody_can_flatten(&section, guard, scopes, trading);
         }
         section.finish();
         rows.push((scope, guard));
@@ -84,6 +49,9 @@ fn guard_name(value: &Value<'_>) -> Result<Name, Fault> {
     }
     if name.as_str().ends_with(".soft") {
         return Err(Fault::ReservedName { why: "`.soft` is the suffix of the soft half of each guard" });
+    }
+    if guard::BUILT_IN.contains(&name.as_str()) {
+        return Err(Fault::ReservedName { why: "a guard that every scope has is called so" });
     }
     Ok(name)
 }
@@ -133,8 +101,60 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
         peak_n,
         untrusted_t,
         latch,
-        actions: Actions::empty(),
+        actions: actions(section),
     })
+}
+
+/// What is directed beside the halt.
+fn actions(section: &Section<'_, '_>) -> Actions {
+    let words = value::word(&[
+        ("cancel_increasing", Actions::CANCEL_INCREASING),
+        ("cancel_all", Actions::CANCEL_ALL),
+        ("flatten", Actions::FLATTEN),
+    ]);
+    let listed = section.or("actions", vec![Actions::CANCEL_INCREASING], value::list(words));
+    let actions = listed.into_iter().collect::<Actions>();
+    if actions.is_empty() {
+        section.note("actions", "none: a halt leaves every open order at the venue");
+    }
+    if actions.contains(Actions::CANCEL_ALL) && !actions.contains(Actions::FLATTEN) {
+        let remedy = "add \"flatten\", or use \"cancel_increasing\", which leaves stop-losses standing";
+        let with = "the protection of positions that stay open: it would be cancelled";
+        section.report("actions", Fault::Conflict { with, remedy });
+    }
+    actions
+}
+
+/// The owner of a position is asked first, and a guard often trips because the owner is gone.
+fn somebody_can_flatten(
+    section: &Section<'_, '_>,
+    guard: &DrawdownLimits,
+    scopes: &Scopes<'_>,
+    trading: &Trading,
+) {
+    if !guard.actions.contains(Actions::FLATTEN) {
+        return;
+    }
+    let mut told = Vec::new();
+    for (book, pair) in trading.pairs.iter().enumerate() {
+        let Some((strategy, account)) = *pair else { continue };
+        let has_nobody = trading.executors(account).is_some_and(|executors| executors.is_empty());
+        if watches(guard.scope, book, strategy, account) && has_nobody && !told.contains(&account) {
+            told.push(account);
+            let account = scopes.accounts.name(account).map_or_else(String::new, |name| name.to_string());
+            section.report("actions", Fault::NoExecutor { account });
+        }
+    }
+}
+
+/// Whether a book lies in the scope of a guard.
+fn watches(scope: Scope, book: usize, strategy: u16, account: u16) -> bool {
+    match scope {
+        Scope::Account(watched) => account == watched,
+        Scope::Strategy(watched) => strategy == watched,
+        Scope::Book(watched) => book == usize::from(watched),
+        Scope::Firm | Scope::Instrument(..) => false,
+    }
 }
 
 /// One mark confirms at once; a time it should span would never be reached.
@@ -150,17 +170,11 @@ fn confirm_for(section: &Section<'_, '_>, confirm_k: u8) -> Nanos {
 
 /// A percentage of a peak that is not positive is meaningless, and would halt at the first reading.
 fn percentage_has_a_whole(section: &Section<'_, '_>, guard: &DrawdownLimits, trading: &Trading) {
-    let inside = |index: usize, strategy: u16, account: u16| match guard.scope {
-        Scope::Account(watched) => account == watched,
-        Scope::Strategy(watched) => strategy == watched,
-        Scope::Book(watched) => index == usize::from(watched),
-        Scope::Firm | Scope::Instrument(..) => false,
-    };
     let mut capital = Some(Money::ZERO);
     for (index, book) in trading.books.iter().enumerate() {
         // A book with a problem has been reported, and its capital is not known.
         let Some(book) = book else { return };
-        if inside(index, book.strategy, book.account) {
+        if watches(guard.scope, index, book.strategy, book.account) {
             capital = capital.and_then(|sum| sum.checked_add(book.capital));
         }
     }

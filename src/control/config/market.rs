@@ -5,9 +5,9 @@
 
 use super::problems::{Fault, nearest};
 use super::walk::{Section, Value};
-use super::{guards, trading, value};
-use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits, VenueCodes};
-use crate::model::{Bps, Handle, Lots, Money, Name, Nanos, Ticks};
+use super::{breakers, buckets, guards, trading, value, venues};
+use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits};
+use crate::model::{Bps, Handle, Lots, Money, Name, Nanos, Scope, Ticks};
 
 /// Names of one kind of thing, by index. A row whose name is wrong keeps its index.
 pub(super) struct Directory {
@@ -117,16 +117,22 @@ pub(super) fn accounts<'w, 't>(
         let venue = section.required("venue", "name the venue, as in venue = \"binance\"", value::name);
         let remedy = "name the accounting currency, as in currency = \"USDT\"";
         let currency = section.required("currency", remedy, |value| currencies.parse(value));
+        let answers = value::duration(Nanos::from_millis(10)..=Nanos::from_secs(600));
+        let ack_timeout = section.or("ack_timeout", Nanos::from_secs(5), answers);
+        let breaker = breakers::breaker(&section);
+        let auth = breakers::counts(&section, "auth", 3);
+        let liquidation = breakers::counts(&section, "liquidation", 2);
+        let venue_codes = venues::codes(&section, venue);
         let limits = match (name, venue, currency) {
             (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {
                 name,
                 venue,
                 currency,
-                ack_timeout: Nanos::from_secs(5),
-                breaker: None,
-                auth: None,
-                liquidation: None,
-                venue_codes: VenueCodes::default(),
+                ack_timeout,
+                breaker,
+                auth,
+                liquidation,
+                venue_codes,
             }),
             _ => None,
         };
@@ -142,7 +148,6 @@ pub(super) fn instruments(
     accounts: &[AccountRow<'_, '_>],
     strategies: &Directory,
 ) -> Vec<Option<InstrumentLimits>> {
-    Directory::read("instrument", &sections);
     let mut rows = Vec::new();
     for section in sections {
         let limits = instrument(&section, currencies, strategies);
@@ -178,6 +183,8 @@ fn instrument(
     base_is_for_spot(section, kind);
     let tick = section.or("tick", 1, value::units(price_decimals.unwrap_or(9), 1..=i64::MAX));
     let lot = section.or("lot", 1, value::units(qty_decimals.unwrap_or(9), 1..=i64::MAX));
+    let min_qty = section.or("min_qty", lot, value::units(qty_decimals.unwrap_or(9), lot..=i64::MAX));
+    let (min_notional, collar) = (min_notional(section), collar(section));
     let allow_negative = section.or("allow_negative", false, value::boolean);
     let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
     if band.is_none() {
@@ -199,14 +206,32 @@ fn instrument(
         base,
         tick: Ticks(tick),
         lot: Lots(lot),
-        min_qty: Lots(lot),
-        min_notional: Money::ZERO,
-        collar: None,
+        min_qty: Lots(min_qty),
+        min_notional,
+        collar,
         allow_negative,
         band: band.map(Bps),
         mark_age,
         mark_source,
     })
+}
+
+/// Zero for none: every notional is large enough.
+fn min_notional(section: &Section<'_, '_>) -> Money {
+    let amount = value::unless("none", value::money(Money(1)..=value::MONEY_MAX));
+    let smallest = section.or("min_notional", None, amount);
+    if smallest.is_none() {
+        section.note("min_notional", "none: no order is too small in money");
+    }
+    smallest.unwrap_or(Money::ZERO)
+}
+
+fn collar(section: &Section<'_, '_>) -> Option<Bps> {
+    let collar = section.or("collar_bps", Some(500), value::unless("none", value::integer(1..=10_000)));
+    if collar.is_none() {
+        section.note("collar_bps", "no collar: an order may be priced any distance from the mark");
+    }
+    collar.map(Bps)
 }
 
 fn base_is_for_spot(section: &Section<'_, '_>, kind: Option<InstrumentKind>) {
@@ -239,19 +264,29 @@ fn suits_every_account(
     }
 }
 
-/// Reports accounts that nothing trades and accounts that no guard of their own watches.
+/// Reports accounts that nothing trades and accounts that no guard of their own watches; notes what nothing paces
+/// and whose orders nobody else could cancel.
 pub(super) fn each_account_is_used(
     accounts: &[AccountRow<'_, '_>],
     trading: &trading::Trading,
     drawdowns: &[guards::GuardRow],
+    buckets: &[buckets::BucketRow],
+    venues: &venues::Venues,
 ) {
-    for (index, (section, _)) in accounts.iter().enumerate() {
+    for (index, (section, limits)) in accounts.iter().enumerate() {
         let index = index as u16;
         if !trading.pairs.iter().any(|pair| pair.is_some_and(|(_, account)| account == index)) {
             section.report_here(Fault::NoBook { remedy: "add a [[strategy.book]] with account = its name" });
         }
-        if !drawdowns.iter().any(|(scope, _)| *scope == Some(crate::model::Scope::Account(index))) {
+        if !drawdowns.iter().any(|(scope, _)| *scope == Some(Scope::Account(index))) {
             section.report_here(Fault::Unguarded);
+        }
+        let venue = limits.as_ref().and_then(|limits| venues.find(limits.venue.as_str()).ok());
+        if !buckets::paces(buckets, index, venue) {
+            section.note_here("no rate bucket counts its orders: only the venue limits how many are sent");
+        }
+        if let Some(orphans) = trading.orphans(index) {
+            section.note_here(orphans);
         }
     }
 }

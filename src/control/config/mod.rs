@@ -7,15 +7,21 @@
 //! The engine never re-checks what passed here. A key that is not asked for is unknown, and unknown is a problem: a
 //! misspelt limit must not become no limit. Deliberately absent: includes, environment variables, reloading.
 
+mod breakers;
+mod buckets;
 mod guards;
 mod market;
+mod permission;
 mod problems;
+mod scopes;
 mod sidecar;
 mod system;
 #[cfg(test)]
 mod tests;
 mod trading;
 mod value;
+mod venue_codes;
+mod venues;
 mod walk;
 
 use std::net::SocketAddr;
@@ -24,7 +30,6 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::engine::Limits;
-use crate::engine::limits::{AccountLimits, DirectiveLimits, VenueLimits};
 use crate::model::Nanos;
 
 pub use guards::GUARD_NAME_MAX;
@@ -172,41 +177,46 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     let instruments = root.tables("instrument", "name");
     let strategies = root.tables("strategy", "name");
     let drawdowns = root.tables("drawdown", "name");
+    let buckets = root.tables("bucket", "name");
+    let own_venues = root.tables("venue", "name");
     market::none_is_a_problem(&root, &accounts, &instruments, &strategies);
+    let permit_validity = permission::validity(root.table("permit"));
+    let directives = permission::directives(root.table("directives"));
 
     let currencies = market::Currencies::read(&accounts, &instruments);
     let account_names = market::Directory::read("account", &accounts);
+    let instrument_names = market::Directory::read("instrument", &instruments);
     let strategy_names = market::Directory::read("strategy", &strategies);
+    let venue_names = venues::Venues::read(&accounts);
     let accounts = market::accounts(accounts, &currencies);
     let instruments = market::instruments(instruments, &currencies, &accounts, &strategy_names);
     let quantity = trading::QuantityUnit::of(&instruments);
     let trading = trading::strategies(strategies, &account_names, quantity);
-    let scopes =
-        guards::Scopes { accounts: &account_names, strategies: &strategy_names, books: &trading.pairs };
+    let scopes = scopes::Scopes {
+        accounts: &account_names,
+        instruments: &instrument_names,
+        strategies: &strategy_names,
+        books: &trading.pairs,
+        venues: &venue_names,
+    };
     let drawdowns = guards::drawdowns(drawdowns, &scopes, &trading);
-    market::each_account_is_used(&accounts, &trading, &drawdowns);
+    let buckets = buckets::buckets(buckets, &scopes, permit_validity);
+    let venues = venues::venues(own_venues, &venue_names);
+    market::each_account_is_used(&accounts, &trading, &drawdowns, &buckets, &venue_names);
     root.finish();
 
-    let accounts: Vec<AccountLimits> =
-        accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?;
-    let mut venues: Vec<VenueLimits> = Vec::new();
-    for account in &accounts {
-        if !venues.iter().any(|venue| venue.name == account.venue) {
-            venues.push(VenueLimits::new(account.venue));
-        }
-    }
     let limits = Limits {
         instance: instance.name?,
         mode: instance.mode?,
-        accounts,
+        accounts: accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         instruments: instruments.into_iter().collect::<Option<_>>()?,
         strategies: trading.strategies.into_iter().collect::<Option<_>>()?,
         books: trading.books.into_iter().collect::<Option<_>>()?,
         drawdowns: drawdowns.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         venues,
-        buckets: Vec::new(),
-        permit_validity: Nanos::from_millis(100),
-        directives: DirectiveLimits::default(),
+        buckets: buckets.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
+        permit_validity,
+        directives,
         capacity,
     };
     Some((limits, runs))

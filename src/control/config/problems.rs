@@ -44,8 +44,12 @@ pub enum Fault {
     BadName { error: NameError },
     /// A name that another thing needs.
     ReservedName { why: &'static str },
+    /// Not so many within so long.
+    BadCount,
+    /// The same word twice in a list.
+    Repeated { word: String },
     /// Not a scope.
-    BadScope,
+    BadScope { forms: &'static str },
     /// Said twice.
     Duplicate { first_line: usize },
     /// Names something that is not configured.
@@ -62,6 +66,10 @@ pub enum Fault {
     NoBook { remedy: &'static str },
     /// Profit would arise in a currency that cannot be converted.
     CurrencyMismatch { account: String, accounting: String },
+    /// More than the venue takes in one of its windows.
+    ExceedsVenue { reached: String, allowed: String },
+    /// A position nobody could close when its owner is dead.
+    NoExecutor { account: String },
     /// Two keys that contradict each other.
     Conflict { with: &'static str, remedy: &'static str },
     /// A quantity that means something else on each instrument.
@@ -112,7 +120,9 @@ impl Fault {
             Self::BadDuration => "bad-duration",
             Self::BadName { .. } => "bad-name",
             Self::ReservedName { .. } => "reserved-name",
-            Self::BadScope => "bad-scope",
+            Self::BadCount => "bad-count",
+            Self::Repeated { .. } => "repeated",
+            Self::BadScope { .. } => "bad-scope",
             Self::Duplicate { .. } => "duplicate",
             Self::UnknownReference { .. } => "unknown-reference",
             Self::UnknownUser { .. } => "unknown-user",
@@ -121,6 +131,8 @@ impl Fault {
             Self::Unguarded => "unguarded",
             Self::NoBook { .. } => "no-book",
             Self::CurrencyMismatch { .. } => "currency-mismatch",
+            Self::ExceedsVenue { .. } => "exceeds-venue",
+            Self::NoExecutor { .. } => "no-executor",
             Self::Conflict { .. } => "conflict",
             Self::AmbiguousQuantity => "ambiguous-quantity",
         }
@@ -130,7 +142,11 @@ impl Fault {
     pub(super) const fn is_absence(&self) -> bool {
         matches!(
             self,
-            Self::Missing { .. } | Self::UnknownReference { .. } | Self::Unguarded | Self::NoBook { .. }
+            Self::Missing { .. }
+                | Self::UnknownReference { .. }
+                | Self::Unguarded
+                | Self::NoBook { .. }
+                | Self::NoExecutor { .. }
         )
     }
 
@@ -165,8 +181,11 @@ impl Fault {
             }
             Self::BadName { error } => Words::new(error.to_string()),
             Self::ReservedName { why } => Words::new(*why).remedy("choose another name"),
-            Self::BadScope => Words::new("not a scope")
-                .allowed("\"account:NAME\", \"strategy:NAME\", \"book:STRATEGY/ACCOUNT\""),
+            Self::BadCount => {
+                Words::new("not a number of events within a time").allowed("\"3 in 60s\" or \"off\"")
+            }
+            Self::Repeated { word } => Words::new(format!("names {word} twice")).remedy("say it once"),
+            Self::BadScope { forms } => Words::new("not a scope").allowed(*forms),
             _ => self.words_of_relations(),
         }
     }
@@ -195,6 +214,15 @@ impl Fault {
             ))
             .allowed(accounting.clone())
             .remedy("run a second sidecar for the other currency"),
+            Self::ExceedsVenue { reached, allowed } => {
+                Words::new(format!("admits {reached}, more than the venue does")).allowed(allowed.clone())
+            }
+            Self::NoExecutor { account } => Words::new(format!(
+                "no strategy executes for account {account}, and the owner of its positions may be dead by then"
+            ))
+            .remedy(format!(
+                "add executes = [\"{account}\"] to the [[strategy]] that is to close them, or leave flatten out"
+            )),
             Self::Conflict { with, remedy } => Words::new(format!("contradicts {with}")).remedy(*remedy),
             Self::AmbiguousQuantity => {
                 Words::new("instruments differ in qty_decimals, so a quantity is ambiguous")

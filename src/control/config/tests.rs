@@ -1,7 +1,11 @@
 //! Every way a configuration can be wrong, and that a right one says what was typed.
 
 use super::{Config, CpuChoice, parse};
-use crate::engine::limits::{Anchor, Currency};
+use crate::engine::limits::{
+    ActionCosts, Actions, Anchor, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
+    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueLimits,
+};
+use crate::engine::{Engine, Limits};
 use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// The smallest configuration that loads. Bad ones are made from it, so that each has one thing wrong.
@@ -71,6 +75,22 @@ fn edited(edit: &Edit) -> String {
 const ONE_MORE_GUARD: &str =
     "[[drawdown]]\nname = \"drawdown.kill\"\nscope = \"account:main\"\nlimit = \"3%\"";
 
+/// A bucket of ten in a second, and what is wrong with it.
+macro_rules! bucket {
+    ($more:literal) => {
+        Add(concat!(
+            "[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\"\n",
+            $more
+        ))
+    };
+}
+/// A bucket that smooths, and what is wrong with it.
+macro_rules! gcra {
+    ($more:literal) => {
+        Add(concat!("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"gcra\"\n", $more))
+    };
+}
+
 /// Name of the row; the edit; then line, key and code of the problem, and a word its message contains.
 type Row = (&'static str, Edit, usize, &'static str, &'static str, &'static str);
 
@@ -136,6 +156,75 @@ const BAD: &[Row] = &[
     ("lane of an odd size", Add("[capacity]\nlane_slots = 1000"), 29, "capacity.lane_slots", "not-a-power-of-two", "64 to 1048576"),
     ("more lanes than tags", Add("[capacity]\nlanes = 256"), 29, "capacity.lanes", "out-of-range", "1 to 255"),
     ("lease nobody could renew", Add("[core]\nlease = \"1us\""), 29, "core.lease", "out-of-range", "250us to 10s"),
+    ("answer awaited for ever", After("currency", "ack_timeout = \"1h\""), 9, "account[main].ack_timeout", "out-of-range", "10ms to 10m"),
+    ("codes of a venue nobody mapped", After("currency", "venue_codes = \"binnance\""), 9, "account[main].venue_codes", "unknown-word", "did you mean `binance`?"),
+    ("breaker switched by a wrong word", After("currency", "breaker = \"on\""), 9, "account[main].breaker", "unknown-word", "or a table"),
+    ("breaker as a number", After("currency", "breaker = 5"), 9, "account[main].breaker", "wrong-type", "a table"),
+    ("breaker of a rule nobody knows", After("currency", "[account.breaker]\nrule = \"strict\"\nmin = 5"), 10, "account[main].breaker.rule", "unknown-word", "significant, literal"),
+    ("breaker that tolerates everything", After("currency", "[account.breaker]\nlimit = \"51%\""), 10, "account[main].breaker.limit", "out-of-range", "50.00 %"),
+    ("window of a rule without one", After("currency", "[account.breaker]\nwindow = 100"), 10, "account[main].breaker.window", "conflict", "literal"),
+    ("minimum of a rule that is significant", After("currency", "[account.breaker]\nrule = \"significant\"\nmin = 100"), 11, "account[main].breaker.min", "conflict", "literal"),
+    ("minimum beyond its window", After("currency", "[account.breaker]\nrule = \"literal\"\nwindow = 50\nmin = 51"), 12, "account[main].breaker.min", "out-of-range", "1 to 50"),
+    ("window nobody remembers", After("currency", "[account.breaker]\nrule = \"literal\"\nwindow = 401"), 11, "account[main].breaker.window", "out-of-range", "1 to 400"),
+    ("smallest window of a literal rule", After("currency", "[account.breaker]\nrule = \"literal\"\nsmallest_window = 20"), 11, "account[main].breaker.smallest_window", "conflict", "min"),
+    ("cap below its cool-down", After("currency", "[account.breaker]\ncooldown = \"10m\"\ncooldown_cap = \"9m\""), 11, "account[main].breaker.cooldown_cap", "out-of-range", "10m to 1day"),
+    ("misspelt key of a breaker", After("currency", "[account.breaker]\ncool_down = \"10m\""), 10, "account[main].breaker.cool_down", "unknown-key", "`cooldown`"),
+    ("count without a time", After("currency", "auth = \"3\""), 9, "account[main].auth", "bad-count", "3 in 60s"),
+    ("count without a number", After("currency", "liquidation = \"two in 60s\""), 9, "account[main].liquidation", "bad-count", "off"),
+    ("count of nothing", After("currency", "auth = \"0 in 60s\""), 9, "account[main].auth", "out-of-range", "1 to 32"),
+    ("count nobody remembers", After("currency", "auth = \"33 in 60s\""), 9, "account[main].auth", "out-of-range", "1 to 32"),
+    ("count in no time", After("currency", "auth = \"3 in 0s\""), 9, "account[main].auth", "out-of-range", "1ms to 1day"),
+    ("smallest order below the lot", After("settlement", "lot = \"0.01\"\nmin_qty = \"0.005\""), 16, "instrument[BTC-PERP].min_qty", "out-of-range", "0.01 to"),
+    ("smallest notional as a float", After("settlement", "min_notional = 5.0"), 15, "instrument[BTC-PERP].min_notional", "float", "quotes"),
+    ("collar of nothing", After("settlement", "collar_bps = 0"), 15, "instrument[BTC-PERP].collar_bps", "out-of-range", "1 to 10000"),
+    ("unknown role", After("uid", "role = \"market\""), 18, "strategy[mm1].role", "unknown-word", "did you mean `maker`?"),
+    ("executor for nobody", After("uid", "executes = [\"mian\"]"), 18, "strategy[mm1].executes", "unknown-reference", "did you mean `main`?"),
+    ("executor without a list", After("uid", "executes = \"main\""), 18, "strategy[mm1].executes", "wrong-type", "an array"),
+    ("executor for the same account twice", After("uid", "executes = [\"main\", \"main\"]"), 18, "strategy[mm1].executes", "repeated", "main twice"),
+    ("first order a duplicate", After("uid", "[strategy.duplicates]\ndeny = 1"), 19, "strategy[mm1].duplicates.deny", "out-of-range", "2 to 32"),
+    ("trips before it denies", After("uid", "[strategy.duplicates]\ndeny = 10\ntrip = 9"), 20, "strategy[mm1].duplicates.trip", "out-of-range", "10 to 32"),
+    ("room for no order", After("capital", "max_open_orders = 0"), 21, "strategy[mm1].book[main].max_open_orders", "out-of-range", "1 to"),
+    ("breaker of a book that waits for no time", After("max_order_notional", "[strategy.book.breaker]\ncooldown = \"0s\""), 25, "strategy[mm1].book[main].breaker.cooldown", "out-of-range", "1s to 1day"),
+    ("action nobody knows", Add("actions = [\"flaten\"]"), 28, "drawdown[drawdown.kill].actions", "unknown-word", "did you mean `flatten`?"),
+    ("action said twice", Add("actions = [\"cancel_increasing\", \"cancel_increasing\"]"), 28, "drawdown[drawdown.kill].actions", "repeated", "once"),
+    ("stop-losses cancelled and positions kept", Add("actions = [\"cancel_all\"]"), 28, "drawdown[drawdown.kill].actions", "conflict", "flatten"),
+    ("flatten with nobody to do it", Add("actions = [\"flatten\"]"), 28, "drawdown[drawdown.kill].actions", "no-executor", "executes = [\"main\"]"),
+    ("guard named like one that every scope has", Swap("\"drawdown.kill\"", "\"error-rate\""), 25, "drawdown[error-rate].name", "reserved-name", "every scope"),
+    ("bucket without an id", Add("[[bucket]]\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 28, "bucket[b].id", "missing", "RATE_FEEDBACK"),
+    ("bucket of no scope", Add("[[bucket]]\nid = 1\nname = \"b\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 28, "bucket[b].scope", "missing", "venue:binance"),
+    ("bucket of no kind", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nlimit = 10\nwindow = \"1s\""), 28, "bucket[b].kind", "missing", "gcra"),
+    ("bucket of an unknown kind", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"slide_log\"\nlimit = 10\nwindow = \"1s\""), 32, "bucket[b].kind", "unknown-word", "did you mean `sliding_log`?"),
+    ("bucket without a limit", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nwindow = \"1s\""), 28, "bucket[b].limit", "missing", "limit = 300"),
+    ("bucket of a venue nobody is at", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"venue:bybit\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 31, "bucket[b].scope", "unknown-reference", "binance"),
+    ("bucket of half a scope", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"instrument:main\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 31, "bucket[b].scope", "bad-scope", "instrument:ACCOUNT/NAME"),
+    ("bucket of an unknown instrument", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"instrument:main/BTC\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 31, "bucket[b].scope", "unknown-reference", "BTC-PERP"),
+    ("two buckets of one number", bucket!("[[bucket]]\nid = 1\nname = \"c\"\nscope = \"venue:binance\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 36, "bucket[c].id", "duplicate", "line 28"),
+    ("two buckets of one name", bucket!("[[bucket]]\nid = 2\nname = \"b\"\nscope = \"venue:binance\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\""), 37, "bucket[b].name", "duplicate", "line 28"),
+    ("burst of a sliding log", bucket!("burst = 5"), 35, "bucket[b].burst", "unknown-key", "limit, window"),
+    ("new orders that cost more than there is", bucket!("costs = { new = 9 }"), 35, "bucket[b].costs.new", "out-of-range", "0 to 8"),
+    ("cancels that cost more than there is", bucket!("costs = { cancel = 10 }"), 35, "bucket[b].costs.cancel", "out-of-range", "0 to 9"),
+    ("bucket that charges nothing", bucket!("costs = { new = 0, modify = 0, cancel = 0 }"), 35, "bucket[b].costs", "conflict", "nothing is charged"),
+    ("cost of an unknown action", bucket!("costs = { amend = 1 }"), 35, "bucket[b].costs.amend", "unknown-key", "new, modify, cancel"),
+    ("permission that outlives the jitter", bucket!("jitter = \"99ms\""), 35, "bucket[b].jitter", "conflict", "permit.validity"),
+    ("permission that outlives the default jitter", bucket!("[permit]\nvalidity = \"201ms\""), 28, "bucket[b].jitter", "conflict", "permit.validity"),
+    ("start of a misspelt word", bucket!("start = \"ful\""), 35, "bucket[b].start", "unknown-word", "did you mean `full`?"),
+    ("start finer than a percent", bucket!("start = \"12.5%\""), 35, "bucket[b].start", "out-of-range", "whole percentages"),
+    ("start above the whole", bucket!("start = \"101%\""), 35, "bucket[b].start", "out-of-range", "100.00 %"),
+    ("burst above what the venue takes", gcra!("interval = \"100ms\"\nburst = 9\nvenue_limit = 20\nvenue_window = \"1s\""), 34, "bucket[b].burst", "exceeds-venue", "burst up to 8"),
+    ("interval below what the venue takes", gcra!("interval = \"50ms\"\nburst = 8\nvenue_limit = 20\nvenue_window = \"1s\""), 34, "bucket[b].burst", "exceeds-venue", "interval from 100ms"),
+    ("venue limit without its window", gcra!("interval = \"100ms\"\nburst = 8\nvenue_limit = 20"), 28, "bucket[b].venue_window", "missing", "how long"),
+    ("bucket that smooths without a pace", gcra!("burst = 8"), 28, "bucket[b].interval", "missing", "come back"),
+    ("every action in two windows", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"fixed_aligned\"\nlimit = 10\nwindow = \"400ms\""), 28, "bucket[b].jitter", "out-of-range", "200ms"),
+    ("boundary beyond its window", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"fixed_aligned\"\nlimit = 10\nwindow = \"1s\"\noffset = \"1s\""), 35, "bucket[b].offset", "out-of-range", "0s to 999ms"),
+    ("margin that leaves nothing", Add("[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"fixed_aligned\"\nlimit = 10\nwindow = \"1s\"\nmargin = \"91%\""), 35, "bucket[b].margin", "out-of-range", "leaves something"),
+    ("queue of a venue nobody is at", Add("[[venue]]\nname = \"binnance\""), 29, "venue[binnance].name", "unknown-reference", "did you mean `binance`?"),
+    ("queue of the same venue twice", Add("[[venue]]\nname = \"binance\"\n[[venue]]\nname = \"binance\""), 31, "venue[binance].name", "duplicate", "line 28"),
+    ("unknown drop mode", Add("[[venue]]\nname = \"binance\"\ndrop_mode = \"drop_newest\""), 30, "venue[binance].drop_mode", "unknown-word", "drop_oldest"),
+    ("queue without room", Add("[[venue]]\nname = \"binance\"\nqueue_capacity = 0"), 30, "venue[binance].queue_capacity", "out-of-range", "1 to 65536"),
+    ("orders that wait for a minute and more", Add("[[venue]]\nname = \"binance\"\nttl_new = \"61s\""), 30, "venue[binance].ttl_new", "out-of-range", "1ms to 1m"),
+    ("permission for ever", Add("[permit]\nvalidity = \"11s\""), 29, "permit.validity", "out-of-range", "1ms to 10s"),
+    ("directive void before it is missed", Add("[directives]\nack_timeout = \"2s\"\ntimeout = \"1s\""), 30, "directives.timeout", "out-of-range", "2s to 1h"),
+    ("directive nobody is asked", Add("[directives]\nattempts = 0"), 29, "directives.attempts", "out-of-range", "1 to 16"),
 ];
 
 #[test]
@@ -194,8 +283,11 @@ fn a_syntax_error_does_not_hide_the_others_nor_invent_some() {
     assert!(!problems.list().iter().any(|p| p.fault.is_absence()), "{problems}");
 }
 
+/// What loads, the engine takes: it panics on limits that contradict themselves.
 fn load(text: &str) -> Config {
-    parse(text, "good.toml").unwrap_or_else(|problems| panic!("{problems}"))
+    let config = parse(text, "good.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    let _engine = Engine::new(config.limits.clone(), Nanos(1));
+    config
 }
 
 #[test]
@@ -218,7 +310,263 @@ fn what_was_typed_is_what_the_engine_gets() {
     assert_eq!((sidecar.cpu, sidecar.lease), (CpuChoice::Auto, None));
     assert_eq!(sidecar.runtime_dir.to_str(), Some("/run/tripline"));
     let noted: Vec<_> = notes.iter().map(|note| note.key.as_str()).collect();
-    assert_eq!(noted, ["instrument[BTC-PERP].mark_source", "strategy[mm1].book[main].max_order_notional"]);
+    let expected = [
+        "account[main]",
+        "account[main]",
+        "instrument[BTC-PERP].min_notional",
+        "instrument[BTC-PERP].mark_source",
+        "strategy[mm1].book[main].max_open_orders",
+        "strategy[mm1].book[main].max_order_notional",
+    ];
+    assert_eq!(noted, expected);
+}
+
+#[test]
+fn what_nobody_typed_is_the_default() {
+    let limits = load(GOOD).limits;
+    let account = &limits.accounts[0];
+    let minute = |count| Some(CountLimits { count, window: Nanos::from_secs(60) });
+    assert_eq!((account.ack_timeout, account.breaker), (Nanos::from_secs(5), Some(BreakerLimits::default())));
+    assert_eq!((account.auth, account.liquidation), (minute(3), minute(2)));
+    assert_eq!(account.venue_codes, super::venue_codes::shipped("binance").unwrap());
+    assert_eq!(limits.strategies[0].duplicates, Some(DuplicateLimits::default()));
+    assert!(limits.strategies[0].executes.is_empty());
+    let (book, instrument) = (&limits.books[0], &limits.instruments[0]);
+    assert_eq!((book.max_open_orders, book.breaker), (None, Some(BreakerLimits::default())));
+    assert_eq!((instrument.min_qty, instrument.min_notional), (instrument.lot, Money::ZERO));
+    assert_eq!(instrument.collar, Some(Bps(500)));
+    assert_eq!(limits.drawdowns[0].actions, Actions::CANCEL_INCREASING);
+    assert_eq!(limits.venues, [VenueLimits::new(Name::new("binance").unwrap())]);
+    assert_eq!((limits.buckets, limits.permit_validity), (Vec::new(), Nanos::from_millis(100)));
+    assert_eq!(limits.directives, DirectiveLimits::default());
+}
+
+#[test]
+fn breakers_and_counts_are_what_was_typed() {
+    let keys = "ack_timeout = \"2s\"\nauth = \"1 in 10s\"\nliquidation = \"off\"\nvenue_codes = \"none\"\n\
+                [account.breaker]\nrule = \"literal\"\nwindow = 100\nmin = 20\nlimit = \"3%\"\nconsecutive = 0\n\
+                cooldown = \"2h\"";
+    let config = load(&edited(&After("currency", keys)));
+    let account = &config.limits.accounts[0];
+    assert_eq!(account.ack_timeout, Nanos::from_secs(2));
+    assert_eq!(account.auth, Some(CountLimits { count: 1, window: Nanos::from_secs(10) }));
+    assert_eq!((account.liquidation, &account.venue_codes), (None, &VenueCodes::default()));
+    let breaker = account.breaker.unwrap();
+    assert_eq!((breaker.rule, breaker.limit), (BreakerRule::Literal { window: 100, min: 20 }, Bps(300)));
+    assert_eq!((breaker.consecutive, breaker.smallest_window), (0, 20));
+    // A cool-down above the default cap lifts it.
+    let hours = Nanos::from_secs(7_200);
+    assert_eq!((breaker.cooldown, breaker.cooldown_cap), (hours, hours));
+    for (name, edit, off) in [
+        ("account", After("currency", "breaker = \"off\""), "account[main].breaker"),
+        ("book", After("capital", "breaker = \"off\""), "strategy[mm1].book[main].breaker"),
+        (
+            "consecutive",
+            After("currency", "[account.breaker]\nconsecutive = 0"),
+            "account[main].breaker.consecutive",
+        ),
+        ("codes of a venue without a map", Swap("\"binance\"", "\"kraken\""), "account[main].venue_codes"),
+        ("codes", After("currency", "venue_codes = \"none\""), "account[main].venue_codes"),
+        ("collar", After("settlement", "collar_bps = \"none\""), "instrument[BTC-PERP].collar_bps"),
+        ("duplicates", After("uid", "duplicates = \"off\""), "strategy[mm1].duplicates"),
+        ("maker", After("uid", "role = \"maker\""), "strategy[mm1].role"),
+        ("actions", Add("actions = []"), "drawdown[drawdown.kill].actions"),
+    ] {
+        let notes = load(&edited(&edit)).notes;
+        assert!(notes.iter().any(|note| note.key == off), "{name}: {notes:?}");
+    }
+}
+
+#[test]
+fn a_market_maker_repeats_itself_unless_its_table_says_otherwise() {
+    for (keys, expected) in [
+        ("role = \"taker\"", Some(DuplicateLimits::default())),
+        ("role = \"maker\"", None),
+        ("duplicates = \"off\"", None),
+        ("role = \"maker\"\nduplicates = \"off\"", None),
+        ("role = \"maker\"\n[strategy.duplicates]", Some(DuplicateLimits::default())),
+        (
+            "[strategy.duplicates]\ndeny = 2\ntrip = 2\nwindow = \"5s\"\ncooldown = \"1m\"",
+            Some(DuplicateLimits {
+                deny: 2,
+                trip: 2,
+                window: Nanos::from_secs(5),
+                cooldown: Nanos::from_secs(60),
+            }),
+        ),
+        // Denying from later on than it trips by default moves the trip.
+        (
+            "[strategy.duplicates]\ndeny = 25",
+            Some(DuplicateLimits { deny: 25, trip: 25, ..DuplicateLimits::default() }),
+        ),
+    ] {
+        let limits = load(&edited(&After("uid", keys))).limits;
+        assert_eq!(limits.strategies[0].duplicates, expected, "{keys}");
+    }
+}
+
+#[test]
+fn buckets_are_what_was_typed_and_start_used() {
+    let bucket = |keys: &str| format!("{GOOD}[[bucket]]\nid = 7\nname = \"b\"\n{keys}");
+    let ms = Nanos::from_millis;
+    for (keys, scope, kind, start_pct) in [
+        (
+            "scope = \"venue:binance\"\nkind = \"sliding_log\"\nlimit = 300\nwindow = \"60s\"",
+            BucketScope::Venue(0),
+            BucketKind::SlidingLog { limit: 300, window: ms(60_000) },
+            100,
+        ),
+        (
+            "scope = \"strategy:mm1\"\nkind = \"sliding_log\"\nlimit = 300\nwindow = \"60s 1ms\"",
+            BucketScope::Strategy(0),
+            BucketKind::SlidingLog { limit: 300, window: ms(60_001) },
+            50,
+        ),
+        (
+            "scope = \"book:mm1/main\"\nkind = \"gcra\"\ninterval = \"100ms\"\nburst = 8\nvenue_limit = 20\nvenue_window = \"1s\"",
+            BucketScope::Book(0),
+            BucketKind::Gcra { interval: ms(100), burst: 8 },
+            100,
+        ),
+        (
+            "scope = \"account:main\"\nkind = \"gcra\"\ninterval = \"1s\"\nburst = 61",
+            BucketScope::Account(0),
+            BucketKind::Gcra { interval: ms(1_000), burst: 61 },
+            50,
+        ),
+        (
+            "scope = \"instrument:main/BTC-PERP\"\nkind = \"fixed_aligned\"\nlimit = 2400\nwindow = \"1m\"\noffset = \"1s\"\nmargin = \"10%\"\nstart = \"30%\"",
+            BucketScope::Instrument(0, 0),
+            BucketKind::FixedAligned {
+                limit: 2_400,
+                window: ms(60_000),
+                offset: ms(1_000),
+                margin: Bps(1_000),
+            },
+            30,
+        ),
+    ] {
+        let limits = load(&bucket(keys)).limits;
+        let costs = ActionCosts::default();
+        let name = Name::new("b").unwrap();
+        let expected = BucketLimits { id: 7, name, scope, kind, costs, jitter: ms(200), start_pct };
+        assert_eq!(limits.buckets, [expected], "{keys}");
+    }
+    let costs = "scope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\"\ncosts = { new = 8, cancel = 0 }";
+    assert_eq!(load(&bucket(costs)).limits.buckets[0].costs, ActionCosts { new: 8, modify: 1, cancel: 0 });
+}
+
+#[test]
+fn a_permission_may_last_as_long_as_the_jitter_and_longer_where_nobody_counts() {
+    let smooth = "[[bucket]]\nid = 1\nname = \"b\"\nscope = \"account:main\"\nkind = \"gcra\"\ninterval = \"1s\"\nburst = 8\njitter = \"0s\"\n";
+    for (jitter, fits) in [("99ms 999us", false), ("100ms", true), ("100ms 1us", true)] {
+        let counted = format!("{smooth}venue_limit = 20\nvenue_window = \"1s\"\n").replace("0s", jitter);
+        assert_eq!(parse(&format!("{GOOD}{counted}"), "a.toml").is_ok(), fits, "{jitter}");
+    }
+    let notes = load(&format!("{GOOD}{smooth}")).notes;
+    assert!(notes.iter().any(|note| note.text.contains("smooths only")), "{notes:?}");
+}
+
+#[test]
+fn queues_and_directives_are_what_was_typed() {
+    let text = format!(
+        "{GOOD}[[venue]]\nname = \"binance\"\nqueue_capacity = 8\ndrop_mode = \"halt\"\nttl_new = \"1s\"\n\
+         ttl_reduce = \"2s\"\nttl_modify = \"3s\"\nrecover_for = \"4s\"\n[permit]\nvalidity = \"50ms\"\n\
+         [directives]\nack_timeout = \"1s\"\nattempts = 2\ntimeout = \"1s\"\n"
+    );
+    let limits = load(&text).limits;
+    let s = Nanos::from_secs;
+    let venue = VenueLimits {
+        name: Name::new("binance").unwrap(),
+        queue_capacity: 8,
+        drop_mode: DropMode::Halt,
+        ttl_new: s(1),
+        ttl_reduce: s(2),
+        ttl_modify: s(3),
+        recover_for: s(4),
+    };
+    assert_eq!((limits.venues, limits.permit_validity), (vec![venue], Nanos::from_millis(50)));
+    assert_eq!(limits.directives, DirectiveLimits { ack_timeout: s(1), attempts: 2, timeout: s(1) });
+}
+
+#[test]
+fn flatten_needs_somebody_else_to_ask_and_is_told_where_only_the_owner_is() {
+    let flatten = "actions = [\"cancel_all\", \"flatten\"]\n";
+    let alone = GOOD.replace("uid = 1001", "uid = 1001\nexecutes = [\"main\"]") + flatten;
+    let config = load(&alone);
+    assert_eq!(config.limits.drawdowns[0].actions, Actions::CANCEL_ALL | Actions::FLATTEN);
+    assert_eq!(config.limits.strategies[0].executes, [0]);
+    assert!(config.notes.iter().any(|note| note.text.contains("when mm1 is dead")), "{:?}", config.notes);
+    let other = "[[strategy]]\nname = \"desk\"\nexecutes = [\"main\"]\n[[strategy.book]]\naccount = \"main\"\n\
+                 capital = 1\nmax_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n";
+    let notes = load(&format!("{GOOD}{flatten}{other}")).notes;
+    assert!(notes.iter().any(|note| note.text.contains("when desk is dead")), "{notes:?}");
+}
+
+/// The good configuration with a second account, on which mm1 has a book where `with_book`; mm1 executes for `accounts`.
+fn two_accounts(accounts: &str, with_book: bool) -> String {
+    let book = "[[strategy.book]]\naccount = \"b\"\ncapital = 1\nmax_position = 1\nmax_order_qty = 1\n\
+                max_order_notional = 1\n";
+    let other = "[[strategy]]\nname = \"two\"\n[[strategy.book]]\naccount = \"b\"\ncapital = 1\n\
+                 max_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n";
+    let guard = "[[drawdown]]\nname = \"b\"\nscope = \"account:b\"\nlimit = \"15%\"\n";
+    let account = "[[account]]\nname = \"b\"\nvenue = \"fix\"\ncurrency = \"USDT\"\n[[instrument]]";
+    let text = GOOD.replace("uid = 1001", &format!("uid = 1001\nexecutes = {accounts}"));
+    let text = text.replace("[[instrument]]", account);
+    let more = format!("{}{guard}[[drawdown]]", if with_book { book } else { other });
+    text.replacen("[[drawdown]]", &more, 1)
+}
+
+#[test]
+fn the_guard_of_a_strategy_flattens_on_every_account_it_trades() {
+    let guard =
+        "[[drawdown]]\nname = \"all\"\nscope = \"strategy:mm1\"\nlimit = \"15%\"\nactions = [\"flatten\"]\n";
+    let problems = parse(&(two_accounts("[\"main\"]", true) + guard), "bad.toml").unwrap_err();
+    let [problem] = problems.list() else { panic!("{problems}") };
+    assert_eq!((problem.key.as_str(), problem.fault.code()), ("drawdown[all].actions", "no-executor"));
+    assert!(problem.to_string().contains("account b,"), "{problem}");
+    load(&(two_accounts("[\"main\", \"b\"]", true) + guard));
+}
+
+#[test]
+fn an_executor_has_a_book_where_it_executes() {
+    load(&two_accounts("[\"main\", \"b\"]", true));
+    let problems = parse(&two_accounts("[\"main\", \"b\"]", false), "bad.toml").unwrap_err();
+    let [problem] = problems.list() else { panic!("{problems}") };
+    assert_eq!((problem.key.as_str(), problem.fault.code()), ("strategy[mm1].executes", "conflict"));
+    assert!(problem.to_string().contains("[[strategy.book]]"), "{problem}");
+}
+
+#[test]
+fn there_are_as_many_venues_and_buckets_as_the_engine_has_room_for() {
+    let bucket = |id: usize| {
+        format!(
+            "[[bucket]]\nid = {id}\nname = \"b{id}\"\nscope = \"account:main\"\nkind = \"sliding_log\"\nlimit = 10\nwindow = \"1s\"\n"
+        )
+    };
+    let buckets = |count| GOOD.to_owned() + &(1..=count).map(bucket).collect::<String>();
+    assert_eq!(load(&buckets(Limits::MAX_BUCKETS)).limits.buckets.len(), Limits::MAX_BUCKETS);
+    let problems = parse(&buckets(Limits::MAX_BUCKETS + 1), "bad.toml").unwrap_err();
+    assert_eq!(problems.list()[0].fault.code(), "too-many", "{problems}");
+    let account = |number: usize| {
+        format!(
+            "[[account]]\nname = \"a{number}\"\nvenue = \"v{number}\"\ncurrency = \"USDT\"\n\
+             [[drawdown]]\nname = \"g{number}\"\nscope = \"account:a{number}\"\nlimit = \"1%\"\n"
+        )
+    };
+    let book = |number: usize| {
+        format!(
+            "[[strategy.book]]\naccount = \"a{number}\"\ncapital = 1\nmax_position = 1\nmax_order_qty = 1\nmax_order_notional = 1\n"
+        )
+    };
+    let venues = |count| {
+        let (accounts, books): (String, String) =
+            (1..count).map(|number| (account(number), book(number))).unzip();
+        GOOD.replacen("[[drawdown]]", &format!("{books}[[drawdown]]"), 1) + &accounts
+    };
+    assert_eq!(load(&venues(Limits::MAX_VENUES)).limits.venues.len(), Limits::MAX_VENUES);
+    let problems = parse(&venues(Limits::MAX_VENUES + 1), "bad.toml").unwrap_err();
+    assert_eq!(problems.list()[0].fault.code(), "too-many", "{problems}");
 }
 
 #[test]
@@ -252,6 +600,9 @@ fn one_mark_confirms_at_once_unless_told_otherwise() {
 fn the_example_loads_without_problems() {
     let limits = load(include_str!("../../../examples/tripline.toml")).limits;
     assert_eq!((limits.accounts.len(), limits.strategies.len(), limits.books.len()), (1, 2, 2));
+    let [weight, orders] = &limits.buckets[..] else { panic!("two buckets") };
+    assert_eq!((weight.start_pct, orders.start_pct), (100, 100));
+    assert_eq!(limits.strategies[1].executes, [0]);
     let [kill, canary, floor] = &limits.drawdowns[..] else { panic!("three guards") };
     assert_eq!((kill.limit, kill.anchor, kill.latch), (Some(Bps(1500)), Anchor::Trailing, Latch::Sticky));
     assert_eq!(

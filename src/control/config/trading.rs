@@ -3,7 +3,7 @@
 use super::market::Directory;
 use super::problems::Fault;
 use super::walk::{Section, Value};
-use super::{sidecar, system, value};
+use super::{breakers, sidecar, system, value};
 use crate::engine::limits::{BookLimits, InstrumentLimits, StrategyLimits};
 use crate::model::{Bps, Lots, Money, Nanos};
 
@@ -63,6 +63,42 @@ pub(super) struct Trading {
     pub(super) pairs: Vec<Option<(u16, u16)>>,
 }
 
+impl Trading {
+    /// The strategies that execute for an account; `None` where one of them could not be read.
+    pub(super) fn executors(&self, account: u16) -> Option<Vec<u16>> {
+        let mut executors = Vec::new();
+        for (index, strategy) in self.strategies.iter().enumerate() {
+            if strategy.as_ref()?.executes.contains(&account) {
+                executors.push(index as u16);
+            }
+        }
+        Some(executors)
+    }
+
+    /// An executor sends its orders as any other strategy does, through a book of its own on the account.
+    fn executes_where_it_trades(&self, section: &Section<'_, '_>, strategy: u16, read: &StrategyLimits) {
+        let own = || self.pairs.iter().filter(|pair| pair.is_none_or(|(owner, _)| owner == strategy));
+        let is_there = |account: u16| own().any(|pair| pair.is_none_or(|(_, on)| on == account));
+        if !read.executes.iter().all(|&account| is_there(account)) {
+            let remedy = "give it a [[strategy.book]] on that account: without one it can send nothing there";
+            section.report("executes", Fault::Conflict { with: "the books of this strategy", remedy });
+        }
+    }
+
+    /// What to say of the books of an account for which nobody but their owner executes, if there are any.
+    pub(super) fn orphans(&self, account: u16) -> Option<String> {
+        let executors = self.executors(account)?;
+        let owners = self.pairs.iter().flatten().filter(|(_, on)| *on == account).map(|&(owner, _)| owner);
+        let alone = owners.filter(|owner| executors.iter().all(|executor| executor == owner));
+        let names = alone.filter_map(|owner| Some(self.strategies.get(usize::from(owner))?.as_ref()?.name));
+        let names: Vec<String> = names.map(|name| name.to_string()).collect();
+        (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("no other strategy executes for it: when {names} is dead, nobody is asked to cancel its orders")
+        })
+    }
+}
+
 pub(super) fn strategies(
     sections: Vec<Section<'_, '_>>,
     accounts: &Directory,
@@ -79,13 +115,21 @@ pub(super) fn strategies(
         for book in books {
             add_book(&mut trading, book, strategy, accounts, quantity);
         }
-        trading.strategies.push(read_strategy(&section, own_user));
+        let read = read_strategy(&section, accounts, own_user);
+        if let Some(read) = &read {
+            trading.executes_where_it_trades(&section, strategy, read);
+        }
+        trading.strategies.push(read);
         section.finish();
     }
     trading
 }
 
-fn read_strategy(section: &Section<'_, '_>, own_user: Option<u32>) -> Option<StrategyLimits> {
+fn read_strategy(
+    section: &Section<'_, '_>,
+    accounts: &Directory,
+    own_user: Option<u32>,
+) -> Option<StrategyLimits> {
     let name = section.peek("name", |value| value::name(value).ok());
     let uid = match own_user {
         Some(own) => {
@@ -100,14 +144,10 @@ fn read_strategy(section: &Section<'_, '_>, own_user: Option<u32>) -> Option<Str
     let heartbeat = section.or("heartbeat", Nanos::from_secs(1), heartbeats);
     let recoveries = value::duration(Nanos::ZERO..=Nanos::from_secs(3_600));
     let recover_for = section.or("recover_for", Nanos::from_secs(5), recoveries);
-    Some(StrategyLimits {
-        name: name?,
-        uid: uid?,
-        heartbeat,
-        recover_for,
-        executes: Vec::new(),
-        duplicates: None,
-    })
+    let executes = value::list(|value| accounts.find(&value::text(value)?));
+    let executes = section.or("executes", Vec::new(), executes);
+    let duplicates = breakers::duplicates(section);
+    Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for, executes, duplicates })
 }
 
 fn user(value: &Value<'_>) -> Result<u32, Fault> {
@@ -156,6 +196,12 @@ fn read_book(
         section.note(key, "unlimited");
     }
     let unknown_fee = section.or("unknown_fee_bps", 10, value::integer(0..=10_000));
+    let orders = value::unless("unlimited", value::integer(1..=16_777_216));
+    let max_open_orders = section.or("max_open_orders", None, orders);
+    if max_open_orders.is_none() {
+        section.note("max_open_orders", "unlimited");
+    }
+    let breaker = breakers::breaker(section);
     let (strategy, account) = pair?;
     Some(BookLimits {
         strategy,
@@ -165,7 +211,7 @@ fn read_book(
         max_order_qty: max_order_qty?,
         max_order_notional: max_order_notional?,
         unknown_fee: Bps(unknown_fee),
-        max_open_orders: None,
-        breaker: None,
+        max_open_orders,
+        breaker,
     })
 }

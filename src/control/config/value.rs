@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::problems::{Fault, nearest};
 use super::walk::Value;
 use crate::control::decimal::{self, DecimalError};
+use crate::engine::limits::CountLimits;
 use crate::model::{Bps, Money, Name, Nanos};
 
 /// Reports and command output carry money as an `i64` in 1e-6; a limit that they could not show is refused.
@@ -101,10 +102,19 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Val
 pub(super) fn duration(range: RangeInclusive<Nanos>) -> impl Fn(&Value<'_>) -> Result<Nanos, Fault> {
     move |value| {
         let typed = value.as_str().ok_or_else(|| wrong_type(value, "a quoted duration such as \"5s\""))?;
-        let duration = humantime::parse_duration(typed).map_err(|_| Fault::BadDuration)?;
-        let nanos = u64::try_from(duration.as_nanos()).map(Nanos).map_err(|_| Fault::BadDuration)?;
-        within(nanos, &range, |bound| humantime::format_duration(Duration::from_nanos(bound.0)).to_string())
+        nanos_of(typed, &range)
     }
+}
+
+fn nanos_of(typed: &str, range: &RangeInclusive<Nanos>) -> Result<Nanos, Fault> {
+    let duration = humantime::parse_duration(typed).map_err(|_| Fault::BadDuration)?;
+    let nanos = u64::try_from(duration.as_nanos()).map(Nanos).map_err(|_| Fault::BadDuration)?;
+    within(nanos, range, duration_text)
+}
+
+/// A duration as a person would type it.
+pub(super) fn duration_text(duration: Nanos) -> String {
+    humantime::format_duration(Duration::from_nanos(duration.0)).to_string()
 }
 
 /// The decimal spelled by an integer or a string.
@@ -165,6 +175,49 @@ pub(super) fn ratio(range: RangeInclusive<u32>) -> impl Fn(&Value<'_>) -> Result
 
 fn out_of_ratio(range: &RangeInclusive<u32>) -> Fault {
     Fault::OutOfRange { allowed: format!("{} to {}", Bps(*range.start()), Bps(*range.end())) }
+}
+
+/// Every element of an array; the same one twice is a slip.
+pub(super) fn list<T: PartialEq>(
+    parse: impl Fn(&Value<'_>) -> Result<T, Fault>,
+) -> impl Fn(&Value<'_>) -> Result<Vec<T>, Fault> {
+    move |value| {
+        let DeValue::Array(elements) = value else { return Err(wrong_type(value, "an array")) };
+        let mut list = Vec::new();
+        for element in elements.iter() {
+            let parsed = parse(element.get_ref())?;
+            if list.contains(&parsed) {
+                let word = element.get_ref().as_str().unwrap_or_default().to_owned();
+                return Err(Fault::Repeated { word });
+            }
+            list.push(parsed);
+        }
+        Ok(list)
+    }
+}
+
+/// So many within so long: `"3 in 60s"`.
+pub(super) fn count_in(
+    counts: RangeInclusive<u8>,
+    windows: RangeInclusive<Nanos>,
+) -> impl Fn(&Value<'_>) -> Result<CountLimits, Fault> {
+    move |value| {
+        let typed = value.as_str().ok_or_else(|| wrong_type(value, "a quoted count such as \"3 in 60s\""))?;
+        let (count, window) = typed.split_once(" in ").ok_or(Fault::BadCount)?;
+        let count: u32 = count.trim().parse().map_err(|_| Fault::BadCount)?;
+        let out = || Fault::OutOfRange { allowed: format!("{} to {} events", counts.start(), counts.end()) };
+        let count = u8::try_from(count).ok().filter(|count| counts.contains(count)).ok_or_else(out)?;
+        Ok(CountLimits { count, window: nanos_of(window.trim(), &windows)? })
+    }
+}
+
+/// A whole percentage, `"30%"`.
+pub(super) fn percent(value: &Value<'_>) -> Result<u8, Fault> {
+    let Bps(bps) = ratio(0..=10_000)(value)?;
+    match u8::try_from(bps / 100) {
+        Ok(percent) if bps % 100 == 0 => Ok(percent),
+        _ => Err(Fault::OutOfRange { allowed: "whole percentages, 0 % to 100 %".to_owned() }),
+    }
 }
 
 /// What `parse` reads, or `None` where `word` is written out.

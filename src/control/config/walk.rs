@@ -106,6 +106,11 @@ impl<'w, 't> Section<'w, 't> {
         self.walk.report(self.offset, self.path.clone(), None, fault);
     }
 
+    /// Notes something worth knowing about the table itself.
+    pub(super) fn note_here(&self, text: impl Into<String>) {
+        self.walk.note(self.offset, self.path.clone(), text);
+    }
+
     /// Notes something worth knowing about `key` that is no problem.
     pub(super) fn note(&self, key: &'static str, text: impl Into<String>) {
         self.walk.note(self.offset(key), self.path(key), text);
@@ -154,11 +159,30 @@ impl<'w, 't> Section<'w, 't> {
             }
             None => None,
         };
+        Section { table, ..self.absent(key) }
+    }
+
+    /// The table under `key`, or `None` where `word` is written in its place.
+    pub(super) fn table_unless(&self, key: &'static str, word: &'static str) -> Option<Section<'w, 't>> {
+        let typed = self.peek(key, |value| value.as_str().map(str::to_owned));
+        match typed {
+            Some(typed) if typed == word => None,
+            Some(typed) => {
+                let allowed = format!("\"{word}\" or a table");
+                self.report(key, Fault::UnknownWord { nearest: nearest(&typed, [word]), allowed });
+                Some(self.absent(key))
+            }
+            None => Some(self.table(key)),
+        }
+    }
+
+    /// As if nothing had been written under `key`.
+    fn absent(&self, key: &'static str) -> Section<'w, 't> {
         Section {
             walk: self.walk,
             path: self.path(key),
             offset: self.offset(key),
-            table,
+            table: None,
             asked: RefCell::default(),
         }
     }

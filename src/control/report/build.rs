@@ -1,27 +1,35 @@
 //! COLD: from rows of numbers to a report with names.
 
+use super::readings::{Reading, readings};
 use super::{
-    CauseReport, GuardReport, LaneReport, LoopReport, Report, STATUS_SCHEMA, TransitionReport, WordReport,
+    BreakerReport, BucketReport, CauseReport, DirectiveReport, GuardReport, LaneReport, LoopReport,
+    QueueReport, Report, RequestReport, STATUS_SCHEMA, StragglerReport, TransitionReport, WordReport,
 };
 use crate::control::clock;
 use crate::control::desk::Desk;
 use crate::control::scopes;
-use crate::engine::{Limits, guard};
-use crate::model::{Bps, HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
+use crate::engine::Limits;
+use crate::model::{HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
     CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, TransitionRow, bucket_floor,
 };
 
 /// One moment on both clocks.
 #[derive(Clone, Copy)]
-struct Moment {
-    now: Nanos,
-    utc_ns: u64,
+pub(super) struct Moment {
+    pub(super) now: Nanos,
+    pub(super) utc_ns: u64,
 }
 
 impl Moment {
-    fn utc(self, instant: Nanos) -> String {
+    /// When an instant was.
+    pub(super) fn utc(self, instant: Nanos) -> String {
         clock::utc_text(clock::utc_of(instant, self.now, self.utc_ns))
+    }
+
+    /// When a deadline is, or was.
+    pub(super) fn utc_ahead(self, deadline: Nanos) -> String {
+        clock::utc_text(clock::utc_until(deadline, self.now, self.utc_ns))
     }
 }
 
@@ -73,6 +81,12 @@ pub fn build(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) -> Repo
         causes: causes.into_iter().map(|row| cause(row, desk, moment)).collect(),
         lanes: rows.lanes.iter().map(|row| lane(row, limits, rows.looping.epoch, moment)).collect(),
         transitions: rows.transitions.iter().map(|row| transition(row, desk)).collect(),
+        requests: stats.map(|stats| RequestReport::of(&stats.looping)),
+        breakers: rows.breakers.iter().filter_map(|row| BreakerReport::of(row, limits, moment)).collect(),
+        buckets: rows.buckets.iter().filter_map(|row| BucketReport::of(row, limits, moment)).collect(),
+        queues: rows.queues.iter().filter_map(|row| QueueReport::of(row, limits, moment)).collect(),
+        directives: rows.directives.iter().map(|row| DirectiveReport::of(row, limits, moment)).collect(),
+        stragglers: rows.stragglers.iter().map(|row| StragglerReport::of(row, limits, moment)).collect(),
         degraded: degraded_names(rows.looping.degraded)
             .chain(marks.iter().copied())
             .map(str::to_owned)
@@ -170,7 +184,7 @@ fn word(name: String, word: HaltWord, equity: Money, currency: &str, trusted: bo
     }
 }
 
-fn scope_name(limits: &Limits, scope: Option<Scope>) -> String {
+pub(super) fn scope_name(limits: &Limits, scope: Option<Scope>) -> String {
     scope.map_or_else(|| "unknown".to_owned(), |scope| scopes::scope_text(limits, scope))
 }
 
@@ -197,7 +211,9 @@ fn guard(row: &GuardRow, desk: &Desk) -> GuardReport {
 
 fn cause(row: &CauseRow, desk: &Desk, moment: Moment) -> CauseReport {
     let limits = desk.limits();
-    let (measured, limit) = readings(limits, row.guard, row.reason, row.measured, row.limit);
+    let (measured, limit) = readings(limits, &Reading::of_cause(row));
+    let cools = row.latch == Some(Latch::Cooldown);
+    let left = Some(row.until.since(moment.now)).filter(|left| cools && *left > Nanos::ZERO);
     CauseReport {
         scope: scope_name(limits, row.scope),
         guard: guard_name(desk, row.guard),
@@ -210,6 +226,8 @@ fn cause(row: &CauseRow, desk: &Desk, moment: Moment) -> CauseReport {
         measured,
         limit,
         epoch: row.epoch,
+        until: cools.then(|| moment.utc_ahead(row.until)),
+        left: left.map(clock::age_text),
     }
 }
 
@@ -232,45 +250,6 @@ fn transition(row: &TransitionRow, desk: &Desk) -> TransitionReport {
     }
 }
 
-/// A measured value and its limit as a person reads them. The unit goes by the reason; a drawdown guard's by which
-/// of its two limits it was held against.
-pub(crate) fn readings(
-    limits: &Limits,
-    guard: u64,
-    reason: Option<Reason>,
-    measured: i64,
-    limit: i64,
-) -> (String, String) {
-    let micros = |value: i64| Money(i128::from(value) * 1_000).to_string();
-    let show: fn(i64) -> String = match reason {
-        Some(Reason::DrawdownSoft | Reason::Drawdown | Reason::DrawdownUntrusted) => {
-            return if is_share(limits, guard, limit) {
-                (share(measured), share(limit))
-            } else {
-                (micros(measured), micros(limit))
-            };
-        }
-        Some(Reason::Heartbeat | Reason::Stall | Reason::Lag) => {
-            |value| clock::age_text(Nanos(u64::try_from(value).unwrap_or(0)))
-        }
-        Some(Reason::MaxNotional | Reason::PeakNonpositive | Reason::Arithmetic) => {
-            |value| Money(i128::from(value) * 1_000).to_string()
-        }
-        _ => |value| value.to_string(),
-    };
-    (show(measured), show(limit))
-}
-
-fn share(bps: i64) -> String {
-    u32::try_from(bps).map_or_else(|_| format!("{bps} bps"), |bps| Bps(bps).to_string())
-}
-
-fn is_share(limits: &Limits, guard: u64, limit: i64) -> bool {
-    let index = guard.checked_sub(u64::from(guard::CONFIGURED)).map(|offset| offset / 2);
-    let configured = index.and_then(|index| limits.drawdowns.get(usize::try_from(index).ok()?));
-    configured.and_then(|guard| guard.limit).is_some_and(|Bps(bps)| i64::from(bps) == limit)
-}
-
 fn lane(row: &LaneRow, limits: &Limits, epoch: u64, moment: Moment) -> LaneReport {
     let strategy = u16::try_from(row.strategy).ok().and_then(|index| scopes::strategy_name(limits, index));
     let strategy = match strategy {
@@ -286,5 +265,6 @@ fn lane(row: &LaneRow, limits: &Limits, epoch: u64, moment: Moment) -> LaneRepor
         lost: row.lost,
         last_beat_age_ns: moment.now.since(row.last_beat).0,
         acknowledged: row.echoed_epoch >= epoch,
+        echoed_epoch: row.echoed_epoch,
     }
 }

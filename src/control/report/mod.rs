@@ -4,13 +4,17 @@
 //! UTC text, so that no reader's floats touch them.
 
 mod build;
+mod orders;
+mod readings;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use build::degraded_names;
 pub use build::{build, readiness};
-pub(crate) use build::{degraded_names, readings};
+pub use orders::{BreakerReport, BucketReport, DirectiveReport, QueueReport, RequestReport, StragglerReport};
+pub(crate) use readings::{Reading, readings};
 
 /// The schema of [`Report`].
 pub const STATUS_SCHEMA: &str = "tripline.status/1";
@@ -51,6 +55,24 @@ pub struct Report {
     pub lanes: Vec<LaneReport>,
     /// The newest transitions, oldest first.
     pub transitions: Vec<TransitionReport>,
+    /// What became of requests; absent without a core.
+    #[serde(default)]
+    pub requests: Option<RequestReport>,
+    /// One per error-rate breaker.
+    #[serde(default)]
+    pub breakers: Vec<BreakerReport>,
+    /// One per rate bucket.
+    #[serde(default)]
+    pub buckets: Vec<BucketReport>,
+    /// One per venue.
+    #[serde(default)]
+    pub queues: Vec<QueueReport>,
+    /// The newest directives.
+    #[serde(default)]
+    pub directives: Vec<DirectiveReport>,
+    /// The newest orders that left after a halt.
+    #[serde(default)]
+    pub stragglers: Vec<StragglerReport>,
     /// What the sidecar could not have.
     pub degraded: Vec<String>,
 }
@@ -210,6 +232,12 @@ pub struct CauseReport {
     pub limit: String,
     /// The halt epoch it began with.
     pub epoch: u64,
+    /// When its cool-down ends, UTC; absent for other latches.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// How long its cool-down still lasts; absent once it is over.
+    #[serde(default)]
+    pub left: Option<String>,
 }
 
 /// One attached lane.
@@ -229,4 +257,7 @@ pub struct LaneReport {
     pub last_beat_age_ns: u64,
     /// Whether the client has seen the present halt epoch.
     pub acknowledged: bool,
+    /// The last halt epoch the client echoed.
+    #[serde(default)]
+    pub echoed_epoch: u64,
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::*;
 use crate::control::config;
 use crate::control::desk::{Context, Desk, Order};
+use crate::engine::{self, guard};
+use crate::model::event::DirectiveStatus;
+use crate::model::verdict::DirectiveKind;
 use crate::model::{HaltWord, Latch, Mode, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
-    AccountRow, BookRow, CauseRow, Degraded, GuardRow, LATENCY_BUCKETS, LaneRow, LoopRow, Stats,
-    TransitionRow, bucket_of,
+    AccountRow, BookRow, BreakerRow, BucketRow, CauseRow, Degraded, DirectiveRow, GuardRow, LATENCY_BUCKETS,
+    LaneRow, LoopRow, QueueRow, Stats, StragglerRow, TransitionRow, bucket_of,
 };
 
 /// The monotonic clock of the tests.
@@ -61,6 +64,7 @@ pub(crate) fn halted_stats() -> Stats {
         measured: 1503,
         limit: 1500,
         epoch: 3,
+        until: Nanos::ZERO,
     };
     let transition = TransitionRow {
         sequence: 1,
@@ -91,15 +95,98 @@ pub(crate) fn halted_stats() -> Stats {
     }
 }
 
-/// The names the engine gives.
-pub(crate) fn guard_name(guard: u16) -> String {
-    match guard {
-        1 => "operator".to_owned(),
-        64 => "drawdown.kill".to_owned(),
-        65 => "drawdown.kill.soft".to_owned(),
-        66 => "canary.session".to_owned(),
-        other => format!("guard{other}"),
-    }
+/// What a core wrote while orders got into trouble: a breaker that cools down, one near its limit, one that is calm; a
+/// cause ready to be resumed; a bucket closed by its venue; a queue; directives in each outcome; orders after a halt.
+pub(crate) fn troubled_stats() -> Stats {
+    let ago = |nanos: u64| Nanos(NOW.0 - nanos);
+    let minutes = |minutes: u64| Nanos::from_secs(60 * minutes);
+    let cause = CauseRow {
+        scope: Some(Scope::Book(1)),
+        guard: u64::from(guard::ERROR_RATE),
+        reason: Some(Reason::ErrorRate),
+        state: TradingState::ReduceOnly,
+        latch: Some(Latch::Cooldown),
+        nonce: 0x77,
+        since: ago(180_000_000_000),
+        measured: 14,
+        limit: 13,
+        epoch: 3,
+        until: NOW.after(minutes(12)),
+    };
+    let ready = CauseRow {
+        scope: Some(Scope::Book(0)),
+        guard: u64::from(guard::DUPLICATE),
+        reason: Some(Reason::ReadyToResume),
+        measured: 20,
+        limit: 20,
+        until: ago(1),
+        ..cause
+    };
+    let closed =
+        BreakerRow { scope: Some(Scope::Account(0)), outcomes: 400, errors: 2, ..BreakerRow::default() };
+    let open = BreakerRow {
+        scope: Some(Scope::Book(1)),
+        open: true,
+        until: cause.until,
+        generation: 1,
+        openings: 2,
+        outcomes: 100,
+        errors: 14,
+        consecutive: 3,
+    };
+    let near = BreakerRow { scope: Some(Scope::Book(0)), outcomes: 5, errors: 5, consecutive: 5, ..closed };
+    let directive = DirectiveRow {
+        id: 7,
+        kind: DirectiveKind::CancelIncreasing as u64,
+        scope: Some(Scope::Book(0)),
+        reason: Some(Reason::ClientDead),
+        epoch: 3,
+        strategy: 1,
+        status: DirectiveStatus::Working as u64,
+        remaining: 3,
+        at: ago(1_200_000_000),
+        attempts: 2,
+    };
+    let straggler = StragglerRow {
+        sequence: 1,
+        order: 4711,
+        book: 1,
+        instrument: 0,
+        at: ago(2_000),
+        epoch: 3,
+        late: Nanos(41_000_000),
+        violation: false,
+    };
+    let mut stats = halted_stats();
+    stats.looping.requests = 12;
+    (stats.looping.passed, stats.looping.denied, stats.looping.dropped) = (8, 3, 1);
+    (stats.looping.queued, stats.looping.not_sent, stats.looping.timeouts) = (4, 2, 5);
+    (stats.looping.unmapped_rejects, stats.looping.duplicate_orders) = (6, 7);
+    (stats.looping.directives, stats.looping.failed_directives) = (3, 1);
+    stats.causes = vec![cause, ready];
+    stats.breakers = vec![closed, open, near];
+    stats.buckets = vec![
+        BucketRow { id: 1, used: 1_140, limit: 2_280, ..BucketRow::default() },
+        BucketRow { id: 2, used: 30, limit: 150, closed_until: NOW.after(Nanos::from_secs(9)), rejects: 1 },
+    ];
+    stats.queues = vec![QueueRow {
+        venue: 0,
+        depth: 12,
+        capacity: 1_024,
+        oldest: ago(40_000_000),
+        exits: 1,
+        cancels: 2,
+        dropped: 5,
+    }];
+    stats.directives = vec![
+        directive,
+        DirectiveRow { id: 8, strategy: u64::MAX, status: DirectiveStatus::Expired as u64, ..directive },
+        DirectiveRow { id: 9, status: DirectiveStatus::Done as u64, ..directive },
+        DirectiveRow { id: 10, status: u64::MAX, remaining: 0, ..directive },
+    ];
+    stats.stragglers =
+        vec![straggler, StragglerRow { sequence: 2, order: 4712, violation: true, ..straggler }];
+    stats
 }
 
 /// A context on the example configuration with this page, and the far end of its desk.
@@ -108,8 +195,9 @@ pub(crate) fn context(
 ) -> (Context, crossbeam_channel::Receiver<Order>) {
     let config = config::parse(include_str!("../../../examples/tripline.toml"), "tripline.toml").unwrap();
     let (desk, orders) = crossbeam_channel::bounded(8);
-    let context =
-        Context { config, stats: Arc::new(stats), now: || NOW, desk, guard_name: Arc::new(guard_name) };
+    let limits = config.limits.clone();
+    let guard_name = Arc::new(move |guard| engine::guard_name(&limits, guard).to_string());
+    let context = Context { config, stats: Arc::new(stats), now: || NOW, desk, guard_name };
     (context, orders)
 }
 
@@ -178,8 +266,107 @@ fn without_a_core_everything_is_halted_and_says_why() {
 }
 
 #[test]
+fn a_cool_down_reads_with_its_end_and_what_is_left_of_it() {
+    let mut stats = troubled_stats();
+    for (name, until, left, is_ready) in [
+        ("all of it", NOW.after(Nanos::from_secs(720)), Some("12m 00s"), false),
+        ("its last nanosecond", NOW.after(Nanos(1)), Some("0.0 us"), false),
+        ("its end", NOW, None, false),
+        ("after it", Nanos(NOW.0 - 1), None, true),
+    ] {
+        stats.causes[0].until = until;
+        stats.causes[0].reason = Some(if is_ready { Reason::ReadyToResume } else { Reason::ErrorRate });
+        let report = report(Some(stats.clone()));
+        let cause = report.causes.iter().find(|cause| cause.guard == "error-rate").unwrap();
+        assert_eq!((cause.left.as_deref(), cause.until.is_some()), (left, true), "{name}");
+        assert_eq!(
+            (cause.scope.as_str(), cause.measured.as_str(), cause.limit.as_str()),
+            ("book:arb/main", "14", "13")
+        );
+    }
+    assert_eq!(report(Some(halted_stats())).causes[0].until, None, "a sticky cause has no end");
+}
+
+#[test]
+fn a_breaker_is_near_at_half_its_errors_in_a_row_or_four_fifths_of_its_share() {
+    let breaker = |outcomes, errors, consecutive| {
+        let scope = Some(Scope::Account(0));
+        let row = BreakerRow { scope, outcomes, errors, consecutive, ..BreakerRow::default() };
+        let stats = Stats { breakers: vec![row], ..halted_stats() };
+        report(Some(stats)).breakers[0].near
+    };
+    for (name, outcomes, errors, consecutive, is_near) in [
+        ("nothing yet", 0, 0, 0, false),
+        ("four in a row", 400, 4, 4, false),
+        ("five in a row", 400, 5, 5, true),
+        ("four percent of too few", 9, 4, 0, false),
+        ("four percent of enough", 10, 4, 0, true),
+        ("just below four percent", 101, 4, 0, false),
+        ("four percent", 100, 4, 0, true),
+    ] {
+        assert_eq!(breaker(outcomes, errors, consecutive), is_near, "{name}");
+    }
+}
+
+#[test]
+fn orders_in_trouble_read_with_their_names() {
+    let report = report(Some(troubled_stats()));
+    let breakers: Vec<_> = report.breakers.iter().map(|b| (b.scope.as_str(), b.open, b.near)).collect();
+    assert_eq!(
+        breakers,
+        [("account:main", false, false), ("book:arb/main", true, false), ("book:mm1/main", false, true)]
+    );
+    let open = &report.breakers[1];
+    assert_eq!((open.left.as_deref(), open.openings, open.limit_bps), (Some("12m 00s"), 2, 500));
+    let buckets: Vec<_> = report.buckets.iter().map(|b| (b.name.as_str(), b.used, b.closed_ns)).collect();
+    assert_eq!(buckets, [("binance.weight", 1_140, None), ("main.orders", 30, Some(9_000_000_000))]);
+    let queue = &report.queues[0];
+    assert_eq!((queue.venue.as_str(), queue.depth, queue.oldest_age_ns), ("binance", 12, Some(40_000_000)));
+    let directives: Vec<_> = report
+        .directives
+        .iter()
+        .map(|d| (d.id, d.outcome.as_str(), d.status.as_deref(), d.strategy.as_deref()))
+        .collect();
+    assert_eq!(
+        directives,
+        [
+            (7, "pending", Some("WORKING"), Some("arb")),
+            (8, "failed", Some("EXPIRED"), None),
+            (9, "done", Some("DONE"), Some("arb")),
+            (10, "pending", None, Some("arb")),
+        ]
+    );
+    assert_eq!(
+        (report.directives[0].kind.as_str(), report.directives[0].age.as_str()),
+        ("CANCEL_INCREASING", "1s")
+    );
+    let straggler = &report.stragglers[0];
+    assert_eq!(
+        (straggler.order, straggler.book.as_str(), straggler.instrument.as_str(), straggler.late_ns),
+        (4711, "arb/main", "BTC-PERP", 41_000_000)
+    );
+    let requests = report.requests.unwrap();
+    assert_eq!((requests.passed, requests.denied, requests.dropped, requests.queued), (8, 3, 1, 4));
+}
+
+#[test]
+fn a_status_of_before_there_were_requests_is_still_read() {
+    let mut value = serde_json::to_value(report(Some(troubled_stats()))).unwrap();
+    let whole = value.as_object_mut().unwrap();
+    for key in ["requests", "breakers", "buckets", "queues", "directives", "stragglers"] {
+        assert!(whole.remove(key).is_some(), "{key}");
+    }
+    for cause in whole["causes"].as_array_mut().unwrap() {
+        let cause = cause.as_object_mut().unwrap();
+        assert!(cause.remove("until").is_some() && cause.remove("left").is_some());
+    }
+    let old: Report = serde_json::from_value(value).unwrap();
+    assert!(old.breakers.is_empty() && old.requests.is_none());
+}
+
+#[test]
 fn a_report_survives_json() {
-    let report = report(Some(halted_stats()));
+    let report = report(Some(troubled_stats()));
     let text = serde_json::to_string(&report).unwrap();
     assert!(text.contains("\"schema\":\"tripline.status/1\""));
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);

@@ -1,4 +1,4 @@
-//! COLD: POST /v1/halt, /v1/reduce and /v1/reset: from names to a command, from a verdict to a status.
+//! COLD: POST /v1/halt, /v1/reduce, /v1/reset and /v1/resume: from names to a command, from a verdict to a status.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::House;
 use super::door::{Arrival, Door};
 use super::problem::Problem;
+use super::refusal;
 use crate::control::desk::{self, DeskError};
 use crate::control::scopes;
 use crate::model::event::CommandVerb;
-use crate::model::verdict::{Verdict, VerdictRecord};
 use crate::model::{Reason, Scope};
 
 /// Bytes a body may have.
@@ -51,6 +51,19 @@ pub struct ResetBody {
     /// Measure from the present.
     #[serde(default)]
     pub rebase: bool,
+}
+
+/// Body of /v1/resume.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeBody {
+    /// The scope, by name.
+    pub scope: String,
+    /// The guard, by name; every one whose cool-down is over where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
+    /// Why it is safe to go on.
+    pub reason: String,
 }
 
 /// A command that was carried out, or had no more to do.
@@ -106,15 +119,7 @@ pub(super) async fn reset(
     let body: ResetBody = read(arrival, request).await?;
     let reason = reason(&body.reason)?;
     let scope = scope(&house, &body.scope)?;
-    let guard = house.desk.guard_number(&body.guard).ok_or_else(|| {
-        let title = format!("no guard is called {:?}", body.guard);
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unknown-guard",
-            title,
-            "tripline status shows the guard of each cause",
-        )
-    })?;
+    let guard = guard(&house, &body.guard)?;
     let nonce = u64::from_str_radix(&body.nonce, 16).map_err(|_| {
         let hint = "tripline status shows the nonce of each cause, in hexadecimal";
         Problem::new(StatusCode::BAD_REQUEST, "bad-nonce", "the nonce is not a hexadecimal number", hint)
@@ -122,6 +127,29 @@ pub(super) async fn reset(
     let verb = CommandVerb::Reset;
     let request = desk::Request { verb, scope, guard, nonce, rebase: body.rebase, actor };
     carry_out(&house, request, "reset", &body.scope, reason).await
+}
+
+pub(super) async fn resume(
+    State(house): State<Arc<House>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<Done>, Problem> {
+    let actor = actor(arrival)?;
+    let body: ResumeBody = read(arrival, request).await?;
+    let reason = reason(&body.reason)?;
+    let scope = scope(&house, &body.scope)?;
+    // No guard has the number 0: it stands for all of them.
+    let guard = body.guard.as_deref().map_or(Ok(0), |name| guard(&house, name))?;
+    let request = desk::Request { verb: CommandVerb::Resume, scope, guard, nonce: 0, rebase: false, actor };
+    carry_out(&house, request, "resume", &body.scope, reason).await
+}
+
+fn guard(house: &House, name: &str) -> Result<u16, Problem> {
+    house.desk.guard_number(name).ok_or_else(|| {
+        let title = format!("no guard is called {name:?}");
+        let hint = "tripline status shows the guard of each cause";
+        Problem::new(StatusCode::BAD_REQUEST, "unknown-guard", title, hint)
+    })
 }
 
 /// The user who commands. The port was refused before; this is for the day somebody changes that.
@@ -206,7 +234,7 @@ async fn carry_out(
     tracing::warn!(event = "command", verb, scope, reason, actor, rebase = request.rebase, answer);
     let verdict = outcome.map_err(unanswered)?;
     if !verdict.verdict.may_send() {
-        return Err(refused(&verdict));
+        return Err(refusal::refused(house.desk.limits(), &request, &verdict));
     }
     let (schema, verb, scope) = (COMMAND_SCHEMA.to_owned(), verb.to_owned(), scope.to_owned());
     Ok(Json(Done { schema, id: verdict.order, verb, scope }))
@@ -223,43 +251,4 @@ fn unanswered(error: DeskError) -> Problem {
         }
     };
     Problem::new(status, code, error.to_string(), hint)
-}
-
-/// The engine's own reason. A nonce of another halt is a failed precondition, anything else a conflict.
-fn refused(record: &VerdictRecord) -> Problem {
-    debug_assert_ne!(record.verdict, Verdict::Pass);
-    let hint = "tripline status shows what holds now and the line that resets it";
-    match record.reason {
-        Some(Reason::EpochStale) => {
-            let title = "the nonce is not that of the present halt";
-            Problem::new(StatusCode::PRECONDITION_FAILED, "EPOCH_STALE", title, hint)
-        }
-        // Drawdown guards measure in basis points, unless they have no limit but an amount.
-        Some(reason @ Reason::Drawdown) => {
-            let title =
-                format!("the breach still holds: measured {}, limit {}", record.measured, record.limit);
-            let hint = "wait until it has passed, or add --rebase to measure from the equity of today";
-            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
-        }
-        Some(reason @ Reason::DrawdownUntrusted) => {
-            let title = "equity cannot be trusted now, so it cannot become the new peak";
-            let hint = "let the strategy that publishes the marks attach and publish fresh ones, then repeat";
-            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
-        }
-        Some(reason @ Reason::UnknownOrder) => {
-            let title =
-                "that guard holds nothing on that scope: it was reset already, or never tripped there";
-            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
-        }
-        Some(reason) => {
-            let title = format!(
-                "the engine refused: {reason} (measured {}, limit {})",
-                record.measured, record.limit
-            );
-            Problem::new(StatusCode::CONFLICT, reason.as_str(), title, hint)
-        }
-        None => {
-            Problem::new(StatusCode::CONFLICT, "refused", "the engine refused: nothing there to change", hint)
-        }
-    }
 }

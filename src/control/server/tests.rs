@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::control::report::tests::{context, halted_stats};
+use crate::engine::guard;
 use crate::model::event::CommandVerb;
 use crate::model::verdict::{Verdict, VerdictRecord};
 use crate::model::{Event, Nanos, Reason, Scope};
@@ -40,27 +41,26 @@ fn own_directory() -> PathBuf {
 }
 
 /// What the fake core answers: the reset of any other nonce than 0x9f2c is stale, of any other guard than 64 a
-/// conflict, a reduce is never answered, everything else passes.
+/// conflict unless it is the error rate, whose cool-down still runs; a resume of all passes; a reduce is never answered.
 fn verdict(event: &Event) -> Option<VerdictRecord> {
     let Event::Command { id, verb, guard, nonce, .. } = *event else { return None };
-    let (verdict, reason) = match (verb, guard, nonce) {
-        (CommandVerb::Reset, 64, 0x9f2c) | (CommandVerb::Halt, ..) => (Verdict::Pass, None),
-        (CommandVerb::Reset, 64, _) => (Verdict::Deny, Some(Reason::EpochStale)),
-        (CommandVerb::Reset, ..) => (Verdict::Deny, Some(Reason::Drawdown)),
+    let (verdict, reason, measured, limit) = match (verb, guard, nonce) {
+        (CommandVerb::Reset, 64, 0x9f2c) | (CommandVerb::Halt, ..) | (CommandVerb::Resume, 0, 0) => {
+            (Verdict::Pass, None, 0, 0)
+        }
+        (CommandVerb::Reset, 64, _) => (Verdict::Deny, Some(Reason::EpochStale), 0, 0),
+        (CommandVerb::Reset | CommandVerb::Resume, guard::ERROR_RATE, _) => {
+            (Verdict::Deny, Some(Reason::ErrorRate), 723_000_000_000, 0)
+        }
+        (CommandVerb::Reset, guard::HEARTBEAT, _) => {
+            (Verdict::Deny, Some(Reason::Heartbeat), 1_500_000_000, 1_000_000_000)
+        }
+        (CommandVerb::Reset, ..) => (Verdict::Deny, Some(Reason::Drawdown), 310, 300),
+        (CommandVerb::Resume, ..) => (Verdict::Deny, Some(Reason::UnknownOrder), 0, 0),
         _ => return None,
     };
     let (action, guard, scope_kind) = (0, guard, 0);
-    Some(VerdictRecord {
-        order: id,
-        verdict,
-        action,
-        reason,
-        guard,
-        scope_kind,
-        measured: 1,
-        limit: 2,
-        extra: 0,
-    })
+    Some(VerdictRecord { order: id, verdict, action, reason, guard, scope_kind, measured, limit, extra: 0 })
 }
 
 impl Rig {
@@ -229,6 +229,10 @@ fn a_reset_names_guard_and_nonce_and_learns_why_it_was_refused() {
         ("drawdown.kill", "9f2c", 200, "reset"),
         ("drawdown.kill", "9f2d", 412, "EPOCH_STALE"),
         ("canary.session", "9f2c", 409, "\"code\":\"DRAWDOWN\""),
+        ("canary.session", "9f2c", 409, "measured 3.10 %, limit 3.00 %"),
+        ("error-rate", "9f2c", 409, "the cool-down is not over: 12m 03s left (ERROR_RATE)"),
+        ("heartbeat", "9f2c", 409, "the engine refused: HEARTBEAT (measured 1s, limit 1s)"),
+        ("", "9f2c", 400, "unknown-guard"),
         ("no.such.guard", "9f2c", 400, "unknown-guard"),
         ("drawdown.kill", "xyz", 400, "bad-nonce"),
     ] {
@@ -236,8 +240,38 @@ fn a_reset_names_guard_and_nonce_and_learns_why_it_was_refused() {
         assert!(found == status && text.contains(word), "{guard} {nonce}: {text}");
     }
     let commands = rig.commands();
-    assert_eq!(commands.len(), 3);
+    assert_eq!(commands.len(), 6);
     assert!(matches!(commands[0], Event::Command { rebase: 1, guard: 64, nonce: 0x9f2c, .. }));
+}
+
+#[test]
+fn a_resume_names_a_guard_or_means_all_and_learns_how_long_is_left() {
+    let rig = Rig::start();
+    for (guard, status, word) in [
+        ("", 200, "\"verb\":\"resume\""),
+        (r#""guard":"error-rate","#, 409, "the cool-down is not over: 12m 03s left (ERROR_RATE)"),
+        (r#""guard":"duplicate","#, 409, "nothing on that scope waits for a resume"),
+        (r#""guard":"no.such.guard","#, 400, "unknown-guard"),
+        // Nobody's name is not everybody's.
+        (r#""guard":"","#, 400, "unknown-guard"),
+        (r#""guard":7,"#, 400, "bad-body"),
+        (r#""nonce":"9f2c","#, 400, "bad-body"),
+    ] {
+        let (found, text) =
+            rig.post("/v1/resume", &format!(r#"{{"scope":"book:mm1/main",{guard}"reason":"calm"}}"#));
+        assert!(found == status && text.contains(word), "{guard}: {text}");
+    }
+    let (status, text) = rig.post("/v1/resume", r#"{"scope":"book:mm1/main","reason":" "}"#);
+    assert!(status == 400 && text.contains("bad-reason"), "{text}");
+    let asked: Vec<_> = rig
+        .commands()
+        .iter()
+        .map(|event| match *event {
+            Event::Command { scope: Scope::Book(0), verb: CommandVerb::Resume, guard, nonce: 0, .. } => guard,
+            _ => panic!("{event:?}"),
+        })
+        .collect();
+    assert_eq!(asked, [0, guard::ERROR_RATE, guard::DUPLICATE]);
 }
 
 #[test]

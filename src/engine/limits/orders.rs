@@ -24,6 +24,31 @@ pub struct BreakerLimits {
     pub smallest_window: u16,
 }
 
+impl BreakerLimits {
+    /// The largest window of outcomes that a rule may look at.
+    pub const MAX_WINDOW: u16 = 400;
+
+    /// Panics where the breaker could never open, or looks at more than it remembers.
+    pub(super) fn assert_consistent(&self) {
+        let window = match self.rule {
+            BreakerRule::Significant => Self::MAX_WINDOW,
+            BreakerRule::Literal { window, min } => {
+                assert!(
+                    min >= 1 && min <= window && window <= Self::MAX_WINDOW,
+                    "a breaker's window or minimum"
+                );
+                window
+            }
+        };
+        assert!((1..=window).contains(&self.smallest_window), "a breaker's windows are all too small");
+        assert!(self.limit < Bps::WHOLE, "a breaker tolerates every error");
+        assert!(
+            self.cooldown.0 > 0 && self.cooldown <= self.cooldown_cap,
+            "a breaker's cool-down or its cap"
+        );
+    }
+}
+
 /// How a window of outcomes is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerRule {
@@ -136,7 +161,7 @@ impl VenueLimits {
     }
 }
 
-/// What gives way when a queue is full. Exits and cancels never do.
+/// What gives way when a queue is full. An exit never does, a cancel only to an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropMode {
     /// The newcomer.
@@ -188,16 +213,16 @@ pub enum BucketScope {
 pub enum BucketKind {
     /// At most `limit` in any window, jitter added to its length.
     SlidingLog {
-        /// Units per window: 1 to 65 536.
+        /// Units per window: 1 to [`BucketKind::MAX_UNITS`].
         limit: u32,
         /// Length.
         window: Nanos,
     },
     /// One unit per `interval`, at most `burst` at once.
     Gcra {
-        /// Time one unit takes to come back.
+        /// Time one unit takes to come back: at most [`BucketKind::MAX_INTERVAL`].
         interval: Nanos,
-        /// Units at once.
+        /// Units at once: 1 to [`BucketKind::MAX_UNITS`].
         burst: u32,
     },
     /// At most `limit`, less the margin, in each window of the wall clock.
@@ -211,6 +236,13 @@ pub enum BucketKind {
         /// Share of the limit that is not used.
         margin: Bps,
     },
+}
+
+impl BucketKind {
+    /// The highest limit of a sliding log and the largest burst: each unit may need an entry of its own.
+    pub const MAX_UNITS: u32 = 65_536;
+    /// The longest interval: a day. The time of a largest burst then still fits 63 bits.
+    pub const MAX_INTERVAL: Nanos = Nanos::from_secs(86_400);
 }
 
 /// Cost of each action in a bucket's units.

@@ -1,0 +1,106 @@
+//! COLD: guards that count what becomes of orders: error-rate breakers, authentication, liquidation, duplicates.
+//!
+//! Each is on unless `"off"` is written out, and then `tripline check` says so.
+
+use super::problems::Fault;
+use super::value;
+use super::walk::Section;
+use crate::engine::limits::{BreakerLimits, BreakerRule, CountLimits, DuplicateLimits};
+use crate::model::Nanos;
+
+/// Outcomes the engine remembers, and equal orders.
+const OUTCOMES: u16 = 400;
+const EVENTS: u8 = 32;
+const DAY: Nanos = Nanos::from_secs(86_400);
+
+/// The key `breaker` of an account or a book.
+pub(super) fn breaker(parent: &Section<'_, '_>) -> Option<BreakerLimits> {
+    let Some(section) = parent.table_unless("breaker", "off") else {
+        parent.note("breaker", "off: whatever share of orders ends in an error, new ones go on");
+        return None;
+    };
+    let default = BreakerLimits::default();
+    let rule = rule(&section);
+    let limit = section.or("limit", default.limit, value::ratio(1..=5_000));
+    let consecutive = section.or("consecutive", default.consecutive, value::integer(0..=10_000));
+    if consecutive == 0 {
+        section.note("consecutive", "off: errors in a row open nothing by themselves");
+    }
+    let second = Nanos::from_secs(1);
+    let cooldown = section.or("cooldown", default.cooldown, value::duration(second..=DAY));
+    let caps = value::duration(cooldown..=DAY);
+    let cooldown_cap = section.or("cooldown_cap", default.cooldown_cap.max(cooldown), caps);
+    let smallest_window = smallest_window(&section, rule);
+    section.finish();
+    Some(BreakerLimits { rule, limit, consecutive, cooldown, cooldown_cap, smallest_window })
+}
+
+/// Outcomes below which no window counts; a literal rule says so by `min`.
+fn smallest_window(section: &Section<'_, '_>, rule: BreakerRule) -> u16 {
+    let default = match rule {
+        BreakerRule::Significant => BreakerLimits::default().smallest_window,
+        BreakerRule::Literal { min, .. } => min,
+    };
+    let smallest = section.or("smallest_window", default, value::integer(1..=OUTCOMES));
+    if section.has("smallest_window") && rule != BreakerRule::Significant {
+        let remedy = "use min: a literal window counts from there on";
+        section.report("smallest_window", Fault::Conflict { with: "rule = \"literal\"", remedy });
+    }
+    smallest
+}
+
+/// How windows are judged. A literal rule brings its own window.
+fn rule(section: &Section<'_, '_>) -> BreakerRule {
+    let rules = value::word(&[("significant", false), ("literal", true)]);
+    let is_literal = section.or("rule", false, rules);
+    if is_literal {
+        let window = section.or("window", 200, value::integer(1..=OUTCOMES));
+        let min = section.or("min", window.min(100), value::integer(1..=window));
+        return BreakerRule::Literal { window, min };
+    }
+    // A misspelt rule is told already, and might make these right.
+    let is_significant = section.peek("rule", |value| Some(value.as_str() == Some("significant")));
+    for key in ["window", "min"] {
+        if section.has(key) && is_significant.unwrap_or(true) {
+            let remedy = "write rule = \"literal\" with it, or leave it out";
+            section.report(key, Fault::Conflict { with: "rule = \"significant\", the default", remedy });
+        }
+    }
+    BreakerRule::Significant
+}
+
+/// A key such as `auth = "3 in 60s"` of an account.
+pub(super) fn counts(account: &Section<'_, '_>, key: &'static str, default: u8) -> Option<CountLimits> {
+    let window = Nanos::from_secs(60);
+    let some = value::count_in(1..=EVENTS, Nanos::from_millis(1)..=DAY);
+    let counts = account.or(key, Some(CountLimits { count: default, window }), value::unless("off", some));
+    if counts.is_none() {
+        account.note(key, "off: such errors halt nothing");
+    }
+    counts
+}
+
+/// The key `duplicates` of a strategy. A market maker repeats itself by trade, so for one it is off unless a table
+/// says otherwise.
+pub(super) fn duplicates(strategy: &Section<'_, '_>) -> Option<DuplicateLimits> {
+    let roles = value::word(&[("taker", false), ("maker", true)]);
+    let is_maker = strategy.or("role", false, roles);
+    if is_maker && !strategy.has("duplicates") {
+        strategy.note("role", "a market maker repeats itself: equal orders are not counted");
+        return None;
+    }
+    let Some(section) = strategy.table_unless("duplicates", "off") else {
+        strategy.note("duplicates", "off: the same order may be sent again and again");
+        return None;
+    };
+    let default = DuplicateLimits::default();
+    // The first order of its kind is no duplicate.
+    let deny = section.or("deny", default.deny, value::integer(2..=EVENTS));
+    let trip = section.or("trip", default.trip.max(deny), value::integer(deny..=EVENTS));
+    let windows = value::duration(Nanos::from_millis(1)..=Nanos::from_secs(3_600));
+    let window = section.or("window", default.window, windows);
+    let cooldowns = value::duration(Nanos::from_secs(1)..=DAY);
+    let cooldown = section.or("cooldown", default.cooldown, cooldowns);
+    section.finish();
+    Some(DuplicateLimits { deny, trip, window, cooldown })
+}

@@ -1,0 +1,393 @@
+//! HOT: pre-trade checks: may this order be sent, and if not, which limit says so.
+//!
+//! Order of checks of a new order, written here once. The first that fails is the reason:
+//!
+//! | | Checks | Why here |
+//! |---|---|---|
+//! | 1 | instrument, quantity, duplicate id | what is meaningless or was asked before is not weighed at all |
+//! | 2 | exit | an exit is judged by its size alone, so nothing below may get in its way |
+//! | 3 | tick, lot, smallest and largest quantity | a defect of the order itself, true in any state |
+//! | 4 | state, reduce-only size | a halt is told before any limit of a book that may not trade anyway |
+//! | 5 | mark, collar, notional | the order against the market |
+//! | 6 | open orders, position | the order against everything else that may still fill |
+//!
+//! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag) goes by size, open orders included: a
+//! sell of n passes only if the position is long and all live sells, this one by its group's rule included, stay within
+//! it. **Exit** (intent EXIT, against the position): n ≤ |q| less the live or unknown orders of intent EXIT; one that the
+//! venue enforces needs only n ≤ |q|, so one that timed out can be tried again. With books that miss something the
+//! position is a guess: then only venue-enforced exits pass, the rest is EXIT_UNVERIFIED.
+//!
+//! Units: prices and quantities as the instrument counts them, notional in 1e-6, the collar in basis points of the
+//! mark. Trips at `>` the limit (`<` the minimum). Does not catch: what strategies outside this sidecar do.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::exact::{ceil_div, micros};
+use super::gates::guard;
+use super::lanes::Place;
+use super::orders::{Order, OrderKey, Side, Size, Terms};
+use super::rate_limit::Rank;
+use crate::model::event::{Intent, OrderType};
+use crate::model::scope::InstrumentId;
+use crate::model::{Event, Flags, Lots, Message, Mode, Reason, Scope, Ticks, TradingState};
+
+/// An order as requested.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    pub(super) id: u64,
+    pub(super) side: Side,
+    pub(super) size: Size,
+    pub(super) terms: Terms,
+    /// Price at which a stop becomes live; 0 for none.
+    pub(super) trigger_px: i64,
+}
+
+/// Why a request is denied, and the numbers behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Denial {
+    pub(super) reason: Reason,
+    pub(super) guard: u16,
+    pub(super) scope: Scope,
+    pub(super) measured: i64,
+    pub(super) limit: i64,
+    /// Largest admissible quantity, or nanoseconds after which to try again.
+    pub(super) extra: u64,
+}
+
+/// What an order may do that is not denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// Be sent.
+    Send,
+    /// Be sent as a verified exit; so many lots are left to exit afterwards.
+    Exit(i64),
+    /// Be sent only if the venue sees to it that it reduces.
+    Unverified,
+    /// Be simulated.
+    Simulate,
+}
+
+/// A grant and the rank in which it waits for its turn.
+pub(super) type Judgement = Result<(Grant, Rank), Denial>;
+
+impl Denial {
+    pub(super) fn of(reason: Reason, scope: Scope, measured: i64, limit: i64) -> Self {
+        Self { reason, guard: 0, scope, measured, limit, extra: 0 }
+    }
+
+    pub(super) fn by(self, guard: u16, extra: i64) -> Self {
+        Self { guard, extra: extra.max(0).unsigned_abs(), ..self }
+    }
+}
+
+impl Ticket {
+    /// The ticket of an ORDER_NEW.
+    pub(super) fn read(message: &Message, rest: Option<&Event>, instrument: InstrumentId) -> Option<Self> {
+        let Event::OrderNew { order, px, qty, attrs, group, .. } = message.event else { return None };
+        let (trigger_px, quote_cost, parent) = match rest {
+            Some(&Event::OrderExt { trigger_px, quote_cost, parent, .. }) => {
+                (trigger_px.0, quote_cost, parent)
+            }
+            _ => (0, 0, 0),
+        };
+        Some(Self {
+            id: order.get(),
+            side: Side { instrument, sells: message.flags.contains(Flags::SELL) },
+            size: Size { px: px.0, qty: qty.0 },
+            terms: Terms {
+                kind: attrs.order_type,
+                intent: attrs.intent,
+                venue_enforced: message.flags.contains(Flags::VENUE_REDUCE_ONLY),
+                group,
+                parent,
+                by_cost: quote_cost > 0,
+            },
+            trigger_px,
+        })
+    }
+
+    /// Whether its own price says at what it trades.
+    fn is_priced(&self) -> bool {
+        matches!(self.terms.kind, OrderType::Limit | OrderType::StopLimit) && self.size.px != 0
+    }
+}
+
+impl Engine {
+    /// Whether an order means anything, and is not one that is known: the checks before all others.
+    pub(super) fn first_look(&self, place: Place, ticket: &Ticket, flags: Flags) -> Result<(), Denial> {
+        let scope = self.instrument_scope(place);
+        if !self.can_trade(place, flags) {
+            return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
+        }
+        let lot = self.limits.instruments[usize::from(ticket.side.instrument)].lot.0;
+        if ticket.size.qty <= 0 {
+            return Err(Denial::of(Reason::MinQty, scope, ticket.size.qty, lot));
+        }
+        match self.orders.find(&OrderKey { book: place.book, id: ticket.id }) {
+            Some(_) => Err(Denial::of(Reason::DuplicateId, Scope::Book(place.book), 0, 0)),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges a new order that had its first look.
+    pub(super) fn judge_new(&self, place: Place, ticket: &Ticket) -> Judgement {
+        let q = self.position(place.book, ticket.side.instrument);
+        if ticket.terms.intent == Intent::Exit {
+            return self.judge_exit(place, ticket.side, &ticket.terms, ticket.size.qty, q);
+        }
+        self.check_size(place, ticket)?;
+        let dormant = self.sleeps(place, &ticket.terms);
+        let reduces = self.check_state(place, ticket.side, &ticket.terms, ticket.size.qty, q, dormant)?;
+        self.check_price(place, ticket)?;
+        self.check_room(place, ticket, q, dormant)?;
+        let rank = if reduces { Rank::Reduce } else { Rank::New };
+        Ok((self.grant(place), rank))
+    }
+
+    /// Judges a modification of `order` to `size`.
+    pub(super) fn judge_modify(&self, place: Place, order: &Order, size: Size) -> Judgement {
+        let latest = order.latest();
+        let scope = self.instrument_scope(place);
+        if size.qty <= 0 {
+            let lot = self.limits.instruments[usize::from(order.side.instrument)].lot.0;
+            return Err(Denial::of(Reason::MinQty, scope, size.qty, lot));
+        }
+        if size.px == latest.px && size.qty <= latest.qty {
+            return Ok((self.grant(place), Rank::Cancel));
+        }
+        let more = size.qty.saturating_sub(latest.qty).max(0);
+        let q = self.position(place.book, order.side.instrument);
+        let ticket = Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0 };
+        if order.terms.intent == Intent::Exit {
+            return self.judge_exit(place, order.side, &order.terms, more, q);
+        }
+        self.check_size(place, &ticket)?;
+        self.check_state(place, order.side, &order.terms, more, q, order.dormant)?;
+        self.check_price(place, &ticket)?;
+        self.check_position_room(place, order.side, &order.terms, more, q, order.dormant)?;
+        Ok((self.grant(place), Rank::Modify))
+    }
+
+    /// Judges an exit of `n` lots, more of an exit that is live, or a new price for one (0 lots).
+    fn judge_exit(&self, place: Place, side: Side, terms: &Terms, n: i64, q: i64) -> Judgement {
+        let scope = self.instrument_scope(place);
+        let opposite = if side.sells { q > 0 } else { q < 0 };
+        let sound = !self.ledger.book(place.book).unsound;
+        if !sound && !terms.venue_enforced {
+            return Ok((Grant::Unverified, Rank::Exit));
+        }
+        let held = i128::from(q.unsigned_abs());
+        let sums = self.working.sums(self.ledger.find(place.book, side.instrument));
+        let live = if terms.venue_enforced { 0 } else { sums.exits(side.sells) };
+        let left = if opposite { clamped(held.saturating_sub(live).max(0)) } else { 0 };
+        if sound && (n > left || !opposite) {
+            return Err(Denial::of(Reason::ExitSize, scope, n, left).by(0, left));
+        }
+        let grant = match self.mode(place) {
+            Mode::Live => Grant::Exit(left.saturating_sub(n).max(0)),
+            Mode::Paper => Grant::Simulate,
+        };
+        Ok((grant, Rank::Exit))
+    }
+
+    fn check_size(&self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
+        let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
+        let scope = self.instrument_scope(place);
+        let Size { px, qty } = ticket.size;
+        let priced = matches!(ticket.terms.kind, OrderType::Limit | OrderType::StopLimit);
+        let on_tick = px.checked_rem_euclid(limits.tick.0) == Some(0) && (px >= 0 || limits.allow_negative);
+        if priced && !on_tick {
+            return Err(Denial::of(Reason::Tick, scope, px, limits.tick.0));
+        }
+        if qty.checked_rem_euclid(limits.lot.0) != Some(0) {
+            return Err(Denial::of(Reason::Lot, scope, qty, limits.lot.0));
+        }
+        if qty < limits.min_qty.0 {
+            return Err(Denial::of(Reason::MinQty, scope, qty, limits.min_qty.0));
+        }
+        let max = self.limits.books[usize::from(place.book)].max_order_qty;
+        match max.filter(|max| qty > max.0) {
+            Some(max) => {
+                let scope = Scope::Book(place.book);
+                Err(Denial::of(Reason::MaxQty, scope, qty, max.0).by(guard::ORDER_QTY, max.0))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it counts nothing because its entry order has no fill.
+    pub(super) fn sleeps(&self, place: Place, terms: &Terms) -> bool {
+        let parent = OrderKey { book: place.book, id: terms.parent };
+        let known = Some(parent).filter(|parent| parent.id != 0).and_then(|parent| self.orders.find(&parent));
+        known.is_some_and(|entry| self.orders.get(entry).booked().qty == 0)
+    }
+
+    /// Whether the state lets `n` more lots work; `true` when they can only reduce.
+    fn check_state(
+        &self,
+        place: Place,
+        side: Side,
+        terms: &Terms,
+        n: i64,
+        q: i64,
+        dormant: bool,
+    ) -> Result<bool, Denial> {
+        let state = self.state(place);
+        if state == TradingState::Halted {
+            return Err(self.halted(place));
+        }
+        let meant = matches!(terms.intent, Intent::Reduce | Intent::Protect) || terms.venue_enforced;
+        if state == TradingState::Active && (!meant || dormant) {
+            return Ok(meant);
+        }
+        let held = i128::from(q.unsigned_abs());
+        let opposite = if side.sells { q > 0 } else { q < 0 };
+        let index = self.ledger.find(place.book, side.instrument);
+        let now = self.working.sums(index).side(side.sells);
+        let then = if terms.venue_enforced {
+            now.saturating_add(i128::from(n))
+        } else {
+            self.working.with(index, side, terms, dormant, n)
+        };
+        if opposite && then <= held && !(dormant && n > 0) {
+            return Ok(true);
+        }
+        let room = if opposite && !dormant { clamped(held.saturating_sub(now).max(0)) } else { 0 };
+        let denial = Denial::of(Reason::ReduceOnlySize, self.instrument_scope(place), n, room).by(0, room);
+        let cause =
+            (state != TradingState::Active).then(|| self.gates.gravest(&self.scopes_of(place))).flatten();
+        Err(cause.map_or(denial, |cause| Denial { guard: cause.guard, scope: cause.scope, ..denial }))
+    }
+
+    fn halted(&self, place: Place) -> Denial {
+        match self.gates.gravest(&self.scopes_of(place)) {
+            Some(cause) => {
+                Denial::of(cause.reason, cause.scope, cause.measured, cause.limit).by(cause.guard, 0)
+            }
+            // No cause and yet no permission: a scope that does not exist.
+            None => Denial::of(Reason::Unarmed, Scope::Book(place.book), 0, 0),
+        }
+    }
+
+    fn check_price(&self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
+        let scope = self.instrument_scope(place);
+        let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
+        let quote = self.marks.quote(ticket.side.instrument);
+        let stop = matches!(ticket.terms.kind, OrderType::Stop | OrderType::StopLimit);
+        let px = match (ticket.is_priced(), quote.good) {
+            (true, _) => ticket.size.px,
+            (false, Some(good)) if quote.trusted => good,
+            // A stop has a price of its own where the market has none.
+            (false, _) if stop && ticket.trigger_px != 0 => ticket.trigger_px,
+            (false, None) => return Err(Denial::of(Reason::NoMark, scope, 0, 0)),
+            (false, Some(good)) => {
+                let reason = if quote.suspect.is_some() { Reason::MarkSuspect } else { Reason::MarkStale };
+                return Err(Denial::of(reason, scope, good, 0));
+            }
+        };
+        if let (true, Some(good), Some(collar)) = (ticket.is_priced(), quote.good, limits.collar) {
+            let away =
+                i128::from(px).saturating_sub(i128::from(good)).saturating_abs().saturating_mul(10_000);
+            let whole = i128::from(good.unsigned_abs());
+            if away > whole.saturating_mul(i128::from(collar.0)) {
+                let bps = ceil_div(away, whole.max(1)).map_or(i64::MAX, clamped);
+                return Err(Denial::of(Reason::Collar, scope, bps, i64::from(collar.0)));
+            }
+        }
+        self.check_notional(place, ticket, px)
+    }
+
+    fn check_notional(&self, place: Place, ticket: &Ticket, px: i64) -> Result<(), Denial> {
+        let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
+        let book = Scope::Book(place.book);
+        let max = self.limits.books[usize::from(place.book)].max_order_notional;
+        let payoff = self.marks.payoff(ticket.side.instrument);
+        let Some(notional) = payoff.notional(Lots(ticket.size.qty), Ticks(px)) else {
+            return Err(Denial::of(Reason::Arithmetic, self.instrument_scope(place), ticket.size.qty, px));
+        };
+        if notional < limits.min_notional.0 {
+            let (measured, limit) = (micros(notional), micros(limits.min_notional.0));
+            return Err(Denial::of(Reason::MinNotional, self.instrument_scope(place), measured, limit));
+        }
+        match max.filter(|max| notional > max.0) {
+            Some(max) => Err(Denial::of(Reason::MaxNotional, book, micros(notional), micros(max.0))
+                .by(guard::ORDER_NOTIONAL, 0)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_room(&self, place: Place, ticket: &Ticket, q: i64, dormant: bool) -> Result<(), Denial> {
+        let max = self.limits.books[usize::from(place.book)].max_open_orders;
+        let count = self.working.of_book(place.book).saturating_add(1);
+        if let Some(max) = max.filter(|&max| count > max) {
+            let book = Scope::Book(place.book);
+            return Err(Denial::of(Reason::OpenOrders, book, i64::from(count), i64::from(max)));
+        }
+        self.check_position_room(place, ticket.side, &ticket.terms, ticket.size.qty, q, dormant)
+    }
+
+    fn check_position_room(
+        &self,
+        place: Place,
+        side: Side,
+        terms: &Terms,
+        n: i64,
+        q: i64,
+        dormant: bool,
+    ) -> Result<(), Denial> {
+        let Some(limit) = self.limits.books[usize::from(place.book)].max_position else { return Ok(()) };
+        let index = self.ledger.find(place.book, side.instrument);
+        let towards = if side.sells { i128::from(q).saturating_neg() } else { i128::from(q) };
+        let now = towards.saturating_add(self.working.sums(index).side(side.sells));
+        let then = towards.saturating_add(self.working.with(index, side, terms, dormant, n));
+        if then <= i128::from(limit.0) || then <= now {
+            return Ok(());
+        }
+        let room = clamped(i128::from(limit.0).saturating_sub(now).max(0));
+        let book = Scope::Book(place.book);
+        Err(Denial::of(Reason::MaxPosition, book, clamped(then), limit.0).by(guard::POSITION, room))
+    }
+
+    fn can_trade(&self, place: Place, flags: Flags) -> bool {
+        let settlement =
+            place.instrument.map(|index| self.limits.instruments[usize::from(index)].settlement.id);
+        let accounting = self.limits.accounts[usize::from(place.account)].currency.id;
+        settlement == Some(accounting) && !flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT))
+    }
+
+    fn grant(&self, place: Place) -> Grant {
+        match self.mode(place) {
+            Mode::Live => Grant::Send,
+            Mode::Paper => Grant::Simulate,
+        }
+    }
+
+    /// The scopes whose causes bear on an order, the narrowest last.
+    pub(super) fn scopes_of(&self, place: Place) -> [Scope; 5] {
+        [
+            Scope::Firm,
+            Scope::Account(place.account),
+            Scope::Strategy(self.ledger.book(place.book).strategy),
+            Scope::Book(place.book),
+            self.instrument_scope(place),
+        ]
+    }
+
+    fn instrument_scope(&self, place: Place) -> Scope {
+        place.instrument.map_or(Scope::Book(place.book), |index| Scope::Instrument(place.account, index))
+    }
+}
+
+/// A sum of lots as a report's `i64`.
+fn clamped(value: i128) -> i64 {
+    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
+}

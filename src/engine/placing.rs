@@ -1,0 +1,250 @@
+//! HOT: orders that leave for a venue: announced in gate mode, or permitted on request.
+//!
+//! From here on an order reserves what may fill of it, waits for the venue's answer, and has cost the buckets their
+//! units. In gate mode the order may already be out, so nothing refuses it: what it exceeds shows in the caps of the book
+//! (`exposure`), and an id that is known already is counted. NOT_SENT takes back what was never sent, reserve and units,
+//! unless the venue has told of the order: then it was.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::checks::Ticket;
+use super::exact::bump;
+use super::gates::{Hold, guard};
+use super::integrity::sticky;
+use super::lanes::Place;
+use super::orders::{Ended, Order, OrderKey, Side, Size, Stage};
+use super::rate_limit::{Charge, Feedback};
+use crate::model::event::OrderAction;
+use crate::model::scope::{AccountId, InstrumentId};
+use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope};
+
+impl Engine {
+    /// ORDER_NEW and ORDER_MODIFY of gate mode.
+    pub(super) fn on_order(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
+        let (Event::OrderNew { order, px, qty, .. } | Event::OrderModify { order, px, qty, .. }) =
+            message.event
+        else {
+            return;
+        };
+        let is_new = matches!(message.event, Event::OrderNew { .. });
+        if is_new {
+            bump(&mut self.counters.orders);
+        }
+        let Some(instrument) = place.instrument.filter(|_| qty.0 > 0 || !is_new) else {
+            return self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+        };
+        if message.flags.contains(Flags::PAPER) {
+            return;
+        }
+        if is_new {
+            self.count_after_halt(place, instrument, message, qty);
+        }
+        self.check_order(place, instrument, px, qty);
+        match message.event {
+            Event::OrderModify { new_order, .. } => {
+                if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id: order.get() })
+                    && !self.modify(place, entry, Size { px: px.0, qty: qty.0 }, new_order)
+                {
+                    self.halt(Scope::Book(place.book), Reason::Capacity);
+                }
+            }
+            _ => self.announce(place, instrument, message, rest),
+        }
+    }
+
+    fn announce(&mut self, place: Place, instrument: InstrumentId, message: &Message, rest: Option<&Event>) {
+        let Some(ticket) = Ticket::read(message, rest, instrument) else { return };
+        let key = OrderKey { book: place.book, id: ticket.id };
+        let known = self.orders.find(&key).map(|entry| *self.orders.get(entry));
+        match known {
+            Some(order) if order.ended.is_some() => return bump(&mut self.counters.late),
+            Some(order) if order.side != ticket.side => {
+                return self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+            }
+            Some(Order { stage: Stage::Working | Stage::Unknown, .. }) => {
+                return bump(&mut self.counters.duplicate_orders);
+            }
+            Some(Order { stage: Stage::Waiting, .. }) => {
+                // Sent although it was to wait: it is out, so it is no longer in the queue.
+                bump(&mut self.counters.violations);
+                if let Some(entry) = self.orders.find(&key) {
+                    self.orders.get_mut(entry).stage = Stage::Reported;
+                }
+                self.supersede(place, ticket.id, OrderAction::New);
+            }
+            _ => {}
+        }
+        self.note_gate_fingerprint(place, &ticket);
+        if !self.work(place, &ticket) {
+            self.halt(Scope::Book(place.book), Reason::Capacity);
+        }
+    }
+
+    /// Makes an order part of the book: reserved, charged, awaiting the venue. `false`: a table is full.
+    pub(super) fn work(&mut self, place: Place, ticket: &Ticket) -> bool {
+        let key = OrderKey { book: place.book, id: ticket.id };
+        let Some(position) = self.ledger.open(place.book, ticket.side.instrument) else { return false };
+        let known = self.orders.find(&key);
+        let Some(entry) = known.or_else(|| self.orders.insert(key, ticket.side)) else { return false };
+        let sleeps = self.sleeps(place, &ticket.terms);
+        self.orders.announce(entry, ticket.terms, ticket.size, Stage::Working);
+        let parent = OrderKey { book: place.book, id: ticket.terms.parent };
+        let parent = Some(parent).filter(|_| sleeps).and_then(|parent| self.orders.find(&parent));
+        if let Some(parent) = parent.filter(|&parent| parent != entry) {
+            self.orders.adopt(parent, entry);
+        }
+        self.working.enter(&mut self.orders, entry, position, place.book);
+        self.attempt(place, entry, OrderAction::New);
+        self.check_position(place);
+        true
+    }
+
+    /// Lets an order become another size, or another order. `false`: a table is full.
+    pub(super) fn modify(&mut self, place: Place, entry: u32, size: Size, new_order: u64) -> bool {
+        let order = *self.orders.get(entry);
+        if new_order != 0 && new_order != self.orders.key(entry).id {
+            let ticket = Ticket {
+                id: new_order,
+                side: order.side,
+                size: Size { qty: size.qty.max(0), ..size },
+                terms: order.terms,
+                trigger_px: 0,
+            };
+            let unknown = self.orders.find(&OrderKey { book: place.book, id: new_order }).is_none();
+            return !unknown || size.qty <= 0 || self.work(place, &ticket);
+        }
+        if !order.is_live() || size.qty <= 0 {
+            return true;
+        }
+        // An unanswered one before it may have been carried out: the larger of all of them may fill.
+        let larger = order.wish.map_or(size.qty, |wish| wish.qty.max(size.qty));
+        let next = self.orders.get_mut(entry);
+        next.wish = Some(Size { px: size.px, qty: larger });
+        next.wishes = next.wishes.saturating_add(1);
+        self.working.recount(&mut self.orders, entry);
+        self.attempt(place, entry, OrderAction::Modify);
+        self.check_position(place);
+        true
+    }
+
+    /// ORDER_CANCEL of gate mode: never gated, and it takes queued work on its order with it.
+    pub(super) fn on_cancel(&mut self, place: Place, order: u64) {
+        self.supersede(place, order, OrderAction::New);
+        self.supersede(place, order, OrderAction::Modify);
+        self.charge_cancel(place, order);
+    }
+
+    /// RATE_FEEDBACK: the venue's own count.
+    pub(super) fn on_rate_feedback(&mut self, place: Place, event: &Event) {
+        match self.buckets.feedback(place.account, event, self.now) {
+            Feedback::Unknown => bump(&mut self.counters.unhandled),
+            Feedback::Noted | Feedback::Limited { .. } => {}
+            Feedback::Banned { until } => self.ban(place.account, until),
+        }
+        self.serve_queue(self.venue_of[usize::from(place.account)]);
+    }
+
+    /// A ban closes the venue until it ends; only exits go on.
+    fn ban(&mut self, account: AccountId, until: Nanos) {
+        let venue = self.venue_of[usize::from(account)];
+        for account in 0..self.limits.accounts.len() as u16 {
+            if self.venue_of[usize::from(account)] == venue {
+                let hold = sticky(Scope::Account(account), guard::BAN, Reason::Banned);
+                self.gates.begin(Hold { latch: Latch::Cooldown, until, ..hold });
+            }
+        }
+        self.watch_cooldowns();
+    }
+
+    /// Notes that a cancel leaves, and charges it.
+    pub(super) fn charge_cancel(&mut self, place: Place, order: u64) {
+        let charge = Charge { book: place.book, instrument: place.instrument, action: OrderAction::Cancel };
+        self.buckets.charge(charge, self.now);
+        if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id: order }) {
+            self.orders.get_mut(entry).charged[OrderAction::Cancel as usize] = self.now;
+        }
+    }
+
+    /// Charges an attempt and awaits what the venue says of it.
+    fn attempt(&mut self, place: Place, entry: u32, action: OrderAction) {
+        let charge = Charge { book: place.book, instrument: place.instrument, action };
+        self.buckets.charge(charge, self.now);
+        let generations = self.error_rates.generations(place.book, place.account);
+        let order = self.orders.get_mut(entry);
+        order.charged[action as usize] = self.now;
+        order.generations = generations;
+        self.await_venue(entry, place.account, action);
+    }
+
+    /// NOT_SENT: the only refund.
+    pub(super) fn on_not_sent(&mut self, place: Place, order: u64, action: u32) {
+        let key = OrderKey { book: place.book, id: order };
+        let action = u8::try_from(action).ok().and_then(OrderAction::from_raw);
+        let (Some(entry), Some(action)) = (self.orders.find(&key), action) else {
+            return bump(&mut self.counters.late);
+        };
+        let known = *self.orders.get(entry);
+        let charged = known.charged[action as usize];
+        let possible = match action {
+            // What the venue has told of was sent, whatever is said now.
+            OrderAction::New => known.is_live() && !known.heard,
+            OrderAction::Modify => known.is_live() && known.wish.is_some(),
+            OrderAction::Cancel => true,
+        };
+        if !possible || charged == Nanos::NEVER {
+            return bump(&mut self.counters.late);
+        }
+        bump(&mut self.counters.not_sent);
+        self.orders.get_mut(entry).charged[action as usize] = Nanos::NEVER;
+        let instrument = Some(known.side.instrument);
+        self.buckets.refund(Charge { book: place.book, instrument, action }, charged, self.now);
+        match action {
+            OrderAction::New => {
+                self.forget_attempt(entry, place.account);
+                self.end_order(place, entry, Ended::Otherwise);
+            }
+            OrderAction::Modify => {
+                self.forget_attempt(entry, place.account);
+                self.orders.get_mut(entry).settle_wish(None);
+                self.recount_order(place, entry);
+            }
+            OrderAction::Cancel => {}
+        }
+        self.serve_queue(self.venue_of[usize::from(place.account)]);
+    }
+
+    /// An order is over: it reserves nothing any more.
+    pub(super) fn end_order(&mut self, place: Place, entry: u32, ended: Ended) {
+        self.orders.end(entry, ended);
+        self.recount_order(place, entry);
+    }
+
+    /// Counts an order anew, and looks at what that does to the caps of its book.
+    pub(super) fn recount_order(&mut self, place: Place, entry: u32) {
+        let instrument = self.orders.get(entry).side.instrument;
+        self.working.recount(&mut self.orders, entry);
+        self.check_position(Place { instrument: Some(instrument), ..place });
+    }
+
+    /// The first fill of an entry order wakes what protects it.
+    pub(super) fn wake_children(&mut self, entry: u32) {
+        while let Some(child) = self.orders.wake_child(entry) {
+            self.working.recount(&mut self.orders, child);
+        }
+    }
+
+    /// What a report of an order nobody announced says it trades.
+    pub(super) fn reported_side(place: Place, message: &Message) -> Option<Side> {
+        let sells = message.flags.contains(Flags::SELL);
+        place.instrument.map(|instrument| Side { instrument, sells })
+    }
+}

@@ -1,0 +1,245 @@
+//! HOT: what venues say of orders, and what it means that they say nothing.
+//!
+//! An attempt to place or to modify an order comes out once: as an acknowledgement (an ACK, or any other sign that the
+//! order is at the venue), as a reject of some class, or, silent for `ack_timeout`, as a time-out. The breakers hear of
+//! it once. A time-out is an error and not a failure: the order may well be live, so its reserve stays until the venue
+//! says otherwise, and a later acknowledgement repairs the order, not the count.
+//!
+//! Class timers are one list per account, in the order of sending, since all of an account wait equally long.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::chain::{Ends, Links};
+use super::error_rate::Attempt;
+use super::exact::bump;
+use super::lanes::Place;
+use super::limits::Limits;
+use super::orders::{Ended, OrderKey, Orders, Size, Stage};
+use super::rate_limit::Charge;
+use super::timers::Watch;
+use crate::model::event::{DoneStatus, Initiator, OrderAction, RejectClass};
+use crate::model::scope::AccountId;
+use crate::model::{Event, Message, Nanos, Reason, Scope};
+
+/// Orders that wait for the venue, per account, by when they were sent.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    links: Links,
+    accounts: Vec<Ends>,
+}
+
+impl Awaited {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { links: Links::new(limits.capacity.orders), accounts: vec![Ends::EMPTY; limits.accounts.len()] }
+    }
+
+    fn first(&self, account: AccountId) -> Option<u32> {
+        self.accounts.get(usize::from(account)).and_then(Ends::first)
+    }
+
+    /// Begins to wait, anew if need be.
+    fn add(&mut self, orders: &mut Orders, entry: u32, account: AccountId, action: OrderAction) {
+        self.remove(orders, entry, account);
+        orders.get_mut(entry).attempt = Some(action);
+        if let Some(ends) = self.accounts.get_mut(usize::from(account)) {
+            self.links.append(ends, entry);
+        }
+    }
+
+    /// Ends the waiting; what was waited for.
+    fn remove(&mut self, orders: &mut Orders, entry: u32, account: AccountId) -> Option<OrderAction> {
+        let action = orders.get_mut(entry).attempt.take()?;
+        if let Some(ends) = self.accounts.get_mut(usize::from(account)) {
+            self.links.remove(ends, entry);
+        }
+        Some(action)
+    }
+}
+
+impl Engine {
+    pub(super) fn await_venue(&mut self, entry: u32, account: AccountId, action: OrderAction) {
+        self.awaited.add(&mut self.orders, entry, account, action);
+        let timer = self.watches.id(Watch::Ack(account));
+        if self.timers.due(timer) == Nanos::NEVER {
+            let timeout = self.limits.accounts[usize::from(account)].ack_timeout;
+            self.timers.set(timer, self.now.after(timeout));
+        }
+    }
+
+    /// An attempt that came to nothing counts for nobody.
+    pub(super) fn forget_attempt(&mut self, entry: u32, account: AccountId) {
+        self.awaited.remove(&mut self.orders, entry, account);
+    }
+
+    /// An attempt came out.
+    fn resolve(&mut self, place: Place, entry: u32, outcome: Attempt) {
+        if self.awaited.remove(&mut self.orders, entry, place.account).is_some() {
+            let generations = self.orders.get(entry).generations;
+            self.note_attempt(place.book, outcome, generations);
+        }
+    }
+
+    pub(super) fn on_ack_timer(&mut self, account: AccountId) {
+        let timeout = self.limits.accounts[usize::from(account)].ack_timeout;
+        let mut due = Nanos::NEVER;
+        while let Some(entry) = self.awaited.first(account) {
+            let order = *self.orders.get(entry);
+            let sent = order.attempt.map_or(self.now, |action| order.charged[action as usize]);
+            due = sent.after(timeout);
+            if due > self.now {
+                break;
+            }
+            due = Nanos::NEVER;
+            bump(&mut self.counters.timeouts);
+            self.awaited.remove(&mut self.orders, entry, account);
+            if order.attempt == Some(OrderAction::New) {
+                self.orders.get_mut(entry).stage = Stage::Unknown;
+            }
+            let book = self.orders.key(entry).book;
+            self.note_attempt(book, Attempt::Error(RejectClass::Timeout), order.generations);
+        }
+        self.timers.set(self.watches.id(Watch::Ack(account)), due);
+    }
+
+    /// The venue has told of an order: it is out, whatever anybody had heard until now.
+    fn hear(&mut self, place: Place, entry: u32) {
+        let order = self.orders.get_mut(entry);
+        order.heard = true;
+        match order.stage {
+            Stage::Unknown => order.stage = Stage::Working,
+            // Sent although it was to wait.
+            Stage::Waiting => {
+                order.stage = Stage::Working;
+                bump(&mut self.counters.violations);
+                let id = self.orders.key(entry).id;
+                self.supersede(place, id, OrderAction::New);
+                self.reserve_sent(place, entry);
+            }
+            Stage::Working | Stage::Reported => {}
+        }
+    }
+
+    fn reserve_sent(&mut self, place: Place, entry: u32) {
+        let instrument = self.orders.get(entry).side.instrument;
+        let charge = Charge { book: place.book, instrument: Some(instrument), action: OrderAction::New };
+        self.buckets.charge(charge, self.now);
+        match self.ledger.open(place.book, instrument) {
+            Some(position) => self.working.enter(&mut self.orders, entry, position, place.book),
+            None => self.halt(Scope::Book(place.book), Reason::Capacity),
+        }
+    }
+
+    pub(super) fn on_order_ack(&mut self, place: Place, order: u64, venue_key: u64) {
+        let Some(entry) = self.known(place, order) else { return };
+        self.orders.get_mut(entry).venue_key = venue_key;
+        if self.orders.get(entry).attempt == Some(OrderAction::New) {
+            self.resolve(place, entry, Attempt::Ack);
+        }
+    }
+
+    /// A sign of life of an order that is over changes nothing.
+    pub(super) fn on_order_status(&mut self, place: Place, order: u64) {
+        let _known = self.known(place, order);
+    }
+
+    /// The order, if it is remembered and not over; one that is over is counted late.
+    fn known(&mut self, place: Place, order: u64) -> Option<u32> {
+        let entry = self.orders.find(&OrderKey { book: place.book, id: order })?;
+        if self.orders.get(entry).ended.is_some() {
+            bump(&mut self.counters.late);
+            return None;
+        }
+        self.hear(place, entry);
+        self.orders.find(&OrderKey { book: place.book, id: order })
+    }
+
+    /// The venue has replaced an order: its size is what the venue says.
+    pub(super) fn on_order_modified(&mut self, place: Place, order: u64, size: Size) {
+        let Some(entry) = self.known(place, order) else { return };
+        if self.orders.get(entry).attempt.is_some() {
+            self.resolve(place, entry, Attempt::Ack);
+        }
+        if size.qty > 0 && self.orders.get(entry).size.qty > 0 {
+            self.orders.get_mut(entry).settle_wish(Some(size));
+            if self.orders.get(entry).ended.is_some() {
+                self.orders.end(entry, Ended::Filled);
+            }
+            self.recount_order(place, entry);
+        }
+    }
+
+    pub(super) fn on_order_reject(&mut self, place: Place, message: &Message) {
+        let Event::OrderReject { order, class, action, venue_code, .. } = message.event else { return };
+        let key = OrderKey { book: place.book, id: order.get() };
+        if self.orders.find(&key).is_none() && action == OrderAction::New {
+            return self.reject_unannounced(place, message, key, (class, venue_code));
+        }
+        let Some(entry) = self.known(place, order.get()) else { return };
+        let class = self.class_of_reject(place.account, class, venue_code);
+        match action {
+            OrderAction::New => {
+                self.resolve(place, entry, Attempt::Error(class));
+                self.end_order(place, entry, Ended::Otherwise);
+            }
+            OrderAction::Modify => {
+                if self.orders.get(entry).attempt == Some(OrderAction::Modify) {
+                    self.resolve(place, entry, Attempt::Error(class));
+                }
+                self.orders.get_mut(entry).settle_wish(None);
+                self.recount_order(place, entry);
+            }
+            // A cancel that came too late is harmless, and any other leaves the order as it was.
+            OrderAction::Cancel => {}
+        }
+    }
+
+    /// The first that is heard of an order is its reject: it counts, once.
+    fn reject_unannounced(
+        &mut self,
+        place: Place,
+        message: &Message,
+        key: OrderKey,
+        (class, code): (RejectClass, i32),
+    ) {
+        let Some(side) = Self::reported_side(place, message) else { return };
+        let Some(entry) = self.orders.open(key, side) else { return };
+        self.orders.end(entry, Ended::Otherwise);
+        let class = self.class_of_reject(place.account, class, code);
+        let generations = self.error_rates.generations(place.book, place.account);
+        self.note_attempt(place.book, Attempt::Error(class), generations);
+    }
+
+    pub(super) fn on_order_done(&mut self, place: Place, event: &Event) {
+        let Event::OrderDone { order, status, initiator, .. } = *event else { return };
+        let Some(entry) = self.known(place, order.get()) else { return };
+        let outcome = match status {
+            DoneStatus::RejectedLate => Attempt::Error(RejectClass::VenueRisk),
+            _ => Attempt::Ack,
+        };
+        self.resolve(place, entry, outcome);
+        if (status, initiator) == (DoneStatus::Canceled, Initiator::Owner) {
+            self.forgive_fingerprint(place, entry);
+        }
+        let ended = if status == DoneStatus::Filled { Ended::Filled } else { Ended::Otherwise };
+        self.end_order(place, entry, ended);
+    }
+
+    /// An execution proves that its order was accepted, and wakes what protects it.
+    pub(super) fn on_executed(&mut self, place: Place, entry: u32, had_fill: bool) {
+        self.hear(place, entry);
+        self.resolve(place, entry, Attempt::Ack);
+        if !had_fill && self.orders.get(entry).booked().qty > 0 {
+            self.wake_children(entry);
+        }
+        self.working.recount(&mut self.orders, entry);
+    }
+}

@@ -1,0 +1,192 @@
+//! Random histories, decided by the engine and by the oracle.
+
+use tripline::engine::guard;
+use tripline::engine::limits::{BreakerLimits, BreakerRule, CountLimits};
+use tripline::model::event::{CommandVerb, RejectClass};
+use tripline::model::verdict::Verdict;
+use tripline::model::{Bps, Nanos, Reason, Scope};
+
+use crate::oracle::{Counted, Oracle};
+use crate::support::desk::*;
+use crate::support::seed::Seed;
+use crate::{ACCOUNT, Orders, guarded, secs};
+
+const SCOPES: [Scope; 3] = [Scope::Book(0), Scope::Book(1), ACCOUNT];
+const COUNTED: [u16; 2] = [guard::AUTH, guard::LIQUIDATION];
+
+/// An order nobody has answered, and the generations it belongs to: its book's and the account's.
+struct Pending {
+    order: u64,
+    book: u16,
+    generations: [u32; 2],
+}
+
+struct History<'a> {
+    seed: &'a mut Seed,
+    desk: Desk,
+    oracles: [Oracle; 3],
+    counted: [Counted; 2],
+    pending: Vec<Pending>,
+    openings: u64,
+    trips: u64,
+}
+
+fn pick<T: Copy>(seed: &mut Seed, of: &[T]) -> T {
+    of[seed.below(of.len() as u64) as usize]
+}
+
+fn breaker(seed: &mut Seed) -> BreakerLimits {
+    let window = pick(seed, &[10, 30, 64, 100, 200, 400]);
+    let min = 1 + seed.below(u64::from(window)) as u16;
+    let literal = BreakerRule::Literal { window, min };
+    let cooldown = secs(pick(seed, &[1, 30]));
+    BreakerLimits {
+        rule: pick(seed, &[BreakerRule::Significant, literal]),
+        limit: Bps(pick(seed, &[50, 500, 500, 1_500])),
+        consecutive: pick(seed, &[0, 0, 4, 10]),
+        cooldown,
+        cooldown_cap: Nanos(cooldown.0 * pick(seed, &[1, 3, 4])),
+        smallest_window: 1 + seed.below(10) as u16,
+    }
+}
+
+impl<'a> History<'a> {
+    fn new(seed: &'a mut Seed) -> Self {
+        let breakers = [(); 3].map(|()| breaker(seed));
+        let counts = [(); 2]
+            .map(|()| CountLimits { count: 1 + seed.below(4) as u8, window: secs(pick(seed, &[5, 60])) });
+        let mut limits = guarded(breakers[2]);
+        (limits.books[0].breaker, limits.books[1].breaker) = (Some(breakers[0]), Some(breakers[1]));
+        (limits.accounts[0].auth, limits.accounts[0].liquidation) = (Some(counts[0]), Some(counts[1]));
+        Self {
+            seed,
+            desk: Desk::new(limits),
+            oracles: breakers.map(Oracle::new),
+            counted: counts.map(Counted::new),
+            pending: Vec::new(),
+            openings: 0,
+            trips: 0,
+        }
+    }
+
+    fn announce(&mut self) {
+        let book = self.seed.below(2) as u16;
+        let order = self.desk.announce(book);
+        let generations = [self.oracles[usize::from(book)].generation, self.oracles[2].generation];
+        self.pending.push(Pending { order, book, generations });
+    }
+
+    /// Answers one of the orders that wait, with an error in so many of a hundred.
+    fn answer(&mut self, percent: u64) {
+        let Pending { order, book, generations } =
+            self.pending.swap_remove(self.seed.below(self.pending.len() as u64) as usize);
+        let now = self.desk.now;
+        if self.seed.below(100) >= percent {
+            self.desk.outcome_of(book, order, None);
+            self.oracles[usize::from(book)].outcome(now, generations[0], false);
+            return self.oracles[2].outcome(now, generations[1], false);
+        }
+        let class = RejectClass::from_raw(self.seed.below(10) as u8).unwrap();
+        self.desk.outcome_of(book, order, Some(class));
+        match class {
+            RejectClass::Invalid | RejectClass::Funds => {
+                self.oracles[usize::from(book)].outcome(now, generations[0], true);
+            }
+            RejectClass::Auth => self.counted[0].one(now),
+            RejectClass::Liquidation => self.counted[1].one(now),
+            RejectClass::Rate => {}
+            _ => self.oracles[2].outcome(now, generations[1], true),
+        }
+    }
+
+    fn reset_one(&mut self) {
+        let which = self.seed.below(5) as usize;
+        if let Some(open) = self.oracles.get(which).and_then(|oracle| oracle.open) {
+            if open.0 > self.desk.now.0 {
+                let nonce = self.desk.nonce(SCOPES[which], guard::ERROR_RATE);
+                let reset =
+                    self.desk.command(CommandVerb::Reset, SCOPES[which], guard::ERROR_RATE, nonce, false);
+                return assert_eq!(reset.verdict, Verdict::Deny, "it still cools down");
+            }
+            self.desk.close(SCOPES[which], guard::ERROR_RATE);
+            self.oracles[which].close();
+            self.openings += 1;
+        } else if which >= 3 && self.counted[which - 3].tripped {
+            self.desk.close(ACCOUNT, COUNTED[which - 3]);
+            self.counted[which - 3].reset();
+            self.trips += 1;
+        }
+    }
+
+    fn wait(&mut self) {
+        let longest = match self.seed.below(2_000) {
+            0 => 6 * 3_600_000,
+            1..10 => 61_000,
+            10..200 => 3_000,
+            200..900 => 400,
+            _ => 1,
+        };
+        let millis = self.seed.below(longest + 1);
+        self.desk.wait(ms(millis));
+    }
+
+    fn compare(&mut self, step: u32) {
+        for seen in self.desk.taken(guard::ERROR_RATE) {
+            let Some(which) = SCOPES.iter().position(|&scope| scope == seen.scope) else {
+                panic!("{seen:?}")
+            };
+            let is_opening = seen.began && seen.reason != Reason::ReadyToResume;
+            let reason = self.oracles[which].open.map(|(_, (reason, ..))| reason);
+            assert!(!is_opening || reason == Some(seen.reason), "step {step}: {seen:?}, {reason:?}");
+        }
+        for (scope, oracle) in SCOPES.into_iter().zip(&self.oracles) {
+            let row = self.desk.breaker(scope);
+            let totals = (row.openings, row.outcomes, row.errors, row.consecutive);
+            assert_eq!(totals, oracle.totals(), "step {step}: {scope}");
+            assert_eq!(row.generation, u64::from(oracle.generation), "step {step}: {scope}");
+            let until = oracle.open.map(|(until, _)| until);
+            assert_eq!(row.open.then_some(row.until.0), until, "step {step}: {scope}");
+            let mut causes = self.desk.engine.cause_rows();
+            let cause = causes
+                .find(|cause| cause.scope == Some(scope) && cause.guard == u64::from(guard::ERROR_RATE));
+            let numbers = cause.map(|cause| (cause.measured, cause.limit));
+            let expected = oracle.open.map(|(_, (_, errors, tolerated))| (errors, tolerated));
+            assert_eq!(numbers, expected, "step {step}: {scope}");
+        }
+        for (guard, counted) in COUNTED.into_iter().zip(&self.counted) {
+            let mut causes = self.desk.engine.cause_rows();
+            let holds = causes.any(|cause| cause.guard == u64::from(guard));
+            assert_eq!(holds, counted.tripped, "step {step}: guard {guard}");
+        }
+    }
+
+    fn run(&mut self, steps: u32) {
+        let mut percent = 0;
+        for step in 0..steps {
+            match self.seed.below(1_000) {
+                0..5 => percent = pick(self.seed, &[0, 2, 6, 6, 20, 60, 100]),
+                5..15 => self.reset_one(),
+                15..200 => self.wait(),
+                _ if self.pending.len() < 2 || self.pending.len() < 20 && self.seed.below(2) == 0 => {
+                    self.announce();
+                }
+                _ => self.answer(percent),
+            }
+            self.compare(step);
+        }
+    }
+}
+
+#[test]
+fn the_engine_opens_and_closes_exactly_when_the_whole_history_says_so() {
+    let (mut openings, mut trips) = (0, 0);
+    let mut seed = Seed::new("engine_breaker the_engine_opens_and_closes");
+    for _ in 0..40 {
+        let mut history = History::new(&mut seed);
+        history.run(3_000);
+        openings += history.openings;
+        trips += history.trips;
+    }
+    println!("{openings} openings and {trips} trips were compared and reset");
+    assert!(openings > 20 && trips > 20, "the histories prove nothing: {openings} openings, {trips} trips");
+}
