@@ -47,8 +47,8 @@ python-check: need-rust need-c $(PYTHON_VENV)/installed ## Compare the Python st
 	install -d $(PYTHON_PACKAGE)/tripline
 	install -m 644 $(wildcard ffi/python/python/tripline/*) $(PYTHON_PACKAGE)/tripline/
 	install -m 755 $(TARGET_DIR)/debug/lib_tripline.so $(PYTHON_PACKAGE)/tripline/_tripline.abi3.so
-	cd $(PYTHON_PACKAGE) && $(abspath $(PYTHON_VENV))/bin/python -B -m mypy.stubtest tripline
-	MYPYPATH=$(PYTHON_PACKAGE):ffi/python/tests:tests/python $(PYTHON_VENV)/bin/python -B -m mypy --strict \
+	cd $(PYTHON_PACKAGE) && $(abspath $(PYTHON_VENV))/bin/python -B -m mypy.stubtest tripline --mypy-config-file $(abspath ffi/python/pyproject.toml)
+	MYPYPATH=$(PYTHON_PACKAGE):ffi/python/tests:tests/python $(PYTHON_VENV)/bin/python -B -m mypy --strict --cache-dir $(PYTHON_CHECK)/mypy \
 		ffi/examples/strategy.py ffi/python/tests tests/python benches/python_calls.py
 
 $(PYTHON_VENV)/installed: ffi/python/requirements-dev.txt | need-python

@@ -20,8 +20,8 @@ import tripline
 
 PATIENCE = 30.0  # seconds: longer than anything takes on a machine that works, however busy it is
 LANE_SLOTS = 64
-# Who may attach, and how long each may be silent.
-STRATEGIES = {"one": "1h", "quick": "100ms"}
+# Who may attach, how long each may be silent, and how much it may hold.
+STRATEGIES = {"one": ("1h", "unlimited"), "quick": ("100ms", "unlimited"), "small": ("1h", "0.030")}
 
 CONFIG = """schema = 1
 [instance]
@@ -34,6 +34,8 @@ idle = "backoff"
 lease = "100ms"
 [http]
 listen = "none"
+[permit]
+validity = "10s"
 [capacity]
 lanes = 8
 lane_slots = {lane_slots}
@@ -72,7 +74,7 @@ recover_for = "0s"
 [[strategy.book]]
 account = "main"
 capital = "100000"
-max_position = "unlimited"
+max_position = "{position}"
 max_order_qty = "unlimited"
 max_order_notional = "unlimited"
 unknown_fee_bps = 0
@@ -100,7 +102,10 @@ class Sidecar:
         self.place = Path(tempfile.mkdtemp(prefix="tripline-py-"))
         self.run_dir = self.place / "run"
         config = self.place / "sidecar.toml"
-        strategies = (STRATEGY.format(name=name, heartbeat=beat) for name, beat in STRATEGIES.items())
+        strategies = (
+            STRATEGY.format(name=name, heartbeat=heartbeat, position=position)
+            for name, (heartbeat, position) in STRATEGIES.items()
+        )
         config.write_text("".join((CONFIG.format(run=self.run_dir, lane_slots=LANE_SLOTS), *strategies)))
         with (self.place / "log").open("w") as log:
             self.process = subprocess.Popen(

@@ -22,10 +22,10 @@ class TheGate(DeskTest):
     def test_a_loss_closes_the_gate_and_the_notice_says_why(self) -> None:
         with self.trading() as (client, target):
             target.mark(1_000_000, 1)
-            target.order_new(1, Side.BUY, 1_000_000, 2000)
-            target.order_ack(1, 1_000_000, 2000, venue_key=7)
-            # Two at 100 000 with 100 000 of capital in each of two books: 15 % are lost at 85 000.
-            self.await_applied(client, target.fill(1, Side.BUY, 1, 1_000_000, 2000, fee=0))
+            target.order_new(1, Side.BUY, 1_000_000, 3000)
+            target.order_ack(1, 1_000_000, 3000, venue_key=7)
+            # Three at 100 000 with 100 000 of capital in each of three books: 15 % are lost at 85 000.
+            self.await_applied(client, target.fill(1, Side.BUY, 1, 1_000_000, 3000, fee=0))
             self.await_applied(client, target.mark(850_005, 2))
             self.assertIs(target.gate, Gate.PASS)
             self.await_applied(client, target.mark(850_000, 3))
