@@ -195,8 +195,7 @@ impl Drive {
                 Event::OrderModify { .. } => OrderAction::Modify,
                 _ => OrderAction::Cancel,
             };
-            let asked =
-                Asked { action, strategy, queued_at: None, last: None, finals: 0 };
+            let asked = Asked { action, strategy, queued_at: None, last: None, finals: 0 };
             self.asked.insert(position, asked);
         }
         self.apply(Source::Lane { lane: strategy, strategy, position }, &message);
