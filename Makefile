@@ -1,9 +1,10 @@
 # Tripline: what a person types. `make` alone lists it. Everything else is cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bench lint install clean help release need-rust need-c need-cpp
+.PHONY: demo test bench bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
 
 CARGO ?= cargo
+PYTHON ?= python3
 PREFIX ?= /usr/local
 DESTDIR ?=
 # Arguments of the demonstration: make demo ARGS="--csv bars.csv.gz --limit kill=15"
@@ -17,6 +18,11 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBDIR := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/tripline
+CMAKEDIR := $(LIBDIR)/cmake/tripline
+# An environment with the tools that check the Python package, and the package as it is installed.
+PYTHON_CHECK := $(TARGET_DIR)/python-check
+PYTHON_VENV := $(PYTHON_CHECK)/venv
+PYTHON_PACKAGE := $(PYTHON_CHECK)/package
 
 demo: release ## Start a sidecar and a strategy, trip the kill switch, show the refused order
 	$(RELEASE)/tripline demo $(ARGS)
@@ -28,6 +34,28 @@ test: need-rust need-c need-cpp ## Run every test, then once more optimised with
 bench: need-rust need-c ## Measure event to halt between two pinned processes
 	$(CARGO) bench --bench event_to_halt
 
+bench-python: need-rust need-c need-python ## Measure the Python package against ctypes, call by call
+	$(CARGO) build --release -p tripline -p tripline-ffi -p tripline-python
+	install -d $(PYTHON_PACKAGE)-release/tripline
+	install -m 644 $(wildcard ffi/python/python/tripline/*) $(PYTHON_PACKAGE)-release/tripline/
+	install -m 755 $(RELEASE)/lib_tripline.so $(PYTHON_PACKAGE)-release/tripline/_tripline.abi3.so
+	PYTHONPATH=$(PYTHON_PACKAGE)-release TRIPLINE_BIN=$(RELEASE)/tripline TRIPLINE_LIBRARY=$(RELEASE)/libtripline.so \
+		$(PYTHON) -B benches/python_calls.py $(ARGS)
+
+python-check: need-rust need-c $(PYTHON_VENV)/installed ## Compare the Python stubs with the package, check the types of what uses it
+	$(CARGO) build -p tripline-python
+	install -d $(PYTHON_PACKAGE)/tripline
+	install -m 644 $(wildcard ffi/python/python/tripline/*) $(PYTHON_PACKAGE)/tripline/
+	install -m 755 $(TARGET_DIR)/debug/lib_tripline.so $(PYTHON_PACKAGE)/tripline/_tripline.abi3.so
+	cd $(PYTHON_PACKAGE) && $(abspath $(PYTHON_VENV))/bin/python -B -m mypy.stubtest tripline
+	MYPYPATH=$(PYTHON_PACKAGE):ffi/python/tests:tests/python $(PYTHON_VENV)/bin/python -B -m mypy --strict \
+		ffi/examples/strategy.py ffi/python/tests tests/python benches/python_calls.py
+
+$(PYTHON_VENV)/installed: ffi/python/requirements-dev.txt | need-python
+	$(PYTHON) -m venv $(PYTHON_VENV)
+	$(PYTHON_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r ffi/python/requirements-dev.txt
+	touch $@
+
 lint: need-rust need-c ## Formatting, lints with and without the sidecar, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
@@ -35,11 +63,14 @@ lint: need-rust need-c ## Formatting, lints with and without the sidecar, docume
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
 
 install: release ## Install below PREFIX (/usr/local); DESTDIR is honoured
-	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DOCDIR)
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(CMAKEDIR) $(INCLUDEDIR) $(DOCDIR)
 	install -m 755 $(RELEASE)/tripline $(BINDIR)/tripline
 	install -m 755 $(RELEASE)/libtripline.so $(LIBDIR)/libtripline.so
 	install -m 644 $(RELEASE)/libtripline.a $(LIBDIR)/libtripline.a
-	install -m 644 include/tripline.h $(INCLUDEDIR)/
+	install -m 644 include/tripline.h include/tripline.hpp $(INCLUDEDIR)/
+	install -m 644 ffi/cpp/tripline-config.cmake $(CMAKEDIR)/
+	sed 's/@VERSION@/$(VERSION)/' ffi/cpp/tripline-config-version.cmake.in >$(CMAKEDIR)/tripline-config-version.cmake
+	chmod 644 $(CMAKEDIR)/tripline-config-version.cmake
 	install -m 644 $(wildcard README.md) CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/ARCHITECTURE.md $(DOCDIR)/
 	printf '%s\n' "$$PC_FILE" >$(LIBDIR)/pkgconfig/tripline.pc
 	chmod 644 $(LIBDIR)/pkgconfig/tripline.pc
@@ -48,7 +79,7 @@ clean: ## Remove what was built
 	$(CARGO) clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 release: need-rust need-c
 	$(CARGO) build --release -p tripline -p tripline-ffi
@@ -62,8 +93,11 @@ need-rust:
 need-c:
 	@command -v $(CC) >/dev/null || { echo "missing: $(CC), a C compiler, which Rust links with. Remedy: apt-get install gcc, or dnf install gcc" >&2; exit 1; }
 
+need-python:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' || { echo "missing: $(PYTHON), 3.10 or newer with venv. Remedy: apt-get install python3 python3-venv, or dnf install python3; PYTHON names another" >&2; exit 1; }
+
 need-cpp:
-	@command -v $(CXX) >/dev/null || { echo "missing: $(CXX), a C++ compiler, for the tests of tripline.h as C++. Remedy: apt-get install g++, or dnf install gcc-c++" >&2; exit 1; }
+	@command -v $(CXX) >/dev/null || { echo "missing: $(CXX), a C++ compiler, for the tests of tripline.hpp and of tripline.h as C++. Remedy: apt-get install g++, or dnf install gcc-c++" >&2; exit 1; }
 
 # Libs.private is what `cargo rustc -p tripline-ffi --release --crate-type staticlib -- --print native-static-libs` prints.
 define PC_FILE

@@ -9,18 +9,20 @@
 #[path = "../ffi/src/lib.rs"]
 pub mod ffi;
 
+#[path = "abi/answers.rs"]
+mod answers;
 #[path = "abi/attached.rs"]
 mod attached;
 #[path = "abi/compiles.rs"]
 mod compiles;
 #[path = "abi/constructors.rs"]
 mod constructors;
-#[path = "abi/example.rs"]
-mod example;
 #[path = "abi/gate.rs"]
 mod gate;
 #[path = "abi/header.rs"]
 mod header;
+#[path = "abi/hpp.rs"]
+mod hpp;
 #[path = "abi/layout.rs"]
 mod layout;
 #[path = "abi/numbers.rs"]

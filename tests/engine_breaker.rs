@@ -87,10 +87,14 @@ impl Orders for Desk {
     }
 
     fn outcome_of(&mut self, book: u16, order: u64, error: Option<RejectClass>) {
-        if let Some(class) = error {
-            return self.refuse(book, order, class);
+        match error {
+            Some(class) => self.refuse(book, order, class),
+            None => self.ack(book, PLAIN, order),
         }
-        self.ack(book, PLAIN, order);
+        // An order of which the venue knows nothing goes on working: it is canceled too.
+        if !matches!(error, None | Some(RejectClass::Timeout)) {
+            return;
+        }
         self.done(book, PLAIN, order, DoneStatus::Canceled);
     }
 

@@ -241,6 +241,29 @@ fn silence_keeps_the_reserve_and_not_sent_gives_it_back() {
 }
 
 #[test]
+fn a_reject_by_which_the_venue_says_that_it_does_not_know_keeps_the_reserve() {
+    let mut desk = holding(0);
+    desk.ask_limit(0, PLAIN, 1, 10, 100);
+    desk.reject(0, PLAIN, 1, RejectClass::Timeout, OrderAction::New);
+    assert_eq!(desk.engine.exposure(0, PLAIN), exposure(10, 0, 1));
+    desk.fill_as(0, PLAIN, 11, 1, 10, 100, 0);
+    assert_eq!((desk.engine.exposure(0, PLAIN), desk.engine.counters().late_fills), (Exposure::default(), 0));
+}
+
+#[test]
+fn a_modification_that_is_refused_after_the_old_size_has_filled_leaves_nothing() {
+    let mut desk = holding(0);
+    desk.ask_limit(0, PLAIN, 1, 10, 100);
+    desk.ask(0, PLAIN, Flags::empty(), order_modify(1, 25, 100));
+    desk.fill_as(0, PLAIN, 11, 1, 10, 100, 0);
+    assert_eq!(desk.engine.exposure(0, PLAIN), exposure(15, 0, 1), "it may have become 25");
+    desk.reject(0, PLAIN, 1, RejectClass::Invalid, OrderAction::Modify);
+    assert_eq!(desk.engine.exposure(0, PLAIN), Exposure::default());
+    let verdict = desk.ask(0, PLAIN, Flags::empty(), order_modify(1, 30, 100));
+    assert_eq!(why(verdict), DENIED(Reason::UnknownOrder), "it is over");
+}
+
+#[test]
 fn a_modification_reserves_the_larger_size_until_it_is_answered() {
     type Answer = fn(&mut Desk);
     let modified: Answer = |desk| {

@@ -13,6 +13,11 @@ use tripline::wire::answer::Answer;
 
 const PATIENCE: Nanos = Nanos::from_secs(10);
 
+/// The same order again and again is what these tests send.
+fn setup() -> Setup {
+    Setup { keys: "duplicates = \"off\"", ..Setup::default() }
+}
+
 fn id(order: u64) -> OrderId {
     OrderId::new(order).expect("not zero")
 }
@@ -53,7 +58,7 @@ fn fill(attached: &mut Attached, order: u64, qty: i64) {
 
 #[test]
 fn a_request_is_answered_and_what_is_permitted_is_reserved() {
-    let sidecar = Sidecar::start(&Setup::default());
+    let sidecar = Sidecar::start(&setup());
     let mut one = sidecar.attach_and_pass("one");
     let verdict = permit(&mut one, Flags::empty(), order(1, 5, Intent::Open));
     assert_eq!((verdict.verdict, verdict.reason, verdict.order), (Verdict::Pass, None, 1));
@@ -78,7 +83,7 @@ fn attrs() -> OrderAttrs {
 
 #[test]
 fn a_dead_core_denies_what_opens_and_leaves_exits_to_the_venue() {
-    let sidecar = Sidecar::start(&Setup::default());
+    let sidecar = Sidecar::start(&setup());
     let mut one = sidecar.attach_and_pass("one");
     process::signal(sidecar.core(), libc::SIGKILL);
     wait_for("the gate closes", || (one.gate() == Gate::Halted).then_some(()));
@@ -93,7 +98,7 @@ fn a_dead_core_denies_what_opens_and_leaves_exits_to_the_venue() {
 
 #[test]
 fn a_core_that_stands_still_answers_nothing_and_nothing_is_permitted() {
-    let sidecar = Sidecar::start(&Setup::default());
+    let sidecar = Sidecar::start(&setup());
     let mut one = sidecar.attach_and_pass("one");
     process::signal(sidecar.core(), libc::SIGSTOP);
     let asked = one.client.request(one.target.handle, Flags::empty(), order(1, 5, Intent::Open));
@@ -113,7 +118,7 @@ fn a_core_that_stands_still_answers_nothing_and_nothing_is_permitted() {
 
 #[test]
 fn a_client_that_asks_without_listening_is_told_so_and_loses_no_verdict() {
-    let sidecar = Sidecar::start(&Setup::default());
+    let sidecar = Sidecar::start(&setup());
     let mut one = sidecar.attach_and_pass("one");
     let mut asked = Vec::new();
     for number in 1..=1_000 {
@@ -128,7 +133,12 @@ fn a_client_that_asks_without_listening_is_told_so_and_loses_no_verdict() {
     wait_for("every verdict", || {
         while let Some(answer) = one.client.poll().expect("its own handle") {
             if let Answer::Verdict { position, record, .. } = answer {
-                assert_eq!((record.verdict, record.reason), (Verdict::Pass, None));
+                assert_eq!(
+                    (record.verdict, record.reason),
+                    (Verdict::Pass, None),
+                    "{:?}",
+                    sidecar.status().causes
+                );
                 answered.push(position);
             }
         }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use tripline::model::Name;
+use tripline::shm::attach::attach_socket;
 use tripline::shm::client::{Client, Target};
 use tripline::shm::clock::monotonic;
 use tripline::shm::gate::Gate;
@@ -15,11 +16,6 @@ use super::{
     TRIPLINE_ERR_UNKNOWN_INSTRUMENT, TRIPLINE_OK, codes, guarded, text, tripline_client, tripline_target,
     with_client,
 };
-
-/// Says where the sidecar keeps its sockets, to this library as to the commands.
-const RUNTIME_DIR_VARIABLE: &str = "TRIPLINE_RUNTIME_DIR";
-/// Where a sidecar keeps its sockets unless told otherwise.
-const DEFAULT_RUNTIME_DIR: &str = "/run/tripline";
 
 /// `struct tripline_attach_options`.
 #[repr(C)]
@@ -94,18 +90,16 @@ pub unsafe extern "C" fn tripline_attach(
         return text::fail(TRIPLINE_ERR_NULL);
     }
     guarded(|| {
-        let dir = if options.runtime_dir.is_null() {
-            std::env::var_os(RUNTIME_DIR_VARIABLE).unwrap_or_else(|| DEFAULT_RUNTIME_DIR.into())
-        } else {
+        let runtime_dir = (!options.runtime_dir.is_null()).then(|| {
             // SAFETY: by contract a terminated string.
-            OsStr::from_bytes(unsafe { CStr::from_ptr(options.runtime_dir) }.to_bytes()).to_os_string()
-        };
+            Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(options.runtime_dir) }.to_bytes()))
+        });
         // SAFETY: by contract a terminated string.
         let Some(strategy) = (unsafe { name(options.strategy) }) else {
             text::remember(&"a strategy name is 1 to 31 characters of letters, digits, '.', '_' and '-'");
             return TRIPLINE_ERR_ARGUMENT;
         };
-        match Client::attach(&Path::new(&dir).join("attach.sock"), strategy) {
+        match Client::attach(&attach_socket(runtime_dir), strategy) {
             Ok(attached) => {
                 let attached = Box::new(attached);
                 let view = attached.page().address();

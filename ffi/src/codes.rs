@@ -4,8 +4,6 @@ use tripline::shm::attach::AttachError;
 use tripline::shm::client::ClientError;
 use tripline::shm::segment::OpenError;
 
-use super::text;
-
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $value:literal $text:literal;)+) => {
         $($(#[$doc])* pub const $name: i32 = $value;)+
@@ -88,10 +86,4 @@ pub(crate) fn of_client(error: ClientError) -> i32 {
         ClientError::TimedOut { .. } => TRIPLINE_ERR_TIMEOUT,
         _ => TRIPLINE_ERR_CORRUPT,
     }
-}
-
-/// The code of a failed call, whose own words are kept for `tripline_last_error`.
-pub(crate) fn told(error: ClientError) -> i32 {
-    text::remember(&error);
-    of_client(error)
 }

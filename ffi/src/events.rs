@@ -51,7 +51,7 @@ pub(crate) fn words_of(event: &tripline_event) -> Result<Words, i32> {
 }
 
 fn publish(client: &mut Client, event: &tripline_event) -> Result<u64, i32> {
-    client.publish_words(&words_of(event)?).map_err(codes::told)
+    client.publish_words(&words_of(event)?).map_err(text::told)
 }
 
 /// Publishes one event.

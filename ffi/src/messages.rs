@@ -6,7 +6,7 @@ use tripline::shm::client::{Client, ClientError};
 use tripline::wire::answer::Answer;
 
 use super::events::words_of;
-use super::{TRIPLINE_ERR_NULL, TRIPLINE_OK, codes, text, tripline_client, tripline_event, with_client};
+use super::{TRIPLINE_ERR_NULL, TRIPLINE_OK, text, tripline_client, tripline_event, with_client};
 
 /// `struct tripline_message`.
 #[repr(C)]
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn tripline_request(
 ) -> i32 {
     // SAFETY: by contract null or valid.
     let Some(event) = (unsafe { event.as_ref() }) else { return text::fail(TRIPLINE_ERR_NULL) };
-    let ask = |attached: &mut Client| attached.request_words(&words_of(event)?).map_err(codes::told);
+    let ask = |attached: &mut Client| attached.request_words(&words_of(event)?).map_err(text::told);
     // SAFETY: by contract of this function.
     unsafe {
         with_client(client, |attached| match ask(attached) {
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn tripline_permit(
                 if let ClientError::TimedOut { position } = error {
                     *out = outstanding(position);
                 }
-                Err(codes::told(error))
+                Err(text::told(error))
             }
         }
     };
@@ -148,7 +148,7 @@ fn stored(answer: Result<Option<Answer>, ClientError>, out: &mut tripline_messag
             *out = message_of(answer);
             1
         }
-        Err(error) => codes::told(error),
+        Err(error) => text::told(error),
     }
 }
 

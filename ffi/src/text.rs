@@ -6,9 +6,10 @@ use std::fmt::{Display, Write};
 
 use tripline::model::Reason;
 use tripline::model::verdict::Verdict;
+use tripline::shm::client::ClientError;
 use tripline::wire::layout::ABI_VERSION;
 
-use super::CODES;
+use super::{CODES, codes};
 
 const ROOM: usize = 512;
 
@@ -44,6 +45,12 @@ pub(crate) fn remember(what: &impl Display) {
         // A text that does not fit is cut; that is better than none.
         let _cut = write!(Bounded { buffer, used: 0 }, "{what}");
     });
+}
+
+/// Keeps the words of a failed call as this thread's last failure and returns its code.
+pub(crate) fn told(error: ClientError) -> i32 {
+    remember(&error);
+    codes::of_client(error)
 }
 
 /// Keeps the text of `code` as this thread's last failure and returns it.

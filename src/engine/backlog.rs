@@ -34,7 +34,7 @@ use crate::model::verdict::Verdict;
 use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
 
 impl Engine {
-    pub(super) fn enqueue(&mut self, request: &Request<'_>, grant: Grant, rank: Rank, wait: Nanos) {
+    pub(super) fn enqueue(&mut self, request: &Request<'_>, rank: Rank, wait: Nanos) {
         let venue = usize::from(self.venue_of[usize::from(request.place.account)]);
         let waiting = Waiting {
             place: request.place,
@@ -58,9 +58,6 @@ impl Engine {
             }
             Pushed::Full => {
                 self.forget_waiting(request.place.book, request.order, request.action);
-                if rank <= Rank::Cancel {
-                    return self.release(request, grant);
-                }
                 return self.turn_away(request, venue);
             }
         }

@@ -214,8 +214,7 @@ impl Engine {
             }
             OrderAction::Modify => {
                 self.forget_attempt(entry, place.account);
-                self.orders.get_mut(entry).settle_wish(None);
-                self.recount_order(place, entry);
+                self.settle_modify(place, entry, None);
             }
             OrderAction::Cancel => {}
         }
@@ -225,6 +224,15 @@ impl Engine {
     /// An order is over: it reserves nothing any more.
     pub(super) fn end_order(&mut self, place: Place, entry: u32, ended: Ended) {
         self.orders.end(entry, ended);
+        self.recount_order(place, entry);
+    }
+
+    /// A modification has been answered: with the size the order has now, or not carried out.
+    pub(super) fn settle_modify(&mut self, place: Place, entry: u32, size: Option<Size>) {
+        self.orders.get_mut(entry).settle_wish(size);
+        if let Some(ended) = self.orders.get(entry).ended {
+            self.orders.end(entry, ended);
+        }
         self.recount_order(place, entry);
     }
 

@@ -3,7 +3,8 @@
 //! An attempt to place or to modify an order comes out once: as an acknowledgement (an ACK, or any other sign that the
 //! order is at the venue), as a reject of some class, or, silent for `ack_timeout`, as a time-out. The breakers hear of
 //! it once. A time-out is an error and not a failure: the order may well be live, so its reserve stays until the venue
-//! says otherwise, and a later acknowledgement repairs the order, not the count.
+//! says otherwise, and a later acknowledgement repairs the order, not the count. So it is with a reject of class TIMEOUT,
+//! by which some venues say that they do not know either.
 //!
 //! Class timers are one list per account, in the order of sending, since all of an account wait equally long.
 
@@ -169,11 +170,7 @@ impl Engine {
             self.resolve(place, entry, Attempt::Ack);
         }
         if size.qty > 0 && self.orders.get(entry).size.qty > 0 {
-            self.orders.get_mut(entry).settle_wish(Some(size));
-            if self.orders.get(entry).ended.is_some() {
-                self.orders.end(entry, Ended::Filled);
-            }
-            self.recount_order(place, entry);
+            self.settle_modify(place, entry, Some(size));
         }
     }
 
@@ -184,21 +181,21 @@ impl Engine {
             return self.reject_unannounced(place, message, key, (class, venue_code));
         }
         let Some(entry) = self.known(place, order.get()) else { return };
+        // A cancel that came too late is harmless, and any other leaves the order as it was.
+        if action == OrderAction::Cancel {
+            return;
+        }
         let class = self.class_of_reject(place.account, class, venue_code);
-        match action {
-            OrderAction::New => {
-                self.resolve(place, entry, Attempt::Error(class));
-                self.end_order(place, entry, Ended::Otherwise);
-            }
-            OrderAction::Modify => {
-                if self.orders.get(entry).attempt == Some(OrderAction::Modify) {
-                    self.resolve(place, entry, Attempt::Error(class));
-                }
-                self.orders.get_mut(entry).settle_wish(None);
-                self.recount_order(place, entry);
-            }
-            // A cancel that came too late is harmless, and any other leaves the order as it was.
-            OrderAction::Cancel => {}
+        // A refused order takes its unanswered modification with it.
+        if action == OrderAction::New || self.orders.get(entry).attempt == Some(action) {
+            self.resolve(place, entry, Attempt::Error(class));
+        }
+        match (action, class) {
+            // The venue does not know what became of it: an error, and yet it may be live.
+            (OrderAction::New, RejectClass::Timeout) => self.orders.get_mut(entry).stage = Stage::Unknown,
+            (OrderAction::New, _) => self.end_order(place, entry, Ended::Otherwise),
+            (_, RejectClass::Timeout) => {}
+            (_, _) => self.settle_modify(place, entry, None),
         }
     }
 
@@ -210,9 +207,11 @@ impl Engine {
         key: OrderKey,
         (class, code): (RejectClass, i32),
     ) {
-        let Some(side) = Self::reported_side(place, message) else { return };
-        let Some(entry) = self.orders.open(key, side) else { return };
-        self.orders.end(entry, Ended::Otherwise);
+        // Without room to remember it, it counts all the same.
+        let side = Self::reported_side(place, message);
+        if let Some(entry) = side.and_then(|side| self.orders.open(key, side)) {
+            self.orders.end(entry, Ended::Otherwise);
+        }
         let class = self.class_of_reject(place.account, class, code);
         let generations = self.error_rates.generations(place.book, place.account);
         self.note_attempt(place.book, Attempt::Error(class), generations);

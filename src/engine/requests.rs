@@ -12,8 +12,9 @@
 //! its turn comes. Cancels are never denied and never judged; they only take their turn in the buckets.
 //!
 //! A cancel takes queued work on its order with it, and answers both: SUPERSEDED. A newer modification takes the place
-//! of a queued one. What a full queue turns away is denied at once, QUEUE_FULL; exits and cancels that find no room at
-//! all pass, since nothing may hold them back.
+//! of a queued one. What a full queue turns away is denied at once, QUEUE_FULL. A cancel finds room unless the queue is
+//! full of cancels and exits, an exit unless it is full of exits: passing them then would only make the venue refuse
+//! them, and everything behind them, for longer.
 
 #![deny(
     clippy::float_arithmetic,
@@ -215,7 +216,7 @@ impl Engine {
                 return self.deny(request, &Denial::of(Reason::BucketFull, scope, 0, 0));
             }
         };
-        self.enqueue(request, grant, rank, until.since(self.now));
+        self.enqueue(request, rank, until.since(self.now));
     }
 
     pub(super) fn drop_request(&mut self, request: &Request<'_>, denial: &Denial) {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,19 @@ use crate::wire::layout::{
 /// How long each step of the exchange may take. The keeper gives a silent client 100 ms; a client gives the keeper
 /// longer, because the keeper answers only after the core has mapped the new lane.
 const STEP: Duration = Duration::from_secs(5);
+
+/// Says where the sidecar keeps its sockets, to the libraries as to the commands.
+const RUNTIME_DIR_VARIABLE: &str = "TRIPLINE_RUNTIME_DIR";
+/// Where a sidecar keeps its sockets unless told otherwise.
+const DEFAULT_RUNTIME_DIR: &str = "/run/tripline";
+
+/// The attach socket of the sidecar in `runtime_dir`; without one, where the environment or the default says.
+#[must_use]
+pub fn attach_socket(runtime_dir: Option<&Path>) -> PathBuf {
+    let told = || std::env::var_os(RUNTIME_DIR_VARIABLE).map(PathBuf::from);
+    let dir = runtime_dir.map(Path::to_path_buf).or_else(told);
+    dir.unwrap_or_else(|| DEFAULT_RUNTIME_DIR.into()).join("attach.sock")
+}
 
 /// Why an attach failed.
 #[derive(Debug, thiserror::Error)]

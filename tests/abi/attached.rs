@@ -7,9 +7,8 @@ use tripline::model::verdict::{StateNotice, Verdict, VerdictRecord};
 use tripline::model::{Event, Handle, Message, Mode, Reason, Scope, TradingState};
 use tripline::wire::answer::Answer;
 
-use super::refusals::sanitizers;
 use super::sidecar::{Sidecar, StandIn};
-use super::toolchain::{Language, Scratch, at, compile, shared_library, static_library, succeed};
+use super::toolchain::{Language, Scratch, at, compile, sanitizers, shared_library, static_library, succeed};
 
 /// What the DEPLOY events of `attached.c` ask for, by their id.
 fn react(sidecar: &mut Sidecar, message: &Message) {

@@ -8,9 +8,8 @@ use tripline::model::{Event, Flags, Message, Mode, Nanos, Reason, Scope, Trading
 use tripline::shm::clock::monotonic;
 use tripline::wire::answer::Answer;
 
-use super::refusals::sanitizers;
 use super::sidecar::{Seen, Sidecar, StandIn};
-use super::toolchain::{Language, Scratch, at, compile, shared_library, static_library, succeed};
+use super::toolchain::{Language, Scratch, at, compile, sanitizers, shared_library, static_library, succeed};
 
 /// Epoch of the words, of which HALT_AND_PASS moves one on.
 const EPOCH: u16 = 1;

@@ -3,9 +3,8 @@
 use std::process::Command;
 
 use super::header::exported;
-use super::toolchain::COMPILER_REMEDY;
 use super::toolchain::{
-    Language, Scratch, at, compile, compiler, read, run, shared_library, static_library, succeed,
+    Language, Scratch, at, compile, read, sanitizers, shared_library, static_library, succeed,
 };
 
 const SOURCE: &str = "tests/abi/refusals.c";
@@ -37,19 +36,6 @@ fn wrong_calls_are_answered_where_the_inline_gate_is_a_call() {
 #[test]
 fn wrong_calls_are_answered_from_cpp() {
     answers_as_documented("refusals-cpp17", Language::Cpp, "c++17", shared_library());
-}
-
-/// Flags of the sanitizers, empty where the compiler has none.
-pub(crate) fn sanitizers(scratch: &Scratch) -> Vec<String> {
-    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"].map(str::to_owned);
-    let probe = scratch.source("probe.c", "int main(void) { return 0; }\n");
-    let mut command = compiler(Language::C);
-    command.arg(probe).args(&flags).arg("-o").arg(scratch.path("probe"));
-    if run(&mut command, COMPILER_REMEDY).status.success() {
-        return flags.to_vec();
-    }
-    eprintln!("this compiler has no sanitizers: what follows runs without them");
-    Vec::new()
 }
 
 #[test]

@@ -109,18 +109,34 @@ pub(crate) fn compile(
     succeed(&mut command, COMPILER_REMEDY);
 }
 
+/// Flags of the sanitizers, empty where the compiler has none.
+pub(crate) fn sanitizers(scratch: &Scratch) -> Vec<String> {
+    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"].map(str::to_owned);
+    let probe = scratch.source("probe.c", "int main(void) { return 0; }\n");
+    let mut command = compiler(Language::C);
+    command.arg(probe).args(&flags).arg("-o").arg(scratch.path("probe"));
+    if run(&mut command, COMPILER_REMEDY).status.success() {
+        return flags.to_vec();
+    }
+    eprintln!("this compiler has no sanitizers: what follows runs without them");
+    Vec::new()
+}
+
 /// The folder with `libtripline.so` and `libtripline.a`, built from this source once per process.
 pub(crate) fn library() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        // A target folder of its own: the outer cargo may hold the lock of the usual one.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi-library");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        cargo.args(["build", "--locked", "-p", "tripline-ffi", "--target-dir"]).arg(&target);
-        succeed(&mut cargo, "run the test through cargo");
-        target.join("debug")
-    })
+    FOLDER.get_or_init(|| built("tripline-ffi"))
+}
+
+/// Builds a package and returns the folder that its libraries are in.
+pub(crate) fn built(package: &str) -> PathBuf {
+    // A target folder of its own: the outer cargo may hold the lock of the usual one.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi-library");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--locked", "-p", package, "--target-dir"]).arg(&target);
+    succeed(&mut cargo, "run the test through cargo");
+    target.join("debug")
 }
 
 /// Arguments that link a program with the shared library and let it be found when the program runs. The old kind of

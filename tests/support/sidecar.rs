@@ -64,8 +64,12 @@ pub struct Setup {
     pub http: String,
     /// Name, heartbeat and, unless it is this user, the user of each strategy; all have a book on `main`.
     pub strategies: Vec<(&'static str, &'static str, Option<u32>)>,
+    /// Orders remembered.
+    pub orders: u32,
     /// More keys of each of them.
     pub keys: &'static str,
+    /// More tables, at the end of the file.
+    pub tables: &'static str,
 }
 
 impl Default for Setup {
@@ -76,7 +80,9 @@ impl Default for Setup {
             lane_slots: 64,
             http: "none".into(),
             strategies: vec![("one", "1h", None), ("two", "1h", None)],
+            orders: 4_096,
             keys: "",
+            tables: "",
         }
     }
 }
@@ -87,7 +93,7 @@ pub const CAPITAL: i64 = 100_000;
 impl Setup {
     /// The configuration file.
     pub fn toml(&self, runtime_dir: &Path) -> String {
-        let Self { lease, lanes, lane_slots, http, strategies, keys } = self;
+        let Self { lease, lanes, lane_slots, http, strategies, orders, keys, tables } = self;
         let mut text = format!(
             r#"schema = 1
 [instance]
@@ -107,7 +113,7 @@ lanes = {lanes}
 lane_slots = {lane_slots}
 return_slots = 64
 positions = 64
-orders = 4096
+orders = {orders}
 executions = 65536
 [[account]]
 name = "main"
@@ -150,6 +156,7 @@ unknown_fee_bps = 0
 "#
             ));
         }
+        text.push_str(tables);
         text
     }
 }

@@ -8,8 +8,7 @@ use super::walk::Section;
 use crate::engine::limits::{BreakerLimits, BreakerRule, CountLimits, DuplicateLimits};
 use crate::model::Nanos;
 
-/// Outcomes the engine remembers, and equal orders.
-const OUTCOMES: u16 = 400;
+/// Events whose times the engine keeps.
 const EVENTS: u8 = 32;
 const DAY: Nanos = Nanos::from_secs(86_400);
 
@@ -41,7 +40,7 @@ fn smallest_window(section: &Section<'_, '_>, rule: BreakerRule) -> u16 {
         BreakerRule::Significant => BreakerLimits::default().smallest_window,
         BreakerRule::Literal { min, .. } => min,
     };
-    let smallest = section.or("smallest_window", default, value::integer(1..=OUTCOMES));
+    let smallest = section.or("smallest_window", default, value::integer(1..=BreakerLimits::MAX_WINDOW));
     if section.has("smallest_window") && rule != BreakerRule::Significant {
         let remedy = "use min: a literal window counts from there on";
         section.report("smallest_window", Fault::Conflict { with: "rule = \"literal\"", remedy });
@@ -54,7 +53,7 @@ fn rule(section: &Section<'_, '_>) -> BreakerRule {
     let rules = value::word(&[("significant", false), ("literal", true)]);
     let is_literal = section.or("rule", false, rules);
     if is_literal {
-        let window = section.or("window", 200, value::integer(1..=OUTCOMES));
+        let window = section.or("window", 200, value::integer(1..=BreakerLimits::MAX_WINDOW));
         let min = section.or("min", window.min(100), value::integer(1..=window));
         return BreakerRule::Literal { window, min };
     }

@@ -6,6 +6,7 @@ use crate::engine::limits::{
     CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueLimits,
 };
 use crate::engine::{Engine, Limits};
+use crate::model::event::RejectClass;
 use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// The smallest configuration that loads. Bad ones are made from it, so that each has one thing wrong.
@@ -329,6 +330,7 @@ fn what_nobody_typed_is_the_default() {
     assert_eq!((account.ack_timeout, account.breaker), (Nanos::from_secs(5), Some(BreakerLimits::default())));
     assert_eq!((account.auth, account.liquidation), (minute(3), minute(2)));
     assert_eq!(account.venue_codes, super::venue_codes::shipped("binance").unwrap());
+    assert_eq!(account.venue_codes.class_of(-2019), Some(RejectClass::Funds), "margin is insufficient");
     assert_eq!(limits.strategies[0].duplicates, Some(DuplicateLimits::default()));
     assert!(limits.strategies[0].executes.is_empty());
     let (book, instrument) = (&limits.books[0], &limits.instruments[0]);
@@ -375,6 +377,22 @@ fn breakers_and_counts_are_what_was_typed() {
         let notes = load(&edited(&edit)).notes;
         assert!(notes.iter().any(|note| note.key == off), "{name}: {notes:?}");
     }
+}
+
+#[test]
+fn reject_codes_follow_the_name_of_the_venue_unless_another_map_is_named() {
+    let shipped = |name| super::venue_codes::shipped(name).unwrap();
+    for (venue, keys, expected) in [
+        ("binance", "", shipped("binance")),
+        ("fix", "", shipped("fix")),
+        ("ice", "", VenueCodes::default()),
+        ("ice", "venue_codes = \"fix\"", shipped("fix")),
+        ("binance", "venue_codes = \"none\"", VenueCodes::default()),
+    ] {
+        let text = GOOD.replace("\"binance\"", &format!("\"{venue}\"\n{keys}"));
+        assert_eq!(load(&text).limits.accounts[0].venue_codes, expected, "{venue} {keys}");
+    }
+    assert_ne!(shipped("binance"), shipped("fix"));
 }
 
 #[test]

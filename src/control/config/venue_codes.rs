@@ -29,6 +29,11 @@ const CLASSES: [(&str, RejectClass); 9] = [
     ("duplicate-id", RejectClass::DuplicateId),
 ];
 
+/// The names of the maps.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    MAPS.iter().map(|(name, _)| *name)
+}
+
 /// The shipped map of this name.
 pub(super) fn shipped(name: &str) -> Option<VenueCodes> {
     let (_, text) = MAPS.iter().find(|(known, _)| *known == name)?;

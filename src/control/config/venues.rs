@@ -10,8 +10,6 @@ use crate::engine::Limits;
 use crate::engine::limits::{DropMode, VenueCodes, VenueId, VenueLimits};
 use crate::model::{Name, Nanos};
 
-/// The maps that ship with the program.
-const SHIPPED: [&str; 2] = ["binance", "fix"];
 /// More could wait than the loop answers in one turn.
 const QUEUE_MAX: u32 = 65_536;
 
@@ -102,7 +100,7 @@ pub(super) fn codes(account: &Section<'_, '_>, venue: Option<Name>) -> VenueCode
 fn shipped_map(value: &Value<'_>) -> Result<VenueCodes, Fault> {
     let typed = value::text(value)?;
     venue_codes::shipped(&typed).ok_or_else(|| {
-        let words = || SHIPPED.into_iter().chain(["none"]);
+        let words = || venue_codes::names().chain(["none"]);
         Fault::UnknownWord {
             nearest: nearest(&typed, words()),
             allowed: words().collect::<Vec<_>>().join(", "),

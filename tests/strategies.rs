@@ -1,0 +1,242 @@
+//! The example strategies against a real sidecar: each alone, and one each in C, C++ and Python on one account.
+
+#![allow(unsafe_code)]
+
+#[path = "python/interpreter.rs"]
+mod interpreter;
+mod support;
+#[path = "abi/toolchain.rs"]
+#[allow(dead_code, reason = "this file needs only part of it")]
+mod toolchain;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, channel};
+
+use support::sidecar::{Setup, Sidecar};
+use support::{PATIENCE, process, tries, wait_for};
+use toolchain::{Language, Scratch, at, compile, static_library};
+use tripline::runtime::pin;
+
+const LEASE: &str = "250ms";
+const LEASE_NS: u64 = 250_000_000;
+
+/// How each form is started, without its arguments.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    C,
+    Cpp,
+    Python,
+}
+
+const FORMS: [(Form, &str); 3] = [(Form::C, "in-c"), (Form::Cpp, "in-cpp"), (Form::Python, "in-python")];
+
+impl Form {
+    fn command(self) -> Option<Command> {
+        let built = |form: Self, language, source: &str, standard: &str| {
+            let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("strategy-{form:?}"));
+            let flags = [standard, "-O2"].map(str::to_owned).into_iter().chain(static_library());
+            compile(language, &at(source), &program, flags);
+            program
+        };
+        static C: OnceLock<std::path::PathBuf> = OnceLock::new();
+        static CPP: OnceLock<std::path::PathBuf> = OnceLock::new();
+        static PACKAGE: OnceLock<Scratch> = OnceLock::new();
+        match self {
+            Self::C => Some(Command::new(
+                C.get_or_init(|| built(self, Language::C, "ffi/examples/strategy.c", "-std=c11")),
+            )),
+            Self::Cpp => Some(Command::new(
+                CPP.get_or_init(|| built(self, Language::Cpp, "ffi/examples/strategy.cpp", "-std=c++17")),
+            )),
+            Self::Python => {
+                let mut python = interpreter::python("the example strategy in Python")?;
+                let package = PACKAGE.get_or_init(|| interpreter::package("strategies"));
+                python.env("PYTHONPATH", package.path("")).arg(at("ffi/examples/strategy.py"));
+                Some(python)
+            }
+        }
+    }
+}
+
+/// A strategy that runs.
+struct Strategy {
+    child: Child,
+    prices: Option<ChildStdin>,
+    said: Receiver<String>,
+}
+
+impl Strategy {
+    /// `None`, said aloud, where its language is missing.
+    fn start(form: Form, sidecar: &Sidecar, name: &str, mode: &str) -> Option<Self> {
+        let mut command = form.command()?;
+        command.arg(sidecar.run_dir()).args([name, "main", "X", mode]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it was just built");
+        let prices = child.stdin.take();
+        let said = lines(child.stdout.take().expect("piped"));
+        let mut strategy = Self { child, prices, said };
+        strategy.await_line("attached abi 1 instrument X");
+        Some(strategy)
+    }
+
+    fn price(&mut self, px: i64) {
+        let prices = self.prices.as_mut().expect("piped");
+        writeln!(prices, "{px}").expect("a strategy that reads");
+    }
+
+    fn await_line(&mut self, start: &str) -> String {
+        loop {
+            let line = self.said.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no line starts with {start:?}"));
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends its input; the last line it says.
+    fn end(mut self) -> String {
+        self.prices = None;
+        let done = self.await_line("done ");
+        let ended = self.child.wait().expect("our own child");
+        assert!(ended.success(), "{ended}");
+        done
+    }
+}
+
+impl Drop for Strategy {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// The lines of a child as they come.
+fn lines(out: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn setup(strategies: &[&'static str]) -> Setup {
+    let strategies = strategies.iter().map(|name| (*name, "1h", None)).collect();
+    Setup { lease: LEASE, strategies, ..Setup::default() }
+}
+
+/// Fills, violations and stragglers, once housekeeping has told of so many fills.
+fn counted(sidecar: &Sidecar, fills: u64) -> (u64, u64, u64) {
+    wait_for("the fills are counted", || {
+        let looping = sidecar.status().looping?;
+        (looping.fills >= fills).then_some((looping.fills, looping.violations, looping.stragglers))
+    })
+}
+
+#[test]
+fn in_gate_mode_each_buys_loses_and_is_stopped_by_the_sidecar() {
+    for (form, name) in FORMS {
+        let sidecar = Sidecar::start(&setup(&[name, "other"]));
+        let Some(mut strategy) = Strategy::start(form, &sidecar, name, "gate") else { continue };
+        // Two books of 100 000 on the account: one lot bought at 100 000 loses 20 % of the peak at 60 000, and the bid
+        // that is filled on the way down makes it worse.
+        strategy.price(100_000);
+        strategy.await_line("buy 1 at 100000: sent");
+        strategy.await_line("bid 1 at 99900: sent");
+        strategy.price(60_000);
+        strategy.await_line("bid 1 at 99900: filled");
+        strategy.await_line("halted reason DRAWDOWN");
+        strategy.price(60_001);
+        strategy.await_line("buy 1 at 60001: held back, gate HALTED");
+        let done = strategy.end();
+        assert!(done.starts_with("done sent 2 held back 2 position 2"), "{form:?}: {done}");
+        assert_eq!(counted(&sidecar, 2), (2, 0, 0), "{form:?}");
+        assert_eq!(sidecar.status().state, "HALTED");
+    }
+}
+
+#[test]
+fn in_permit_mode_each_asks_is_denied_after_the_halt_and_leaves_its_position() {
+    for (form, name) in FORMS {
+        let sidecar = Sidecar::start(&setup(&[name, "other"]));
+        let Some(mut strategy) = Strategy::start(form, &sidecar, name, "permit") else { continue };
+        strategy.price(100_000);
+        strategy.await_line("buy 1 at 100000: PASS");
+        strategy.await_line("bid 1 at 99900: PASS");
+        strategy.price(60_000);
+        strategy.await_line("halted reason DRAWDOWN");
+        strategy.await_line("exit 2 at 60000: PASS_EXIT");
+        strategy.await_line("exit 2 at 60000: sent");
+        strategy.price(60_001);
+        strategy.await_line("buy 1 at 60001: DENY DRAWDOWN");
+        let done = strategy.end();
+        assert!(done.starts_with("done sent 3 held back 1 position 0"), "{form:?}: {done}");
+        assert_eq!(counted(&sidecar, 3), (3, 0, 0), "{form:?}");
+    }
+}
+
+/// One strategy in each language that there is, on one account.
+fn all_three(sidecar: &Sidecar) -> Vec<(Strategy, &'static str)> {
+    let start =
+        |(form, name)| Strategy::start(form, sidecar, name, "permit").map(|strategy| (strategy, name));
+    FORMS.into_iter().filter_map(start).collect()
+}
+
+#[test]
+fn an_account_that_loses_too_much_halts_all_three() {
+    let sidecar = Sidecar::start(&setup(&FORMS.map(|(_, name)| name)));
+    let mut strategies = all_three(&sidecar);
+    let count = strategies.len() as u64;
+    for (strategy, _) in &mut strategies {
+        strategy.price(100_000);
+        strategy.await_line("bid 1 at 99900: sent");
+    }
+    // The marks of the first strategy count: at 80 000 the account has lost 20 000 on each lot.
+    let (first, _) = &mut strategies[0];
+    first.price(80_000);
+    first.await_line("halted reason DRAWDOWN");
+    for (strategy, _) in &mut strategies[1..] {
+        strategy.await_line("state HALTED LIVE reason DRAWDOWN");
+        strategy.price(100_001);
+        strategy.await_line("halted reason DRAWDOWN");
+        strategy.await_line("exit 1 at 100001: PASS_EXIT");
+    }
+    for (strategy, name) in strategies {
+        let done = strategy.end();
+        assert!(done.ends_with("position 0"), "{name}: {done}");
+    }
+    // Each bought and left; the first one's bid was filled on the way down.
+    let fills = 2 * count + 1;
+    assert_eq!(counted(&sidecar, fills), (fills, 0, 0));
+}
+
+#[test]
+fn a_killed_core_halts_all_three_within_the_lease() {
+    for _ in 0..tries(3) {
+        let sidecar = Sidecar::start(&setup(&FORMS.map(|(_, name)| name)));
+        let mut strategies = all_three(&sidecar);
+        for (strategy, _) in &mut strategies {
+            strategy.price(100_000);
+            strategy.await_line("bid 1 at 99900: sent");
+        }
+        process::signal(sidecar.core(), libc::SIGKILL);
+        pin::sleep(LEASE_NS);
+        for (strategy, _) in &mut strategies {
+            strategy.price(100_001);
+        }
+        for (strategy, name) in &mut strategies {
+            strategy.await_line("halted reason ");
+            strategy.await_line("bid 1 at 99900: canceled");
+            strategy.await_line("exit 1 at 100001: EXIT_UNVERIFIED, as the venue's own reduce-only");
+            let refused = strategy.await_line("buy 1 at 100001: ");
+            assert_eq!(refused, "buy 1 at 100001: DROPPED LEASE_EXPIRED", "{name}");
+        }
+    }
+}
