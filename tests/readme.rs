@@ -39,6 +39,28 @@ fn the_strategy_of_the_readme_compiles_and_is_as_short_as_promised() {
     }
 }
 
+/// Whether a program finds nothing wrong with a file.
+fn accepts(program: &str, arguments: &[&str], file: &Path) {
+    let checked =
+        Command::new(program).args(arguments).arg("-I").arg(root().join("include")).arg(file).output();
+    let checked = checked.unwrap_or_else(|error| panic!("{program} is needed: {error}"));
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn the_lines_in_cpp_of_the_readme_compile() {
+    let readme = readme();
+    let lines = fenced(&readme, "cpp");
+    let source = format!(
+        "#include <tripline.hpp>\nvoid lines(tripline::client &, const tripline::target &);\n\
+         void lines(tripline::client &client, const tripline::target &btc) {{\n\
+         const std::uint64_t id = 1, attrs = 0;\nconst std::int64_t px = 1, qty = 1;\n{lines}}}\n"
+    );
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme_lines.cpp");
+    fs::write(&file, source).expect("written");
+    accepts("c++", &["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"], &file);
+}
+
 #[test]
 fn every_link_of_the_readme_leads_to_a_file() {
     let readme = readme();
