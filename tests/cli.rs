@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::sidecar::{Attached, CAPITAL, Place, Setup, Sidecar, run};
 use support::{PATIENCE, wait_for};
-use tripline::model::event::{Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::event::{Intent, OrderAction, OrderAttrs, OrderId, OrderType, RejectClass, TimeInForce};
 use tripline::model::{Event, Flags, Lots, Ticks};
 use tripline::shm::gate::Gate;
 
@@ -313,24 +313,23 @@ fn a_halt_closes_the_gate_and_only_the_reset_of_this_very_halt_opens_it() {
     assert_eq!(code(&again), 8, "what does not hold cannot be reset: {again:?}");
 }
 
-/// Announces an order that equals the others of `id`s of its own, until the second halts the book.
+/// Announces an order of one lot.
+fn announce(attached: &mut Attached, id: u64, px: i64) {
+    let attrs = OrderAttrs {
+        order_type: OrderType::Limit,
+        tif: TimeInForce::Gtc,
+        intent: Intent::Open,
+        directive: 0,
+    };
+    let (order, px, qty) = (OrderId::new(id).expect("not zero"), Ticks(px), Lots(1));
+    let event = Event::OrderNew { order, px, qty, attrs, group: 0, leg: 0, list_count: 0 };
+    attached.client.publish(attached.target.handle, Flags::empty(), event).expect("published");
+}
+
+/// Announces the same order twice, which halts the book.
 fn repeat_an_order(attached: &mut Attached) {
     for id in [1, 2] {
-        let event = Event::OrderNew {
-            order: OrderId::new(id).expect("not zero"),
-            px: Ticks(100),
-            qty: Lots(1),
-            attrs: OrderAttrs {
-                order_type: OrderType::Limit,
-                tif: TimeInForce::Gtc,
-                intent: Intent::Open,
-                directive: 0,
-            },
-            group: 0,
-            leg: 0,
-            list_count: 0,
-        };
-        attached.client.publish(attached.target.handle, Flags::empty(), event).expect("published");
+        announce(attached, id, 100);
     }
     attached.await_halt();
 }
@@ -387,6 +386,42 @@ fn after_its_cool_down_a_book_stays_halted_until_somebody_resumes_it() {
     assert_eq!(attached.gate(), Gate::Pass);
     let again = sidecar.tripline(&[&resume[..], &["--yes"]].concat());
     assert_eq!(code(&again), 8, "{again:?}");
+}
+
+#[test]
+fn rejects_in_a_row_open_a_breaker_and_everything_says_so() {
+    let sidecar = Sidecar::start(&Setup { http: "127.0.0.1:0".into(), ..patient() });
+    let mut attached = sidecar.attach_and_pass("one");
+    for id in 1..=10 {
+        announce(&mut attached, id, 100 + id as i64);
+        let order = OrderId::new(id).expect("not zero");
+        let event = Event::OrderReject {
+            order,
+            class: RejectClass::Invalid,
+            action: OrderAction::New,
+            venue_code: 0,
+            cum_qty: Lots(0),
+            t_venue: 0,
+        };
+        attached.client.publish(attached.target.handle, Flags::empty(), event).expect("published");
+    }
+    let cause = sidecar.cause("book:one/main", "CONSECUTIVE");
+    assert_eq!((cause.guard.as_str(), cause.state.as_str()), ("error-rate", "REDUCE_ONLY"));
+    assert_eq!((cause.measured.as_str(), cause.latch.as_str()), ("10", "cooldown"));
+    let text = out(&sidecar.tripline(&["status"]));
+    for word in ["  breaker    book:one/main  OPEN until ", "errors 10 of 10  in a row 10  openings 1"] {
+        assert!(text.contains(word), "{word:?} is missing:\n{text}");
+    }
+    let (_, metrics) = read(port_of(&sidecar), "/metrics");
+    for series in [
+        "tripline_breaker_state{scope=\"book:one/main\"} 1",
+        "tripline_breaker_state{scope=\"account:main\"} 0",
+        "tripline_throttle_queue_capacity{venue=\"test\"} 1024",
+    ] {
+        assert!(metrics.contains(series), "{series} is missing:\n{metrics}");
+    }
+    let early = sidecar.tripline(&["resume", "book:one/main", "--reason", "x", "--yes"]);
+    assert!(code(&early) == 8 && err(&early).contains("(CONSECUTIVE)"), "{early:?}");
 }
 
 #[test]

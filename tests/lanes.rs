@@ -331,6 +331,7 @@ fn no_value_of_the_words_beside_the_slots_hurts_anybody_else() {
 fn every_strategy_of_an_account_sees_its_halt_and_its_reset() {
     let sidecar = Sidecar::start(&patient());
     let both = [sidecar.attach_and_pass("one"), sidecar.attach_and_pass("two")];
+    let mut last = None;
     for number in 0..tries(100) {
         let halted = sidecar.tripline(&["halt", "account:main", "--reason", "a test"]);
         assert!(halted.status.success(), "{halted:?}");
@@ -338,7 +339,13 @@ fn every_strategy_of_an_account_sees_its_halt_and_its_reset() {
         for attached in &both {
             assert_eq!(attached.gate(), Gate::Halted, "try {number}");
         }
-        sidecar.reset(&sidecar.cause("account:main", "OPERATOR"));
+        // The status page follows the words by a moment: it may still show the halt before this one.
+        let cause = wait_for("the status shows this halt", || {
+            let cause = sidecar.cause("account:main", "OPERATOR");
+            (cause.nonce != last).then_some(cause)
+        });
+        last.clone_from(&cause.nonce);
+        sidecar.reset(&cause);
         for attached in &both {
             assert_eq!(attached.gate(), Gate::Pass, "try {number}");
         }

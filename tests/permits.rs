@@ -343,7 +343,6 @@ fn a_verdict_that_the_gate_bears_out_no_more_is_dropped_and_taken_back() {
         ("its deadline passes", new, Verdict::Released, passed, nothing, late),
         ("its deadline passes", modify, Verdict::Pass, passed, nothing, late),
         ("an exit meets a halt", new, Verdict::PassExit, long, halt, None),
-        ("an exit's lease ends", new, Verdict::PassExit, long, silence, lease),
         ("an exit's deadline passes", new, Verdict::PassExit, passed, nothing, late),
         ("a cancel meets a halt", cancel, Verdict::Pass, passed, halt, None),
         ("a cancel's lease ends", cancel, Verdict::Pass, passed, silence, None),
@@ -368,6 +367,37 @@ fn a_verdict_that_the_gate_bears_out_no_more_is_dropped_and_taken_back() {
         assert_eq!(sidecar.events(), [not_sent(5, action, reason)], "{case}");
         assert_eq!(client.poll(), Ok(None), "{case}");
     }
+}
+
+#[test]
+fn an_exit_whose_lease_has_ended_is_left_to_the_venue_and_passes_every_halt_while_it_lasts() {
+    for verdict in [Verdict::PassExit, Verdict::Released] {
+        let (mut client, target, mut sidecar) = attached();
+        let position = ask(&mut client, &target, new(5, Intent::Exit));
+        sidecar.events();
+        let decided = verdict_on(position, verdict, EPOCH as u16, monotonic().after(LONG));
+        sidecar.answer(&decided);
+        sidecar.store(Scope::Account(0), TradingState::Halted, EPOCH + 1);
+        assert_eq!(client.poll(), Ok(Some(decided)), "{verdict:?}");
+        let position = ask(&mut client, &target, new(6, Intent::Exit));
+        sidecar.events();
+        sidecar.answer(&verdict_on(position, verdict, EPOCH as u16, monotonic().after(LONG)));
+        sidecar.end_lease();
+        let unverified = (Verdict::ExitUnverified, Some(Reason::ExitUnverified), position);
+        assert_eq!(told(client.poll().expect("polled")), unverified, "{verdict:?}");
+        assert_eq!(sidecar.events(), [], "it may have been sent: only its strategy knows");
+    }
+}
+
+#[test]
+fn what_a_modification_says_of_its_order_does_not_make_it_an_exit() {
+    let (mut client, target, mut sidecar) = attached();
+    let position = ask(&mut client, &target, modify(5, Intent::Exit));
+    sidecar.events();
+    sidecar.answer(&verdict_on(position, Verdict::Released, EPOCH as u16, monotonic().after(LONG)));
+    sidecar.store(Scope::Account(0), TradingState::Halted, EPOCH + 1);
+    let dropped = (Verdict::Dropped, Some(Reason::EpochStale), position);
+    assert_eq!(told(client.poll().expect("polled")), dropped);
 }
 
 #[test]

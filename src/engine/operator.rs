@@ -80,32 +80,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the causes of a scope whose cool-down is over: all of them, or that of one guard.
+    /// Ends the causes of a scope whose cool-down is over, all of them or that of one guard; none while one still runs.
     fn command_resume(&mut self, scope: Scope, guard: u16) -> Result<(), Denial> {
-        let mut running = None;
-        let mut ended = 0_u32;
-        // Ending one moves another into its place.
-        let mut at = 0_usize;
-        while let Some(&cause) = self.gates.held(at) {
-            at = at.saturating_add(1);
-            let meant = cause.scope == scope && (guard == 0 || cause.guard == guard);
-            if !meant || cause.latch != Latch::Cooldown {
-                continue;
-            }
-            if cause.cools() {
-                running = Some(cause);
-                continue;
-            }
-            at = at.saturating_sub(1);
-            ended = ended.saturating_add(1);
-            self.gates.end(scope, cause.guard, Reading::NONE);
-            self.release_guard(scope, cause.guard);
+        let meant = |cause: &Cause| {
+            cause.scope == scope && cause.latch == Latch::Cooldown && (guard == 0 || cause.guard == guard)
+        };
+        let causes = (0..self.gates.cause_count()).filter_map(|index| self.gates.held(index));
+        if let Some(running) = causes.filter(|cause| meant(cause)).find(|cause| cause.cools()) {
+            return Err(self.still_cooling(running));
         }
-        match running {
-            Some(cause) => Err(self.still_cooling(&cause)),
-            None if ended == 0 => Err(Denial::of(Reason::UnknownOrder)),
-            None => Ok(()),
+        let mut ended = false;
+        // Ending one moves another into its place, so the first that is meant is looked for again.
+        while let Some(cause) = (0..self.gates.cause_count())
+            .filter_map(|index| self.gates.held(index))
+            .find(|cause| meant(cause))
+        {
+            let guard = cause.guard;
+            ended = true;
+            self.gates.end(scope, guard, Reading::NONE);
+            self.release_guard(scope, guard);
         }
+        if ended { Ok(()) } else { Err(Denial::of(Reason::UnknownOrder)) }
     }
 
     fn still_cooling(&self, cause: &Cause) -> Denial {

@@ -282,12 +282,25 @@ impl Sidecar {
         run(args, &[("TRIPLINE_RUNTIME_DIR", self.run_dir().as_os_str())])
     }
 
-    /// Clears a cause as an operator does: with the nonce that is shown.
+    /// Clears a cause as an operator does: with the nonce that is shown. On a busy machine the page may still show an
+    /// earlier halt, or one that is over; then the operator looks again.
     pub fn reset(&self, cause: &CauseReport) {
-        let nonce = cause.nonce.as_ref().expect("a cause that can be reset");
-        let args = ["reset", "--scope", &cause.scope, "--guard", &cause.guard, "--nonce", nonce];
-        let done = self.tripline(&[args.as_slice(), &["--reason", "looked into"]].concat());
-        assert!(done.status.success(), "{done:?}");
+        let by = std::time::Instant::now() + super::PATIENCE;
+        let mut cause = cause.clone();
+        loop {
+            let nonce = cause.nonce.as_ref().expect("a cause that can be reset");
+            let args = ["reset", "--scope", &cause.scope, "--guard", &cause.guard, "--nonce", nonce];
+            let done = self.tripline(&[args.as_slice(), &["--reason", "looked into"]].concat());
+            if done.status.success() {
+                return;
+            }
+            assert!(std::time::Instant::now() < by, "{done:?}");
+            let causes = self.status().causes;
+            match causes.into_iter().find(|held| held.scope == cause.scope && held.guard == cause.guard) {
+                Some(held) => cause = held,
+                None => return,
+            }
+        }
     }
 
     /// Attaches as `strategy`. Under load the keeper's patience of 100 ms may run out: then it is asked again.

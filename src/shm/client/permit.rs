@@ -2,7 +2,7 @@
 //!
 //! A verdict is judged again when it is handed out, not when it is read: whatever waited in between is seen.
 
-use super::recheck::{Sight, needs_recheck, objection};
+use super::recheck::{Sight, is_exit, needs_recheck, objection};
 use super::requests::{Request, is_final_of};
 use super::{Client, ClientError, OPERATOR};
 use crate::model::event::{DirectiveStatus, Intent, OrderAction, OrderAttrs, OrderId};
@@ -62,7 +62,8 @@ impl Client {
     }
 
     /// The next answer, if one waits: what a wait has kept comes first. Also a sign of life. Verdicts on requests come
-    /// once; one that the gate no longer bears out comes as DROPPED, with NOT_SENT published.
+    /// once; one that the gate no longer bears out comes as DROPPED, with NOT_SENT published, or, an exit whose lease has
+    /// ended, as EXIT_UNVERIFIED.
     ///
     /// # Errors
     /// [`ClientError::Thread`], [`ClientError::Closed`], [`ClientError::LaneClosed`], or [`ClientError::Corrupt`] when
@@ -197,6 +198,12 @@ impl Client {
         let Some(request) = self.requests.settle(position) else { return answer };
         match self.objection(&request, &record, epoch) {
             None => answer,
+            // Nobody vouches for it any more, and still it may leave, as what the venue itself keeps to reducing.
+            Some(Reason::LeaseExpired) if is_exit(&request, &record) => {
+                let (verdict, reason) = (Verdict::ExitUnverified, Some(Reason::ExitUnverified));
+                let record = VerdictRecord { verdict, reason, measured: 0, limit: 0, extra: 0, ..record };
+                Answer::Verdict { record, position, epoch, handle }
+            }
             Some(reason) => {
                 self.take_back(&request, reason);
                 let (verdict, reason) = (Verdict::Dropped, Some(reason));

@@ -2,7 +2,7 @@
 //!
 //! The sidecar decided some time ago, and the strategy may not have looked at its ring since. A PASS or RELEASED holds
 //! while the lease of its account is fresh, its deadline lies ahead and none of the target's words was tightened after
-//! it; a PASS_EXIT while lease and deadline hold, since exits pass through halts; a cancel always.
+//! it; an exit while lease and deadline hold, since exits pass through halts; a cancel always.
 //!
 //! A verdict carries 16 bits of its epoch. A word that still has the epoch it had when the request was published is
 //! not newer, however far the epoch has moved on since that word's last tightening. Any other changed between the
@@ -38,7 +38,7 @@ pub(super) fn objection(
     if !needs_recheck(request.action, record.verdict) {
         return None;
     }
-    let is_exit = record.verdict == Verdict::PassExit;
+    let is_exit = is_exit(request, record);
     let is_ahead = u64::try_from(record.measured).is_ok_and(|until| sight.now.0 < until);
     let mut words = sight.read.epochs().into_iter().zip(request.asked);
     if sight.lease != Lease::Fresh || (sight.is_latched && !is_exit) {
@@ -50,6 +50,13 @@ pub(super) fn objection(
     } else {
         Some(Reason::Expired)
     }
+}
+
+/// Whether the engine has verified the order as an exit, at once or after it had waited. What a modification says of its
+/// order proves nothing.
+pub(super) fn is_exit(request: &Request, record: &VerdictRecord) -> bool {
+    let asked = request.is_exit && request.action == OrderAction::New;
+    record.verdict == Verdict::PassExit || asked && record.verdict == Verdict::Released
 }
 
 /// Whether the verdict sends something that a halt would have stopped.
