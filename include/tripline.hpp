@@ -162,7 +162,8 @@ enum class scope : std::uint16_t {
     instrument = TRIPLINE_SCOPE_INSTRUMENT,
 };
 
-/* Why. The hundreds are groups; tripline.h has the names as text, docs/events.md the meanings. */
+/* Why. The hundreds are groups; tripline_reason_name gives the text, docs/events.md the meaning. A keyword of C++ has an
+ * underscore. */
 enum class reason : std::uint16_t {
     none = 0,
     unarmed = 101,

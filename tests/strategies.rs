@@ -98,12 +98,20 @@ impl Strategy {
     }
 
     /// Ends its input; the last line it says.
-    fn end(mut self) -> String {
+    fn end(self) -> String {
+        self.end_and_tell_all().pop().expect("a last line")
+    }
+
+    /// Ends its input; every line that nobody has awaited.
+    fn end_and_tell_all(mut self) -> Vec<String> {
         self.prices = None;
-        let done = self.await_line("done ");
+        let mut said = Vec::new();
+        while !said.last().is_some_and(|line: &String| line.starts_with("done ")) {
+            said.push(self.said.recv_timeout(PATIENCE).expect("it tells what it has done"));
+        }
         let ended = self.child.wait().expect("our own child");
         assert!(ended.success(), "{ended}");
-        done
+        said
     }
 }
 
@@ -215,6 +223,74 @@ fn an_account_that_loses_too_much_halts_all_three() {
     // Each bought and left; the first one's bid was filled on the way down.
     let fills = 2 * count + 1;
     assert_eq!(counted(&sidecar, fills), (fills, 0, 0));
+}
+
+#[test]
+fn a_book_that_loses_too_much_halts_its_strategy_and_not_the_others() {
+    let tables = "[[drawdown]]
+name = \"own\"
+scope = \"book:in-c/main\"
+anchor = \"static\"
+limit = \"15%\"
+confirm_marks = 1
+confirm_for = \"0s\"
+peak_marks = 1
+";
+    let sidecar = Sidecar::start(&Setup { tables, ..setup(&FORMS.map(|(_, name)| name)) });
+    let mut strategies = all_three(&sidecar);
+    let (first, _) = &mut strategies[0];
+    first.price(100_000);
+    first.await_line("bid 1 at 99900: sent");
+    first.price(80_000);
+    first.await_line("halted reason DRAWDOWN");
+    first.await_line("exit 2 at 80000: PASS_EXIT");
+    for (strategy, _) in &mut strategies[1..] {
+        strategy.price(80_000);
+        strategy.await_line("buy 1 at 80000: PASS");
+    }
+    let (first, _) = &mut strategies[0];
+    first.price(80_001);
+    first.await_line("buy 1 at 80001: DENY DRAWDOWN");
+}
+
+#[test]
+fn one_bucket_of_the_account_is_shared_by_all_three_and_never_exceeded() {
+    // Of twenty in an hour half count as used after a start, and four are reserved for what cancels or reduces. Whoever
+    // waits longer than 20 ms goes without.
+    let tables = "[[bucket]]
+id = 1
+name = \"main.orders\"
+scope = \"account:main\"
+kind = \"sliding_log\"
+limit = 20
+window = \"1h\"
+jitter = \"10s\"
+costs = { cancel = 0 }
+[[venue]]
+name = \"test\"
+ttl_new = \"20ms\"
+";
+    const OPEN: usize = 6;
+    let sidecar = Sidecar::start(&Setup { tables, ..setup(&FORMS.map(|(_, name)| name)) });
+    let mut strategies = all_three(&sidecar);
+    for px in 100_000..100_006 {
+        for (strategy, _) in &mut strategies {
+            strategy.price(px);
+        }
+    }
+    let (mut permitted, mut dropped) = (0, 0);
+    for (strategy, name) in strategies {
+        let said = strategy.end_and_tell_all();
+        let done = said.last().expect("a last line");
+        let counted = |what: &str| said.iter().filter(|line| line.contains(what)).count();
+        let sent = counted(": sent");
+        assert_eq!(counted(": PASS") + counted(": RELEASED"), sent, "{name}: {said:?}");
+        assert!(done.starts_with(&format!("done sent {sent} ")), "{name}: {done}");
+        permitted += sent;
+        dropped += counted(": DROPPED EXPIRED");
+    }
+    assert_eq!(permitted, OPEN);
+    assert!(dropped > 0);
 }
 
 #[test]
