@@ -117,7 +117,7 @@ impl Demo {
                     }
                 }
                 line => {
-                    self.hear_act(line, &mut told.acts, &mut screen, started.elapsed())?;
+                    self.hear_act(line, &mut told.acts, &mut screen)?;
                     continue;
                 }
             }
