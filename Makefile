@@ -24,7 +24,7 @@ PYTHON_CHECK := $(TARGET_DIR)/python-check
 PYTHON_VENV := $(PYTHON_CHECK)/venv
 PYTHON_PACKAGE := $(PYTHON_CHECK)/package
 
-demo: release ## Start a sidecar and a strategy, trip the kill switch, show the refused order
+demo: release ## Start a sidecar and strategies: queue an order burst, open the breaker, trip the kill switch
 	$(RELEASE)/tripline demo $(ARGS)
 
 test: need-rust need-c need-cpp ## Run every test, then once more optimised with all checks on

@@ -318,7 +318,7 @@ fn without_arguments_it_shows_the_refused_order() {
     for shown in [
         "46 requests, exactly one final verdict each",
         "opened after 10 rejects, CONSECUTIVE",
-        "an exit of exactly the position        PASS_EXIT, 0 left to exit",
+        "an exit of exactly the position        PASS_EXIT, 0 units left to exit",
     ] {
         assert!(text.contains(shown), "{shown} is missing: {text}");
     }

@@ -4,6 +4,8 @@
 //!   csv::read(file) ──┐
 //!                     ├─> Tape ──> (sidecar and strategy processes) ──> Frame, Trip, Summary ──> Screen
 //!   synthetic::tape() ┘                                                       └─> one JSON record each
+//!
+//!   (strategy process) ──> acts::Transcript ──> Burst, Breaker, AfterKill ──> Screen, one JSON record each
 //! ```
 //! Nothing here decides anything: equity, peak and trips are the sidecar's, copied into a [`screen::Frame`] or a
 //! [`report::Trip`]. Prices stay the integers that were written in the file; no float is involved anywhere.

@@ -1,6 +1,6 @@
 //! COLD: the demonstration on a terminal: a panel of a few lines redrawn in place, or plain lines elsewhere.
 //!
-//! Drawing is bounded to twenty times a second by the time the caller passes in; there is no clock here. While the
+//! Drawing prices is bounded to twenty times a second by the time the caller passes in; there is no clock here. While the
 //! panel stands, the cursor is hidden and its lines do not wrap; both are restored by [`Screen::finish`] and on drop, so
 //! also when the caller panics.
 
@@ -96,8 +96,6 @@ pub struct Screen<W: Write> {
     panel: Vec<String>,
     raised: bool,
     shown: Option<Shown>,
-    /// When the backlog was last drawn, and with how many waiting.
-    drawn: Option<(Duration, u64)>,
 }
 
 /// What the last drawing or line showed.
@@ -137,17 +135,7 @@ impl<W: Write> Screen<W> {
     pub fn new(out: W, style: Style, width: u16) -> Self {
         let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let sparkline = Sparkline::new(usize::from(width.clamp(1, SPARK_COLUMNS)));
-        Self {
-            out,
-            style,
-            width,
-            color,
-            sparkline,
-            panel: Vec::new(),
-            raised: false,
-            shown: None,
-            drawn: None,
-        }
+        Self { out, style, width, color, sparkline, panel: Vec::new(), raised: false, shown: None }
     }
 
     /// The same screen with colours as told, whatever the environment says.
@@ -201,20 +189,16 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
-    /// Shows how a burst drains, in a panel, if it is time to, and always when the last has been let go. Lines elsewhere
-    /// wait for the result.
+    /// Shows how a burst drains, in a panel; lines elsewhere wait for the result. Draws whenever it is called: answers
+    /// come all at once and then none for a while, so the last of them must not be the one that is left out.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn backlog(&mut self, now: Duration, backlog: &Backlog) -> io::Result<()> {
-        let emptied = |before: u64| before > 0 && backlog.waiting == 0;
-        let due = self.drawn.is_none_or(|(at, before)| now.saturating_sub(at) >= REDRAW || emptied(before));
-        if self.style == Style::Plain || !due {
-            return Ok(());
+    pub fn backlog(&mut self, backlog: &Backlog) -> io::Result<()> {
+        match self.style {
+            Style::Live => self.show(&panel::backlog(backlog)),
+            Style::Plain => Ok(()),
         }
-        self.drawn = Some((now, backlog.waiting));
-        let lines = panel::backlog(backlog);
-        self.show(&lines)
     }
 
     /// Takes the panel away.

@@ -1,7 +1,6 @@
 //! The acts beside the price path: heard, held against what they are to show, and told.
 
 use std::io;
-use std::time::Duration;
 
 use tripline::control::demo::acts::after_kill::AfterKill;
 use tripline::control::demo::acts::breaker::{self, Breaker};
@@ -51,7 +50,6 @@ impl Demo {
         line: Line,
         acts: &mut Acts,
         screen: &mut Screen<io::Stdout>,
-        now: Duration,
     ) -> Result<(), Failure> {
         match line {
             Line::Ask { act, ask } => acts.transcript(act).asked.push(ask),
@@ -59,7 +57,7 @@ impl Demo {
                 acts.transcript(act).answers.push(answer);
                 if act == Act::Burst && !self.json {
                     let backlog = backlog(&acts.burst);
-                    return screen.backlog(now, &backlog).map_err(|error| error.to_string());
+                    return screen.backlog(&backlog).map_err(|error| error.to_string());
                 }
             }
             Line::Reject { .. } => acts.rejected += 1,

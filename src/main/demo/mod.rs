@@ -1,11 +1,12 @@
-//! `tripline demo`: a real sidecar, a real strategy process, real decisions, on a price path.
+//! `tripline demo`: a real sidecar, a real strategy process, real decisions: a burst, a breaker, and a price path.
 //!
 //! ```text
 //! demo ── starts ──> tripline run          (keeper, core, control in a private directory)
 //!      ── starts ──> tripline strategy     (C ABI; tells on its standard output what the gate shows it)
 //!      <── admin socket: which guard, at which mark, peak and equity ──
 //! ```
-//! Nothing here decides: trips are the sidecar's, the moment and the latency are the strategy's.
+//! Nothing here decides: trips and verdicts are the sidecar's, the moment and the latency are the strategy's. What is not
+//! shown as it should be ends the run with a sentence.
 
 mod acts;
 mod plan;
@@ -117,7 +118,7 @@ impl Demo {
                     }
                 }
                 line => {
-                    self.hear_act(line, &mut told.acts, &mut screen, started.elapsed())?;
+                    self.hear_act(line, &mut told.acts, &mut screen)?;
                     continue;
                 }
             }

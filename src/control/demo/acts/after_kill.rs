@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Answer, AnswerRecord, Ask, Lapse, Transcript};
+use super::{Answer, AnswerRecord, Ask, Lapse, Transcript, verdict_name};
 use crate::control::demo::report::SCHEMA;
-use crate::model::TradingState;
 use crate::model::verdict::Verdict;
+use crate::model::{Reason, TradingState};
 
 /// What is asked for, in order, and the verdict it has to get.
 const STEPS: [(&str, &str, Verdict); 6] = [
@@ -33,16 +33,16 @@ impl AfterKill {
     pub fn of(transcript: &Transcript, gate: TradingState) -> Result<Self, Lapse> {
         let finals = transcript.finals()?;
         let steps: Vec<(Ask, Answer)> = transcript.asked.iter().copied().zip(finals).collect();
-        if !matches!(steps.len(), 0 | 6) {
+        if !steps.is_empty() && steps.len() != STEPS.len() {
             return Err(format!("after the kill: {} requests, not {}", steps.len(), STEPS.len()));
         }
         for ((_, answer), (_, what, verdict)) in steps.iter().zip(STEPS) {
             if answer.verdict != verdict {
-                return Err(format!("after the kill: {what} was to be {verdict:?}: {answer}"));
+                let verdict = verdict_name(verdict);
+                return Err(format!("after the kill: {what} was to be {verdict}, it was {answer}"));
             }
         }
-        let last = steps.last().map(|(_, answer)| answer);
-        if last.is_some() && gate == TradingState::Active {
+        if !steps.is_empty() && gate == TradingState::Active {
             return Err("after the kill: the gate passes again".to_owned());
         }
         Ok(Self { steps, gate })
@@ -95,12 +95,13 @@ impl AfterKill {
             return vec!["after the kill: not shown, no guard tripped on these prices".to_owned()];
         }
         let mut lines = vec![format!("after the kill, gate {}", self.gate)];
-        for ((_, answer), (_, what, verdict)) in self.steps.iter().zip(STEPS) {
-            let left = match verdict {
-                Verdict::PassExit => format!(", {} left to exit", answer.extra),
+        for ((_, answer), (_, what, _)) in self.steps.iter().zip(STEPS) {
+            let rest = match (answer.verdict, answer.reason) {
+                (Verdict::PassExit, _) => format!(", {} units left to exit", answer.extra),
+                (Verdict::Deny, Some(Reason::ExitSize)) => format!(", at most {} units", answer.extra),
                 _ => String::new(),
             };
-            lines.push(format!("  {what:<38} {answer}{left}"));
+            lines.push(format!("  {what:<38} {answer}{rest}"));
         }
         lines
     }

@@ -136,10 +136,12 @@ impl Breaker {
     /// What happened, for a person.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
+        let second =
+            self.until.split_once('.').map_or(self.until.clone(), |(second, _)| format!("{second}Z"));
         vec![
             "reject burst: the venue takes no order any more".to_owned(),
             format!("  breaker   opened after {} rejects, {}", self.rejects, self.reason),
-            format!("  account   {}, cool-down until {}, {} left", self.state, self.until, self.left),
+            format!("  account   {}, cool-down until {second}, {} left", self.state, self.left),
             format!("  orders    the next one: {}", self.next_order),
             format!("  cancels   still pass: {}", self.cancel),
         ]

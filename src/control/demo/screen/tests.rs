@@ -202,3 +202,25 @@ fn a_narrow_terminal_cuts_lines_and_colour_adds_no_characters() {
     }
     assert_eq!(bare, plain);
 }
+
+#[test]
+fn a_backlog_is_drawn_at_every_answer_and_gives_way_to_the_result() {
+    let mut backlog = Backlog { asked: 46, decided: 19, waiting: 27 };
+    let mut play = |screen: &mut Screen<&mut Vec<u8>>| {
+        screen.backlog(&backlog)?;
+        backlog = Backlog { decided: 46, waiting: 0, ..backlog };
+        screen.backlog(&backlog)?;
+        screen.clear()?;
+        screen.tell(&["done\x1b".to_owned()])
+    };
+    let first = "tripline demo   order burst: 46 requests
+queue            ████████████░░░░░░░░  27 waiting,  19 decided
+";
+    let last = "tripline demo   order burst: 46 requests
+queue            ░░░░░░░░░░░░░░░░░░░░   0 waiting,  46 decided
+";
+    let again = "\x1b[2F\x1b[J";
+    let live = shown(Style::Live, 80, &mut play);
+    assert_eq!(live, format!("{HIDE}{first}{again}{last}{again}{SHOW}done?\n"));
+    assert_eq!(shown(Style::Plain, 80, &mut play), "done?\n");
+}
