@@ -8,9 +8,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use support::desk::*;
-use tripline::engine::limits::{Anchor, BreakerLimits, CountLimits};
-use tripline::engine::{Engine, Source};
-use tripline::model::event::{CommandVerb, FillCause, FlowKind, LivenessSign, OrderAction, RejectClass};
+use support::seed::Seed;
+use tripline::engine::limits::{
+    ActionCosts, Actions, Anchor, BreakerLimits, BucketKind, BucketLimits, BucketScope, CountLimits,
+    DrawdownLimits, DropMode, DuplicateLimits, VenueLimits,
+};
+use tripline::engine::{Engine, Exposure, Limits, Source};
+use tripline::model::event::{
+    CommandVerb, DoneStatus, FillCause, FlowKind, Initiator, Intent, LivenessSign, OrderAction, RejectClass,
+};
 use tripline::model::{Bps, Event, Flags, Handle, Latch, Lots, Message, Money, Nanos, Scope, Ticks};
 
 thread_local! {
@@ -154,4 +160,196 @@ fn a_million_mixed_records_allocate_nothing() {
     assert!(counters.fills > 50_000 && counters.marks > 300_000, "{counters:?}");
     assert_eq!(counters.unreported, 0);
     println!("checksum {checksum:#x}, {transitions} transitions, {counters:?}");
+}
+
+/// Two strategies with every guard of orders on, small tables and a queue that is often full.
+fn order_limits(drop_mode: DropMode) -> Limits {
+    let actions = Actions::CANCEL_INCREASING | Actions::FLATTEN;
+    let guard =
+        DrawdownLimits { scope: Scope::Account(0), actions, latch: Latch::Session, ..drawdown("kill") };
+    let mut limits = limits(1_000_000 * E9, vec![guard]);
+    limits.venues[0] = VenueLimits { queue_capacity: 48, drop_mode, ..limits.venues[0] };
+    let bucket = |id, scope, kind| BucketLimits {
+        id,
+        name: name("bucket"),
+        scope,
+        kind,
+        costs: ActionCosts::default(),
+        jitter: ms(1),
+        start_pct: 50,
+    };
+    let window = ms(100);
+    let aligned = BucketKind::FixedAligned { limit: 300, window, offset: ms(7), margin: Bps(500) };
+    limits.buckets = vec![
+        bucket(1, BucketScope::Venue(0), BucketKind::SlidingLog { limit: 200, window }),
+        bucket(2, BucketScope::Account(0), BucketKind::Gcra { interval: Nanos(500_000), burst: 50 }),
+        bucket(3, BucketScope::Instrument(0, PLAIN), aligned),
+    ];
+    for strategy in &mut limits.strategies {
+        strategy.duplicates = Some(DuplicateLimits { deny: 3, trip: 8, window: ms(20), cooldown: ms(5) });
+        strategy.executes = vec![0];
+    }
+    for book in &mut limits.books {
+        (book.max_position, book.max_open_orders) = (Some(Lots(4_000)), Some(1_000));
+        book.breaker = Some(BreakerLimits { cooldown: ms(50), ..BreakerLimits::default() });
+    }
+    limits.accounts[0].ack_timeout = ms(20);
+    limits.capacity.orders = 4_096;
+    limits.capacity.executions = 1 << 20;
+    limits
+}
+
+/// What a strategy says of its orders, by chance. The last of the ids are the newest.
+fn said(seed: &mut Seed, ids: &[u64], next: u64) -> (Flags, Event) {
+    let known = ids.get(seed.below(64) as usize % ids.len().max(1)).copied().unwrap_or(1);
+    let qty = seed.below(9) as i64 + 1;
+    let side = if seed.below(2) == 0 { Flags::empty() } else { Flags::SELL };
+    let asks = if seed.below(4) == 0 { Flags::empty() } else { Flags::PERMIT };
+    let px = 990 + seed.below(20) as i64;
+    let intents = [Intent::Open, Intent::Open, Intent::Open, Intent::Reduce, Intent::Protect, Intent::Exit];
+    let intent = intents[seed.below(6) as usize];
+    let group = seed.below(3) as u32;
+    match seed.below(12) {
+        0..4 => (side | asks, order_with(intent, group, next, qty, px)),
+        4 => (asks, order_modify(known, qty, px)),
+        5 => (asks, Event::OrderCancel { order: id(known), attrs: attrs() }),
+        6 if seed.below(8) == 0 => {
+            (asks, Event::OrderCancelAll { side: seed.below(3) as u8, increasing_only: 0, attrs: attrs() })
+        }
+        7 => {
+            let event = Event::OrderAck {
+                order: id(known),
+                venue_key: known,
+                px: Ticks(px),
+                live_qty: Lots(qty),
+                t_venue: 0,
+            };
+            (Flags::empty(), event)
+        }
+        8 if seed.below(2) == 0 => {
+            let class = RejectClass::from_raw(seed.below(10) as u8).unwrap();
+            let action = OrderAction::from_raw(seed.below(3) as u8).unwrap();
+            let (order, cum_qty) = (id(known), Lots(0));
+            (Flags::empty(), Event::OrderReject { order, class, action, venue_code: 9, cum_qty, t_venue: 0 })
+        }
+        8 => (side, Event::Fill { order: 0, exec: next, px: Ticks(px), qty: Lots(qty), fee: 0 }),
+        9 => {
+            let (action, cause) = (seed.below(3) as u32, 0);
+            (Flags::empty(), Event::NotSent { order: id(known), action, cause })
+        }
+        10 => {
+            let mark = Some(Ticks(px));
+            (Flags::empty(), Event::Mark { mark, index: None, last: None, underlying: None, sequence: next })
+        }
+        _ => {
+            let (status, initiator) = (DoneStatus::Canceled, Initiator::Owner);
+            let event =
+                Event::OrderDone { order: id(known), status, initiator, cum_qty: Lots(0), t_venue: 0 };
+            (Flags::empty(), event)
+        }
+    }
+}
+
+/// Requests that wait for their final verdict, by position modulo the size: positions grow by one.
+struct Open {
+    waiting: Vec<u64>,
+    asked: u64,
+    answered: u64,
+}
+
+impl Open {
+    fn note(&mut self, engine: &Engine) {
+        for verdict in engine.outcome().verdicts() {
+            let place = &mut self.waiting[(verdict.position % (1 << 16)) as usize];
+            assert_eq!(*place, verdict.position, "a verdict on what is answered, or was never asked");
+            if verdict.record.verdict.is_final() {
+                *place = 0;
+                self.answered += 1;
+            }
+        }
+    }
+}
+
+fn drive(drop_mode: DropMode, steps: u64, seed: &mut Seed) {
+    let mut engine = Engine::new(order_limits(drop_mode), Nanos(0));
+    for lane in [0, 1] {
+        let event = Event::Lane { lane, strategy: lane, open: 1, generation: 1 };
+        engine.apply(Nanos(0), Source::Sidecar, &sidecar(event));
+    }
+    let mut open = Open { waiting: vec![0; 1 << 16], asked: 0, answered: 0 };
+    let mut ids = Vec::with_capacity(64);
+    let mut now = Nanos(1);
+    COUNTED.set(Some(0));
+    for step in 1..steps {
+        now = now.after(Nanos(seed.below(200_000)));
+        while engine.next_deadline() <= now {
+            let due = engine.next_deadline();
+            engine.apply(now, Source::Sidecar, &sidecar(Event::Timer { due }));
+            open.note(&engine);
+        }
+        let lane = seed.below(2) as u16;
+        let (flags, event) = said(seed, &ids, step);
+        if matches!(event, Event::OrderNew { .. }) {
+            if ids.len() == 64 {
+                ids.remove(0);
+            }
+            ids.push(step);
+        }
+        if flags.contains(Flags::PERMIT) {
+            open.asked += 1;
+            open.waiting[(step % (1 << 16)) as usize] = step;
+        }
+        let epoch = engine.epoch() as u16;
+        let message = Message { flags, epoch, handle: Handle::new(lane, 0, Some(PLAIN)), event };
+        engine.apply(now, Source::Lane { lane, strategy: lane, position: step }, &message);
+        open.note(&engine);
+        if step % 25 == 0 {
+            reset_everything(&mut engine, now);
+        }
+    }
+    assert_eq!(COUNTED.take(), Some(0), "{drop_mode:?}");
+    // Whatever waits is answered in the end, and what is over reserves nothing.
+    now = now.after(Nanos::from_secs(3_600));
+    while engine.next_deadline() <= now {
+        let due = engine.next_deadline();
+        engine.apply(due, Source::Sidecar, &sidecar(Event::Timer { due }));
+        open.note(&engine);
+    }
+    assert_eq!(open.asked, open.answered, "{drop_mode:?}: one final verdict for each request");
+    end_all(&mut engine, now, steps);
+    for book in [0, 1] {
+        assert_eq!(engine.exposure(book, PLAIN), Exposure::default(), "{drop_mode:?}: nothing is leaked");
+    }
+    let counters = engine.counters();
+    assert!(counters.queued > 1_000 && counters.dropped > 100 && counters.not_sent > 100, "{counters:?}");
+    println!("{drop_mode:?}: {counters:?}");
+}
+
+/// Resets and resumes whatever holds.
+fn reset_everything(engine: &mut Engine, now: Nanos) {
+    for index in (0..engine.cause_count()).rev() {
+        let Some(cause) = engine.cause_row(index) else { continue };
+        let (scope, guard) = (cause.scope.expect("a scope"), cause.guard as u16);
+        let verb = CommandVerb::Reset;
+        let event = Event::Command { id: 1, scope, verb, rebase: 1, guard, actor: 1, nonce: cause.nonce };
+        engine.apply(now, Source::Operator, &sidecar(event));
+    }
+}
+
+fn end_all(engine: &mut Engine, now: Nanos, steps: u64) {
+    for (lane, order) in (1..steps).flat_map(|order| [(0, order), (1, order)]) {
+        let (status, initiator) = (DoneStatus::Canceled, Initiator::Venue);
+        let event = Event::OrderDone { order: id(order), status, initiator, cum_qty: Lots(0), t_venue: 0 };
+        let handle = Handle::new(lane, 0, Some(PLAIN));
+        let message = Message { flags: Flags::empty(), epoch: 0, handle, event };
+        engine.apply(now, Source::Lane { lane, strategy: lane, position: steps + order }, &message);
+    }
+}
+
+#[test]
+fn requests_of_every_kind_allocate_nothing_get_one_verdict_each_and_leak_no_reserve() {
+    let mut seed = Seed::new("engine_no_alloc requests");
+    for drop_mode in [DropMode::RejectNew, DropMode::DropOldest, DropMode::DropLowest, DropMode::Halt] {
+        drive(drop_mode, 60_000, &mut seed);
+    }
 }

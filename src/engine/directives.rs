@@ -93,7 +93,14 @@ impl Directives {
         }
     }
 
-    fn make_room(&mut self) -> bool {
+    /// Room for one more; a CANCEL has only its half, so that a strategy which goes on sending cannot keep a kill from
+    /// being carried out.
+    fn make_room(&mut self, task: &Task) -> bool {
+        let is_cancel = |task: &Task| matches!(task, Task::Cancel { .. });
+        let cancels = self.slots.iter().filter(|slot| !slot.over && is_cancel(&slot.directive.task)).count();
+        if is_cancel(task) && cancels >= ROOM / 2 {
+            return false;
+        }
         if self.slots.len() < ROOM {
             return true;
         }
@@ -240,7 +247,7 @@ impl Engine {
         if self.directives.is_under_way(book, &task) {
             return;
         }
-        if !self.directives.make_room() {
+        if !self.directives.make_room(&task) {
             return bump(&mut self.counters.failed_directives);
         }
         bump(&mut self.counters.directives);

@@ -32,6 +32,7 @@ use super::exact::{bump, report};
 use super::lanes::Place;
 use super::orders::{OrderKey, Size, Stage};
 use super::outcome::LaneVerdict;
+use super::queue::Waiting;
 use super::rate_limit::{Admission, Charge, Rank};
 use crate::model::event::OrderAction;
 use crate::model::verdict::{Verdict, VerdictRecord};
@@ -164,16 +165,20 @@ impl Engine {
         }
     }
 
-    /// Drops the queued new orders of a book on the sides that `which` picks, and all modifications of them.
+    /// Drops what is queued of a book on the sides that `which` picks: new orders, and modifications of those that live.
     fn withdraw_all(&mut self, place: Place, which: impl Fn(bool) -> bool) {
         let venue = usize::from(self.venue_of[usize::from(place.account)]);
         loop {
-            let queue = &mut self.queues[venue];
-            let taken = queue.take(|waiting| {
+            let Self { queues, orders, .. } = &mut *self;
+            let sells = |waiting: &Waiting| {
+                let key = OrderKey { book: waiting.place.book, id: waiting.order };
+                orders.find(&key).map(|entry| orders.get(entry).side.sells)
+            };
+            let taken = queues[venue].take(|waiting| {
                 waiting.place.book == place.book
-                    && waiting.charge.action == OrderAction::New
+                    && waiting.charge.action != OrderAction::Cancel
                     && place.instrument.is_none_or(|only| waiting.place.instrument == Some(only))
-                    && which(waiting.message.flags.contains(Flags::SELL))
+                    && sells(waiting).is_some_and(&which)
             });
             let Some(waiting) = taken else { return };
             self.drop_waiting(&waiting, &Denial::of(Reason::Superseded, Scope::Book(place.book), 0, 0));
