@@ -2,14 +2,16 @@
 //!
 //! [`sidecar`] turns a configuration into processes, [`demo`] shows one at work with [`strategy`] as its client.
 
-#[path = "main/demo.rs"]
+#[path = "main/demo/mod.rs"]
 mod demo;
 // The demo's strategy goes through the C ABI, linked in as a C program links libtripline.a.
 #[path = "../ffi/src/lib.rs"]
 mod ffi;
+#[path = "main/line.rs"]
+mod line;
 #[path = "main/sidecar.rs"]
 mod sidecar;
-#[path = "main/strategy.rs"]
+#[path = "main/strategy/mod.rs"]
 mod strategy;
 
 use std::process::ExitCode;

@@ -9,18 +9,39 @@ use serde_json::Value;
 use support::seed::Seed;
 use support::sidecar::{Place, run};
 
-/// The records a run printed: its trips, then the summary.
-fn records(output: &Output) -> (Vec<Value>, Value) {
+/// What a run printed, in the order it was printed.
+struct Records {
+    queue: Value,
+    breaker: Value,
+    trips: Vec<Value>,
+    after_kill: Value,
+    summary: Value,
+}
+
+fn all_records(output: &Output) -> Records {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout.clone()).expect("text");
     let mut records: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect();
-    let summary = records.pop().expect("a summary");
-    assert_eq!((&summary["schema"], &summary["record"]), (&"tripline.demo/1".into(), &"summary".into()));
-    assert!(records.iter().all(|trip| trip["record"] == "trip"), "{text}");
-    (records, summary)
+    assert!(records.iter().all(|record| record["schema"] == "tripline.demo/1"), "{text}");
+    let named = |record: Value, name: &str| {
+        assert_eq!(record["record"], name, "{text}");
+        record
+    };
+    let summary = named(records.pop().expect("a summary"), "summary");
+    let after_kill = named(records.pop().expect("what passes after the kill"), "after_kill");
+    let trips = records.split_off(2).into_iter().map(|trip| named(trip, "trip")).collect();
+    let breaker = named(records.pop().expect("the breaker"), "breaker");
+    let queue = named(records.pop().expect("the queue"), "queue");
+    Records { queue, breaker, trips, after_kill, summary }
+}
+
+/// The trips a run printed, and the summary.
+fn records(output: &Output) -> (Vec<Value>, Value) {
+    let Records { trips, summary, .. } = all_records(output);
+    (trips, summary)
 }
 
 /// Guard, data time, mark, peak and equity of each trip.
@@ -180,9 +201,111 @@ fn a_path_that_never_falls_trips_nothing_and_sends() {
     let place = Place::new();
     let closes: Vec<i64> = (1_000..1_100).collect();
     let csv = place.file("rise.csv", &csv_of(&closes));
-    let (trips, summary) = records(&run(&["demo", "--json", "--csv", csv.to_str().expect("text")], &[]));
-    assert_eq!(trips, Vec::<Value>::new());
-    assert_eq!((&summary["gate"], &summary["send_refused"]), (&"ACTIVE".into(), &Value::Null));
+    let told = all_records(&run(&["demo", "--json", "--csv", csv.to_str().expect("text")], &[]));
+    assert_eq!(told.trips, Vec::<Value>::new());
+    assert_eq!((&told.summary["gate"], &told.summary["send_refused"]), (&"ACTIVE".into(), &Value::Null));
+    let after = &told.after_kill;
+    assert_eq!((&after["shown"], &after["gate"]), (&false.into(), &"ACTIVE".into()));
+    assert_eq!(after["steps"], Value::Array(Vec::new()));
+    let output = run(&["demo", "--csv", csv.to_str().expect("text")], &[]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success() && text.contains("after the kill: not shown"), "{text}");
+}
+
+/// Action, order, verdict and time of each answer, in the order they came.
+fn answers(queue: &Value) -> Vec<(&str, u64, &str, u64)> {
+    let answers = queue["answers"].as_array().expect("answers");
+    answers
+        .iter()
+        .map(|one| {
+            let word = |key: &str| one[key].as_str().unwrap_or_else(|| panic!("{key} of {one}"));
+            let number = |key: &str| one[key].as_u64().unwrap_or_else(|| panic!("{key} of {one}"));
+            (word("action"), number("order"), word("verdict"), number("at_ns"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_burst_beyond_the_rate_waits_and_each_request_has_exactly_one_final_verdict() {
+    let told = all_records(&run(&["demo", "--json"], &[]));
+    let queue = &told.queue;
+    let number = |key: &str| queue[key].as_u64().unwrap_or_else(|| panic!("{key} of {queue}"));
+    let answers = answers(queue);
+    let is_final = |verdict: &str| verdict != "QUEUED";
+    let asked = (1..=40).map(|order| ("NEW", order)).chain((1..=6).map(|order| ("CANCEL", order)));
+    for (action, order) in asked {
+        let own: Vec<&str> =
+            answers.iter().filter(|one| (one.0, one.1) == (action, order)).map(|one| one.2).collect();
+        assert!(matches!(own.as_slice(), ["PASS"] | ["QUEUED", "RELEASED"]), "{action} {order}: {own:?}");
+    }
+    let count = |verdict: &str| answers.iter().filter(|one| one.2 == verdict).count() as u64;
+    assert_eq!((number("orders"), number("cancels")), (40, 6));
+    assert_eq!(number("at_once") + number("released"), 46);
+    assert_eq!((number("at_once"), number("released")), (count("PASS"), count("RELEASED")));
+    assert_eq!(number("queued"), count("QUEUED"));
+    // New orders leave a fifth of the bucket to cancels, and cancels a twentieth to exits.
+    assert!(number("at_once") >= 19, "{queue}");
+    assert!(number("queued") > 0, "{queue}");
+
+    let first_order = answers.iter().position(|one| (one.0, one.2) == ("NEW", "RELEASED")).expect("one");
+    let last_cancel = answers.iter().rposition(|one| one.0 == "CANCEL").expect("one");
+    assert!(last_cancel < first_order, "{queue}");
+
+    let (limit, window) = (number("limit"), number("window_ns"));
+    let times: Vec<u64> = answers.iter().filter(|one| is_final(one.2)).map(|one| one.3).collect();
+    let within = |&start: &u64| times.iter().filter(|&&at| at >= start && at - start < window).count() as u64;
+    let most = times.iter().map(within).max().expect("times");
+    assert_eq!(number("most_in_window"), most);
+    assert!((1..=limit).contains(&most), "{queue}");
+    // Who comes when the bucket is used up waits until the first of the burst have left the venue's window.
+    assert!(number("longest_wait_ns") >= window, "{queue}");
+}
+
+#[test]
+fn rejects_in_a_row_open_the_breaker_at_the_tenth_and_cancels_still_pass() {
+    let Records { breaker, .. } = all_records(&run(&["demo", "--json"], &[]));
+    assert_eq!((&breaker["rejects"], &breaker["reason"]), (&10.into(), &"CONSECUTIVE".into()));
+    assert_eq!((&breaker["state"], &breaker["gate"]), (&"REDUCE_ONLY".into(), &"REDUCE_ONLY".into()));
+    let next = &breaker["next_order"];
+    assert_eq!((&next["action"], &next["verdict"]), (&"NEW".into(), &"DENY".into()));
+    assert_eq!((&next["reason"], &next["code"]), (&"REDUCE_ONLY_SIZE".into(), &306.into()));
+    let cancel = &breaker["cancel"];
+    assert_eq!((&cancel["action"], &cancel["verdict"]), (&"CANCEL".into(), &"PASS".into()));
+    assert_eq!(cancel["reason"], Value::Null);
+    let left = breaker["left"].as_str().expect("the cool-down");
+    assert!(left.starts_with("14m") || left.starts_with("15m"), "{breaker}");
+}
+
+#[test]
+fn after_the_kill_only_cancels_and_exits_of_what_is_held_pass() {
+    let place = Place::new();
+    let closes: Vec<i64> = (0..=60).map(|step| 900 + 5 * step).collect();
+    let csv = place.file("short.csv", &csv_of(&closes));
+    let args = ["demo", "--json", "--qty", "-3", "--csv", csv.to_str().expect("text")];
+    let Records { after_kill, trips, .. } = all_records(&run(&args, &[]));
+    assert_eq!(trips.len(), 2);
+    assert_eq!((&after_kill["shown"], &after_kill["gate"]), (&true.into(), &"HALTED".into()));
+    let steps = after_kill["steps"].as_array().expect("steps");
+    let told: Vec<_> = steps
+        .iter()
+        .map(|step| {
+            let word = |key: &str| step[key].as_str().unwrap_or("-").to_owned();
+            let number = |key: &str| step[key].as_i64().unwrap_or_else(|| panic!("{key} of {step}"));
+            (word("step"), number("qty_units"), word("verdict"), word("reason"), number("extra"))
+        })
+        .collect();
+    let expected = [
+        ("new_order", 1, "DENY", "DRAWDOWN", 0),
+        ("cancel", 0, "PASS", "-", 0),
+        ("exit_one_more", 4, "DENY", "EXIT_SIZE", 3),
+        ("exit", 3, "PASS_EXIT", "-", 0),
+        ("second_exit", 1, "DENY", "EXIT_SIZE", 0),
+        ("cancel_exit", 0, "PASS", "-", 0),
+    ]
+    .map(|(step, qty, verdict, reason, extra)| {
+        (step.to_owned(), qty, verdict.to_owned(), reason.to_owned(), extra)
+    });
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -192,6 +315,13 @@ fn without_arguments_it_shows_the_refused_order() {
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(text.contains("SYNTHETIC") && text.contains("TRIP kill at "), "{text}");
     assert!(text.contains("gate      HALTED; the next order was refused"), "{text}");
+    for shown in [
+        "46 requests, exactly one final verdict each",
+        "opened after 10 rejects, CONSECUTIVE",
+        "an exit of exactly the position        PASS_EXIT, 0 left to exit",
+    ] {
+        assert!(text.contains(shown), "{shown} is missing: {text}");
+    }
 }
 
 #[test]

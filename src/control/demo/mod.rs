@@ -8,6 +8,7 @@
 //! Nothing here decides anything: equity, peak and trips are the sidecar's, copied into a [`screen::Frame`] or a
 //! [`report::Trip`]. Prices stay the integers that were written in the file; no float is involved anywhere.
 
+pub mod acts;
 pub mod csv;
 mod digits;
 pub mod report;

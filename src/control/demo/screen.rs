@@ -74,6 +74,17 @@ pub struct Gauge<'a> {
     pub tripped: bool,
 }
 
+/// A burst of requests on its way through the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Requests made.
+    pub asked: u64,
+    /// Requests with a final verdict.
+    pub decided: u64,
+    /// Requests that wait.
+    pub waiting: u64,
+}
+
 /// Shows one run on `out`.
 #[derive(Debug)]
 pub struct Screen<W: Write> {
@@ -85,6 +96,8 @@ pub struct Screen<W: Write> {
     panel: Vec<String>,
     raised: bool,
     shown: Option<Shown>,
+    /// When the backlog was last drawn, and with how many waiting.
+    drawn: Option<(Duration, u64)>,
 }
 
 /// What the last drawing or line showed.
@@ -124,7 +137,17 @@ impl<W: Write> Screen<W> {
     pub fn new(out: W, style: Style, width: u16) -> Self {
         let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let sparkline = Sparkline::new(usize::from(width.clamp(1, SPARK_COLUMNS)));
-        Self { out, style, width, color, sparkline, panel: Vec::new(), raised: false, shown: None }
+        Self {
+            out,
+            style,
+            width,
+            color,
+            sparkline,
+            panel: Vec::new(),
+            raised: false,
+            shown: None,
+            drawn: None,
+        }
     }
 
     /// The same screen with colours as told, whatever the environment says.
@@ -178,17 +201,58 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
+    /// Shows how a burst drains, in a panel, if it is time to, and always when the last has been let go. Lines elsewhere
+    /// wait for the result.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn backlog(&mut self, now: Duration, backlog: &Backlog) -> io::Result<()> {
+        let emptied = |before: u64| before > 0 && backlog.waiting == 0;
+        let due = self.drawn.is_none_or(|(at, before)| now.saturating_sub(at) >= REDRAW || emptied(before));
+        if self.style == Style::Plain || !due {
+            return Ok(());
+        }
+        self.drawn = Some((now, backlog.waiting));
+        let lines = panel::backlog(backlog);
+        self.show(&lines)
+    }
+
+    /// Takes the panel away.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.lower()?;
+        self.settle()
+    }
+
+    /// Leaves the panel where it is and gives the terminal back.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn settle(&mut self) -> io::Result<()> {
+        self.panel.clear();
+        self.restore()
+    }
+
+    /// Writes lines that stay, where no panel stands.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn tell(&mut self, lines: &[String]) -> io::Result<()> {
+        for line in lines {
+            writeln!(self.out, "{}", printable(line))?;
+        }
+        self.out.flush()
+    }
+
     /// Shows what happened below the last panel and gives the terminal back.
     ///
     /// # Errors
     /// Those of the output.
     pub fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        self.restore()?;
-        self.panel.clear();
-        for line in summary.lines() {
-            writeln!(self.out, "{}", printable(&line))?;
-        }
-        self.out.flush()
+        self.settle()?;
+        self.tell(&summary.lines())
     }
 
     fn is_time(&self, shown: Shown, next: Shown) -> bool {
@@ -199,8 +263,13 @@ impl<W: Write> Screen<W> {
     }
 
     fn draw(&mut self, frame: &Frame<'_>) -> io::Result<()> {
-        self.lower()?;
         let lines = panel::lines(frame, &self.sparkline);
+        self.show(&lines)
+    }
+
+    /// Puts a panel in the place of the one that stands.
+    fn show(&mut self, lines: &[panel::Line]) -> io::Result<()> {
+        self.lower()?;
         self.panel = lines.iter().map(|line| line.text(usize::from(self.width), self.color)).collect();
         self.raise()?;
         self.out.flush()

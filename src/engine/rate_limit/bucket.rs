@@ -254,9 +254,8 @@ impl Bucket {
         if first == from || recovered <= from {
             return first;
         }
-        // It does not fit at `early`, and does at `late`: at the latest with the whole limit there.
-        let whole = self.earliest(self.limit, cost, rank, recovered);
-        let (mut early, mut late) = (from, first.min(whole));
+        // It does not fit at `early`, and does at `late`, when the whole limit is back.
+        let (mut early, mut late) = (from, self.earliest(self.limit, cost, rank, recovered));
         while late.since(early) > Nanos(1) {
             let middle = early.after(Nanos(late.since(early).0 / 2));
             if self.earliest(self.limit(middle), cost, rank, middle) == middle {

@@ -178,3 +178,25 @@ impl<W: Window> Log<W> {
         before.map_or(self.gone, |entry| entry.total)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sliding_log::Sliding;
+    use super::*;
+
+    #[test]
+    fn a_full_log_counts_the_oldest_units_with_the_next_and_a_refund_makes_room() {
+        let log = |instants: &[u64]| {
+            let mut log = Log::new(Sliding::new(Nanos(100)), 2, 0, Nanos::ZERO);
+            instants.iter().for_each(|&at| log.charge(1, Nanos(at)));
+            log
+        };
+        let used = |log: &Log<Sliding>| [119, 120, 129, 130, 139, 140].map(|at| log.used(false, Nanos(at)));
+        assert_eq!(used(&log(&[20, 30])), [2, 1, 1, 0, 0, 0]);
+        assert_eq!(used(&log(&[20, 30, 40])), [3, 3, 3, 1, 1, 0]);
+        let mut refunded = log(&[20, 30]);
+        assert_eq!(refunded.refund(1, Nanos(30), Nanos(35)), 1);
+        refunded.charge(1, Nanos(40));
+        assert_eq!(used(&refunded), [2, 1, 1, 1, 1, 0]);
+    }
+}

@@ -584,6 +584,24 @@ fn a_refund_does_not_take_us_below_the_venues_count() {
 }
 
 #[test]
+fn the_smallest_surplus_over_all_headers_bounds_what_is_refunded() {
+    let mut buckets = kind(sliding(100, 1_000));
+    buckets.header(Used, 0, 1);
+    let mut buckets = buckets.charged(5, 10);
+    // Two of ours were not in this count; that ten are not in a later one says nothing about the first three.
+    buckets.header(Used, 3, 11);
+    let mut buckets = buckets.charged(5, 12);
+    buckets.header(Used, 0, 13);
+    (0..4).for_each(|_| buckets.refund(NEW, Nanos(10), Nanos(14)));
+    assert_eq!(buckets.used(14), 8);
+    // A refusal that says nothing of what is used bounds nothing.
+    let mut buckets = buckets.charged(3, 15);
+    buckets.told(429, Used, 0, 0, 1, 16);
+    (0..3).for_each(|_| buckets.refund(NEW, Nanos(15), Nanos(17)));
+    assert_eq!(buckets.used(17), 8);
+}
+
+#[test]
 fn what_is_charged_after_a_header_is_refunded_whatever_that_said() {
     let mut buckets = kind(sliding(100, 1_000));
     buckets.header(Used, 50, 1);

@@ -1,6 +1,6 @@
 //! COLD: the panel as lines of text. Pure: what is shown follows from the frame and the width alone.
 
-use super::{Frame, Gauge};
+use super::{Backlog, Frame, Gauge};
 use crate::control::demo::report::{data_time, drawdown_bps, latency, percent, source};
 use crate::model::TradingState;
 
@@ -121,6 +121,19 @@ pub(super) fn lines(frame: &Frame<'_>, sparkline: &Sparkline) -> Vec<Line> {
     );
     lines.push(Line::default().with(Paint::Plain, sparkline.text()));
     lines
+}
+
+/// The panel of a burst: how much of it still waits.
+pub(super) fn backlog(backlog: &Backlog) -> Vec<Line> {
+    let Backlog { asked, decided, waiting } = *backlog;
+    let cells = waiting.saturating_mul(BAR_CELLS).div_ceil(asked.max(1)).min(BAR_CELLS);
+    let bar = "█".repeat(cells as usize) + &"░".repeat((BAR_CELLS - cells) as usize);
+    let head = Line::default().with(Paint::Plain, format!("tripline demo   order burst: {asked} requests"));
+    let queue = Line::default()
+        .with(Paint::Plain, format!("{:<NAME_CELLS$} ", "queue"))
+        .with(if waiting == 0 { Paint::Good } else { Paint::Warn }, bar)
+        .with(Paint::Plain, format!(" {waiting:>3} waiting, {decided:>3} decided"));
+    vec![head, queue]
 }
 
 /// One guard: how much of its limit is used.
