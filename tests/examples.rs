@@ -180,17 +180,27 @@ fn in_permit_mode_all_three_handle_every_verdict_and_every_directive() {
     assert_eq!(reduce_only, 3, "every exit, and nothing else, is the venue's own reduce-only");
 }
 
+/// Does the same with every form at once: what follows waits in vain on purpose.
+fn at_once(check: fn(Form) -> Option<()>) {
+    std::thread::scope(|scope| {
+        for form in Form::ALL {
+            scope.spawn(move || check(form));
+        }
+    });
+}
+
 #[test]
 fn all_three_stop_asking_while_too_many_verdicts_are_missing() {
-    for form in Form::ALL {
-        let Some(desk) = Desk::open("examples-busy", form, |_, _| {}) else { continue };
-        let (output, _) = desk.trade("permit", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    at_once(|form| {
+        let (output, _) =
+            Desk::open("examples-busy", form, |_, _| {})?.trade("permit", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
         let out = text(&output.stdout);
         let outstanding = out.matches(": no verdict yet\n").count();
         let busy = out.matches(": too many requests wait for a verdict\n").count();
         assert!(outstanding >= 2 && busy >= 2 && outstanding + busy == 10, "{form:?}: {out}");
         assert!(out.ends_with("done sent 0 held back 10 position 0\n"), "{form:?}: {out}");
-    }
+        Some(())
+    });
 }
 
 #[test]
@@ -227,7 +237,7 @@ fn all_three_stay_alive_while_no_price_comes() {
 
 #[test]
 fn all_three_end_with_3_when_events_are_lost() {
-    let lose = |form| {
+    at_once(|form| {
         let desk = Desk::open("examples-lost", form, |sidecar, _| sidecar.consumes = false)?;
         let (output, seen) = desk.trade("gate", &"100\n".repeat(20));
         let err = text(&output.stderr);
@@ -236,12 +246,6 @@ fn all_three_end_with_3_when_events_are_lost() {
         let seen = seen.expect("it attached");
         assert!(seen.lost && seen.left_in_order, "{form:?}");
         Some(())
-    };
-    // Each waits for its events to be applied, in vain, as often as its lane has slots.
-    std::thread::scope(|scope| {
-        for form in Form::ALL {
-            scope.spawn(move || lose(form));
-        }
     });
 }
 

@@ -26,7 +26,7 @@
 #include "tripline.h"
 
 enum { REFUSED = 1, USAGE = 2, LOST = 3 };
-enum { IDLE_MS = 100, VERDICT_MS = 100, MOST_WAITS_MS = 250, MOST_LOTS = 3, BID_TICKS = 100, INBOX = 16 };
+enum { IDLE_MS = 100, VERDICT_MS = 250, MOST_WAITS_MS = 250, MOST_LOTS = 3, BID_TICKS = 100, INBOX = 16 };
 
 typedef struct order {
     const char *what; /* how it is called when it is told of */

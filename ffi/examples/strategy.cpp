@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 
 enum { REFUSED = 1, USAGE = 2, LOST = 3 };
 constexpr int IDLE_MS = 100, MOST_WAITS_MS = 250, MOST_LOTS = 3, BID_TICKS = 100;
-constexpr std::uint64_t VERDICT_NS = 100'000'000;
+constexpr std::uint64_t VERDICT_NS = 250'000'000;
 
 struct order {
     const char *what; /* how it is called when it is told of */
