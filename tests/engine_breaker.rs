@@ -91,8 +91,8 @@ impl Orders for Desk {
             Some(class) => self.refuse(book, order, class),
             None => self.ack(book, PLAIN, order),
         }
-        // An order of which the venue knows nothing goes on working: it is canceled too.
-        if !matches!(error, None | Some(RejectClass::Timeout)) {
+        // An order of which nobody knows that it is none goes on working: it is canceled too.
+        if !matches!(error, None | Some(RejectClass::Timeout | RejectClass::DuplicateId)) {
             return;
         }
         self.done(book, PLAIN, order, DoneStatus::Canceled);

@@ -25,7 +25,7 @@ use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::limits::DropMode;
 use super::orders::{OrderKey, Stage};
-use super::queue::{Pushed, Waiting};
+use super::queue::{Cursor, Pushed, Waiting};
 use super::rate_limit::Rank;
 use super::requests::Request;
 use super::timers::Watch;
@@ -57,7 +57,7 @@ impl Engine {
                 self.drop_waiting(&evicted, &Denial::of(Reason::QueueFull, scope, 0, 0));
             }
             Pushed::Full => {
-                self.forget_waiting(request.place.book, request.order, request.action);
+                self.forget_waiting(request.place.key(request.order), request.action);
                 return self.turn_away(request, venue);
             }
         }
@@ -91,7 +91,7 @@ impl Engine {
 
     /// Makes the id of a queued request known, so that it cannot be asked for twice. `false`: there is no room.
     fn remember_waiting(&mut self, request: &Request<'_>) -> bool {
-        let key = OrderKey { book: request.place.book, id: request.order };
+        let key = request.place.key(request.order);
         let entry = match (self.orders.find(&key), request.action) {
             (Some(entry), _) => entry,
             (None, OrderAction::New) => {
@@ -111,8 +111,8 @@ impl Engine {
         true
     }
 
-    fn forget_waiting(&mut self, book: u16, id: u64, action: OrderAction) {
-        let Some(entry) = self.orders.find(&OrderKey { book, id }) else { return };
+    fn forget_waiting(&mut self, key: OrderKey, action: OrderAction) {
+        let Some(entry) = self.orders.find(&key) else { return };
         let order = self.orders.get_mut(entry);
         order.waiting = order.waiting.saturating_sub(1);
         if action == OrderAction::New && order.stage == Stage::Waiting {
@@ -122,7 +122,7 @@ impl Engine {
 
     /// Drops what waited: its owner is told why.
     pub(super) fn drop_waiting(&mut self, waiting: &Waiting, denial: &Denial) {
-        self.forget_waiting(waiting.place.book, waiting.order, waiting.charge.action);
+        self.forget_waiting(waiting.place.key(waiting.order), waiting.charge.action);
         self.drop_request(&resumed(waiting), denial);
     }
 
@@ -135,15 +135,15 @@ impl Engine {
                 self.drop_waiting(&waiting, &Denial::of(Reason::Expired, scope, 0, 0));
             }
             while let Some(waiting) = self.queues[index].pop(&self.buckets, self.now) {
-                self.forget_waiting(waiting.place.book, waiting.order, waiting.charge.action);
-                self.resume_waiting(&waiting);
+                self.resume_queued(&waiting);
             }
         }
         self.watch_queue(venue);
     }
 
     /// A request whose turn has come is weighed as if it came now.
-    fn resume_waiting(&mut self, waiting: &Waiting) {
+    pub(super) fn resume_queued(&mut self, waiting: &Waiting) {
+        self.forget_waiting(waiting.place.key(waiting.order), waiting.charge.action);
         let request = resumed(waiting);
         let judgement = match request.action {
             OrderAction::New => {
@@ -197,8 +197,11 @@ impl Engine {
     /// A lane has closed: nobody is left to hear of what it asked for.
     pub(super) fn forget_requests(&mut self, lane: u16) {
         for venue in 0..self.queues.len() {
-            while let Some(waiting) = self.queues[venue].take(|waiting| waiting.place.lane == lane) {
-                self.forget_waiting(waiting.place.book, waiting.order, waiting.charge.action);
+            let mut cursor = Cursor::default();
+            while let Some(waiting) =
+                self.queues[venue].take_onwards(&mut cursor, |waiting| waiting.place.lane == lane)
+            {
+                self.forget_waiting(waiting.place.key(waiting.order), waiting.charge.action);
                 bump(&mut self.counters.dropped);
             }
             self.watch_queue(venue as u16);

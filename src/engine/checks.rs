@@ -5,6 +5,7 @@
 //! | | Checks | Why here |
 //! |---|---|---|
 //! | 1 | instrument, quantity, duplicate id | what is meaningless or was asked before is not weighed at all |
+//! |   | fingerprint, unless it is an exit | counted whatever else is wrong with it (`duplicates`) |
 //! | 2 | exit | an exit is judged by its size alone, so nothing below may get in its way |
 //! | 3 | tick, lot, smallest and largest quantity | a defect of the order itself, true in any state |
 //! | 4 | state, reduce-only size | a halt is told before any limit of a book that may not trade anyway |
@@ -16,6 +17,8 @@
 //! it. **Exit** (intent EXIT, against the position): n ≤ |q| less the live or unknown orders of intent EXIT; one that the
 //! venue enforces needs only n ≤ |q|, so one that timed out can be tried again. With books that miss something the
 //! position is a guess: then only venue-enforced exits pass, the rest is EXIT_UNVERIFIED.
+//!
+//! An order by cost is denied, MAX_NOTIONAL with a limit of 0: its quantity would be a guess.
 //!
 //! Units: prices and quantities as the instrument counts them, notional in 1e-6, the collar in basis points of the
 //! mark. Trips at `>` the limit (`<` the minimum). Does not catch: what strategies outside this sidecar do.
@@ -31,10 +34,10 @@
 )]
 
 use super::Engine;
-use super::exact::{ceil_div, micros};
+use super::exact::{ceil_div, micros, micros_up};
 use super::gates::guard;
 use super::lanes::Place;
-use super::orders::{Order, OrderKey, Side, Size, Terms};
+use super::orders::{Order, Side, Size, Terms};
 use super::rate_limit::Rank;
 use crate::model::event::{Intent, OrderType};
 use crate::model::scope::InstrumentId;
@@ -74,6 +77,20 @@ pub(super) enum Grant {
     Unverified,
     /// Be simulated.
     Simulate,
+}
+
+/// What an order, or more of one, does to its side of a position.
+struct Growth {
+    side: Side,
+    q: i64,
+    /// Lots asked for beyond what was asked for before.
+    n: i64,
+    /// What the side adds up to now, and what it would with them.
+    now: i128,
+    then: i128,
+    /// What of `now` they would only take the place of: the largest of their group.
+    shared: i64,
+    dormant: bool,
 }
 
 /// A grant and the rank in which it waits for its turn.
@@ -132,7 +149,7 @@ impl Engine {
         if ticket.size.qty <= 0 {
             return Err(Denial::of(Reason::MinQty, scope, ticket.size.qty, lot));
         }
-        match self.orders.find(&OrderKey { book: place.book, id: ticket.id }) {
+        match self.orders.find(&place.key(ticket.id)) {
             Some(_) => Err(Denial::of(Reason::DuplicateId, Scope::Book(place.book), 0, 0)),
             None => Ok(()),
         }
@@ -145,10 +162,11 @@ impl Engine {
             return self.judge_exit(place, ticket.side, &ticket.terms, ticket.size.qty, q);
         }
         self.check_size(place, ticket)?;
-        let dormant = self.sleeps(place, &ticket.terms);
-        let reduces = self.check_state(place, ticket.side, &ticket.terms, ticket.size.qty, q, dormant)?;
+        let growth = self.growth_of_new(place, ticket, q);
+        let reduces = self.check_state(place, &ticket.terms, &growth)?;
         self.check_price(place, ticket)?;
-        self.check_room(place, ticket, q, dormant)?;
+        self.check_open_orders(place)?;
+        self.check_position_room(place, &growth)?;
         let rank = if reduces { Rank::Reduce } else { Rank::New };
         Ok((self.grant(place), rank))
     }
@@ -164,17 +182,43 @@ impl Engine {
         if size.px == latest.px && size.qty <= latest.qty {
             return Ok((self.grant(place), Rank::Cancel));
         }
-        let more = size.qty.saturating_sub(latest.qty).max(0);
         let q = self.position(place.book, order.side.instrument);
-        let ticket = Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0 };
+        let remaining = size.qty.saturating_sub(order.booked().qty).max(0);
         if order.terms.intent == Intent::Exit {
+            let more = remaining.saturating_sub(order.exiting).max(0);
             return self.judge_exit(place, order.side, &order.terms, more, q);
         }
+        let ticket = Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0 };
         self.check_size(place, &ticket)?;
-        self.check_state(place, order.side, &order.terms, more, q, order.dormant)?;
+        let growth = Growth {
+            side: order.side,
+            q,
+            n: size.qty.saturating_sub(latest.qty).max(0),
+            now: self.working.sums(order.position).side(order.side.sells),
+            then: self.working.grown(order, remaining),
+            shared: order.group.map_or(0, |_| order.counted),
+            dormant: order.dormant,
+        };
+        self.check_state(place, &order.terms, &growth)?;
         self.check_price(place, &ticket)?;
-        self.check_position_room(place, order.side, &order.terms, more, q, order.dormant)?;
+        self.check_position_room(place, &growth)?;
         Ok((self.grant(place), Rank::Modify))
+    }
+
+    /// What a new order adds to its side of the position.
+    fn growth_of_new(&self, place: Place, ticket: &Ticket, q: i64) -> Growth {
+        let Ticket { side, terms, size, .. } = *ticket;
+        let index = self.ledger.find(place.book, side.instrument);
+        let dormant = self.sleeps(place, &terms);
+        Growth {
+            side,
+            q,
+            n: size.qty,
+            now: self.working.sums(index).side(side.sells),
+            then: self.working.with(index, side, &terms, dormant, size.qty),
+            shared: self.working.shared(index, side, &terms),
+            dormant,
+        }
     }
 
     /// Judges an exit of `n` lots, more of an exit that is live, or a new price for one (0 lots).
@@ -192,11 +236,8 @@ impl Engine {
         if sound && (n > left || !opposite) {
             return Err(Denial::of(Reason::ExitSize, scope, n, left).by(0, left));
         }
-        let grant = match self.mode(place) {
-            Mode::Live => Grant::Exit(left.saturating_sub(n).max(0)),
-            Mode::Paper => Grant::Simulate,
-        };
-        Ok((grant, Rank::Exit))
+        // In paper mode too: the position it leaves is real.
+        Ok((Grant::Exit(left.saturating_sub(n).max(0)), Rank::Exit))
     }
 
     fn check_size(&self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
@@ -204,9 +245,13 @@ impl Engine {
         let scope = self.instrument_scope(place);
         let Size { px, qty } = ticket.size;
         let priced = matches!(ticket.terms.kind, OrderType::Limit | OrderType::StopLimit);
-        let on_tick = px.checked_rem_euclid(limits.tick.0) == Some(0) && (px >= 0 || limits.allow_negative);
+        let on_tick = px.checked_rem_euclid(limits.tick.0) == Some(0) && (px > 0 || limits.allow_negative);
         if priced && !on_tick {
             return Err(Denial::of(Reason::Tick, scope, px, limits.tick.0));
+        }
+        if ticket.terms.by_cost {
+            // What it costs says nothing about how much it may fill, and this version does not convert it.
+            return Err(Denial::of(Reason::MaxNotional, scope, 0, 0).by(guard::ORDER_NOTIONAL, 0));
         }
         if qty.checked_rem_euclid(limits.lot.0) != Some(0) {
             return Err(Denial::of(Reason::Lot, scope, qty, limits.lot.0));
@@ -226,42 +271,33 @@ impl Engine {
 
     /// Whether it counts nothing because its entry order has no fill.
     pub(super) fn sleeps(&self, place: Place, terms: &Terms) -> bool {
-        let parent = OrderKey { book: place.book, id: terms.parent };
+        let parent = place.key(terms.parent);
         let known = Some(parent).filter(|parent| parent.id != 0).and_then(|parent| self.orders.find(&parent));
-        known.is_some_and(|entry| self.orders.get(entry).booked().qty == 0)
+        // Of an entry that waits, or is over, nobody knows that it will ever be what the child depends on.
+        known
+            .map(|entry| self.orders.get(entry))
+            .is_some_and(|entry| entry.is_live() && entry.booked().qty == 0)
     }
 
-    /// Whether the state lets `n` more lots work; `true` when they can only reduce.
-    fn check_state(
-        &self,
-        place: Place,
-        side: Side,
-        terms: &Terms,
-        n: i64,
-        q: i64,
-        dormant: bool,
-    ) -> Result<bool, Denial> {
+    /// Whether the state lets the order work, or grow; `true` when it can only reduce.
+    fn check_state(&self, place: Place, terms: &Terms, growth: &Growth) -> Result<bool, Denial> {
         let state = self.state(place);
         if state == TradingState::Halted {
             return Err(self.halted(place));
         }
+        let &Growth { q, n, now, shared, dormant, .. } = growth;
         let meant = matches!(terms.intent, Intent::Reduce | Intent::Protect) || terms.venue_enforced;
         if state == TradingState::Active && (!meant || dormant) {
             return Ok(meant);
         }
         let held = i128::from(q.unsigned_abs());
-        let opposite = if side.sells { q > 0 } else { q < 0 };
-        let index = self.ledger.find(place.book, side.instrument);
-        let now = self.working.sums(index).side(side.sells);
-        let then = if terms.venue_enforced {
-            now.saturating_add(i128::from(n))
-        } else {
-            self.working.with(index, side, terms, dormant, n)
-        };
+        let opposite = if growth.side.sells { q > 0 } else { q < 0 };
+        let then = if terms.venue_enforced { now.saturating_add(i128::from(n)) } else { growth.then };
         if opposite && then <= held && !(dormant && n > 0) {
             return Ok(true);
         }
-        let room = if opposite && !dormant { clamped(held.saturating_sub(now).max(0)) } else { 0 };
+        let left = held.saturating_sub(now).max(0).saturating_add(i128::from(shared));
+        let room = if opposite && !dormant { clamped(left) } else { 0 };
         let denial = Denial::of(Reason::ReduceOnlySize, self.instrument_scope(place), n, room).by(0, room);
         let cause =
             (state != TradingState::Active).then(|| self.gates.gravest(&self.scopes_of(place))).flatten();
@@ -319,40 +355,34 @@ impl Engine {
             return Err(Denial::of(Reason::MinNotional, self.instrument_scope(place), measured, limit));
         }
         match max.filter(|max| notional > max.0) {
-            Some(max) => Err(Denial::of(Reason::MaxNotional, book, micros(notional), micros(max.0))
+            Some(max) => Err(Denial::of(Reason::MaxNotional, book, micros_up(notional), micros(max.0))
                 .by(guard::ORDER_NOTIONAL, 0)),
             None => Ok(()),
         }
     }
 
-    fn check_room(&self, place: Place, ticket: &Ticket, q: i64, dormant: bool) -> Result<(), Denial> {
+    fn check_open_orders(&self, place: Place) -> Result<(), Denial> {
         let max = self.limits.books[usize::from(place.book)].max_open_orders;
         let count = self.working.of_book(place.book).saturating_add(1);
-        if let Some(max) = max.filter(|&max| count > max) {
-            let book = Scope::Book(place.book);
-            return Err(Denial::of(Reason::OpenOrders, book, i64::from(count), i64::from(max)));
+        match max.filter(|&max| count > max) {
+            Some(max) => {
+                let book = Scope::Book(place.book);
+                Err(Denial::of(Reason::OpenOrders, book, i64::from(count), i64::from(max)))
+            }
+            None => Ok(()),
         }
-        self.check_position_room(place, ticket.side, &ticket.terms, ticket.size.qty, q, dormant)
     }
 
-    fn check_position_room(
-        &self,
-        place: Place,
-        side: Side,
-        terms: &Terms,
-        n: i64,
-        q: i64,
-        dormant: bool,
-    ) -> Result<(), Denial> {
+    fn check_position_room(&self, place: Place, growth: &Growth) -> Result<(), Denial> {
         let Some(limit) = self.limits.books[usize::from(place.book)].max_position else { return Ok(()) };
-        let index = self.ledger.find(place.book, side.instrument);
-        let towards = if side.sells { i128::from(q).saturating_neg() } else { i128::from(q) };
-        let now = towards.saturating_add(self.working.sums(index).side(side.sells));
-        let then = towards.saturating_add(self.working.with(index, side, terms, dormant, n));
+        let q = i128::from(growth.q);
+        let towards = if growth.side.sells { q.saturating_neg() } else { q };
+        let (now, then) = (towards.saturating_add(growth.now), towards.saturating_add(growth.then));
         if then <= i128::from(limit.0) || then <= now {
             return Ok(());
         }
-        let room = clamped(i128::from(limit.0).saturating_sub(now).max(0));
+        let left = i128::from(limit.0).saturating_sub(now).max(0);
+        let room = clamped(left.saturating_add(i128::from(growth.shared)));
         let book = Scope::Book(place.book);
         Err(Denial::of(Reason::MaxPosition, book, clamped(then), limit.0).by(guard::POSITION, room))
     }

@@ -114,8 +114,17 @@ impl Directives {
         self.slots.iter().any(|slot| !slot.over && slot.book == book && is_same(&slot.directive.task, task))
     }
 
-    fn remember(&mut self, key: OrderKey, book: BookId) {
-        if self.delegated.find(&key).is_some() {
+    /// Notes the book an order works for; `None`, its strategy's own, needs no note.
+    fn remember(&mut self, key: OrderKey, book: Option<BookId>) {
+        let Some(book) = book else {
+            if let Some(entry) = self.delegated.find(&key) {
+                self.delegated.remove(entry);
+                self.oldest.retain(|&known| known != entry);
+            }
+            return;
+        };
+        if let Some(entry) = self.delegated.find(&key) {
+            *self.delegated.get_mut(entry) = book;
             return;
         }
         if !self.delegated.has_room()
@@ -238,7 +247,7 @@ impl Engine {
 
     /// Directs the cancel of one order that should not have left.
     pub(super) fn direct_cancel(&mut self, place: Place, order: u64) {
-        let known = self.orders.find(&OrderKey { book: place.book, id: order });
+        let known = self.orders.find(&place.key(order));
         let venue_key = known.map_or(0, |entry| self.orders.get(entry).venue_key);
         self.issue(place.book, place.instrument, Task::Cancel { order, venue_key }, Reason::Violation);
     }
@@ -299,7 +308,9 @@ impl Engine {
 
     fn tell(&mut self, lane: u16, slot: &Slot, directive: Directive) {
         let directives = &mut self.gates.outcome.directives;
-        if directives.len() < directives.capacity() {
+        if directives.len() == directives.capacity() {
+            bump(&mut self.counters.failed_directives);
+        } else {
             let account = self.ledger.book(slot.book).account;
             let handle = Handle::new(lane, account, slot.instrument);
             directives.push(LaneDirective { lane, handle, directive });
@@ -357,11 +368,25 @@ impl Engine {
         slot.remaining = remaining.0;
         match status {
             DirectiveStatus::Received | DirectiveStatus::Working => {}
+            // The position knows better than whoever closed it.
+            DirectiveStatus::Done if self.is_open(&slot) => slot.status = Some(DirectiveStatus::Working),
             DirectiveStatus::Done => slot.over = true,
             DirectiveStatus::Failed | DirectiveStatus::Refused => self.hand_on(&mut slot),
             DirectiveStatus::Expired => self.give_up(&mut slot),
         }
         self.directives.slots[index] = slot;
+        self.watch_directives();
+    }
+
+    /// A strategy has died, fallen silent or left: what it was told goes to the next.
+    pub(super) fn hand_on_from(&mut self, strategy: StrategyId) {
+        for index in 0..self.directives.slots.len() {
+            let mut slot = self.directives.slots[index];
+            if !slot.over && slot.holder.is_some_and(|holder| holder.strategy == strategy) {
+                self.hand_on(&mut slot);
+                self.directives.slots[index] = slot;
+            }
+        }
         self.watch_directives();
     }
 
@@ -386,8 +411,7 @@ impl Engine {
             if slot.due(ack_timeout) > self.now {
                 continue;
             }
-            let flat = slot.instrument.is_some_and(|instrument| self.position(slot.book, instrument) == 0);
-            if matches!(slot.directive.task, Task::Flatten { .. }) && flat {
+            if matches!(slot.directive.task, Task::Flatten { .. }) && !self.is_open(&slot) {
                 (slot.over, slot.status) = (true, Some(DirectiveStatus::Done));
             } else if slot.directive.deadline <= self.now {
                 self.give_up(&mut slot);
@@ -399,36 +423,61 @@ impl Engine {
         self.watch_directives();
     }
 
+    /// Whether a position that is to be flattened is not flat.
+    fn is_open(&self, slot: &Slot) -> bool {
+        let flattens = matches!(slot.directive.task, Task::Flatten { .. });
+        flattens && slot.instrument.is_some_and(|instrument| self.position(slot.book, instrument) != 0)
+    }
+
     fn watch_directives(&mut self) {
         let ack_timeout = self.limits.directives.ack_timeout;
         let due = self.directives.slots.iter().map(|slot| slot.due(ack_timeout)).min();
         self.timers.set(self.watches.id(Watch::Directives), due.unwrap_or(Nanos::NEVER));
     }
 
-    /// The place an event belongs to: another book, where its order carries out a directive.
+    /// The place an event belongs to: another book, where its order carries out a directive about that.
     pub(super) fn delegated(&mut self, place: Place, message: &Message) -> Place {
-        if let Event::OrderNew { order, attrs, .. } = message.event
-            && attrs.directive != 0
-        {
-            let slots = &self.directives.slots;
-            let held = slots.iter().find(|slot| {
-                slot.directive.id == u64::from(attrs.directive)
-                    && !slot.over
-                    && slot.holder.is_some_and(|holder| holder.strategy == place.strategy)
-            });
-            let book = held.map(|slot| slot.book).filter(|&book| book != place.book);
-            let Some(book) = book.filter(|&book| self.ledger.book(book).account == place.account) else {
-                return place;
-            };
-            self.directives.remember(OrderKey { book: place.book, id: order.get() }, book);
-            return Place { book, ..place };
+        let Some(id) = order_of(&message.event) else { return place };
+        if let Event::OrderNew { attrs, .. } = message.event {
+            let book = self.directed_book(place, attrs.directive);
+            self.directives.remember(place.key(id), book);
+            return book.map_or(place, |book| place.on_behalf_of(book));
         }
-        if self.directives.oldest.is_empty() {
+        if let Some(entry) = self.directives.delegated.find(&place.key(id)) {
+            let book = *self.directives.delegated.get(entry);
+            if let Event::OrderModify { new_order: new_order @ 1.., .. } = message.event {
+                self.directives.remember(place.key(new_order), Some(book));
+            }
+            return place.on_behalf_of(book);
+        }
+        if self.directives.slots.is_empty() || self.orders.find(&place.key(id)).is_some() {
             return place;
         }
-        let key = order_of(&message.event).map(|id| OrderKey { book: place.book, id });
-        let found = key.and_then(|key| self.directives.delegated.find(&key));
-        found.map_or(place, |entry| Place { book: *self.directives.delegated.get(entry), ..place })
+        // An order it never placed, of a book whose orders it was told to cancel.
+        let told = self.directives.slots.iter().filter(|slot| {
+            !matches!(slot.directive.task, Task::Flatten { .. } | Task::Revoke { .. })
+                && slot.holder.is_some_and(|holder| holder.rank > 0 && holder.strategy == place.strategy)
+        });
+        let mut books = told.map(|slot| Place { book: slot.book, ..place });
+        books.find(|theirs| self.orders.find(&theirs.key(id)).is_some()).unwrap_or(place)
+    }
+
+    /// The other book that an order with this directive works for.
+    fn directed_book(&self, place: Place, directive: u32) -> Option<BookId> {
+        let held = self.directives.slots.iter().find(|slot| {
+            slot.directive.id == u64::from(directive)
+                && !slot.over
+                && slot.holder.is_some_and(|holder| holder.strategy == place.strategy)
+        });
+        let book = held.map(|slot| slot.book).filter(|&book| directive != 0 && book != place.book);
+        book.filter(|&book| self.ledger.book(book).account == place.account)
+    }
+}
+
+impl Place {
+    /// The same, for another strategy's book; the ids stay those of whoever says them.
+    const fn on_behalf_of(self, book: BookId) -> Self {
+        Self { book, by: self.strategy.saturating_add(1), ..self }
     }
 }
 

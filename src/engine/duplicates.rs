@@ -3,7 +3,7 @@
 //! **Duplicate** measures equal orders (book, instrument, side, quantity, price, type) within `window` of engine time,
 //! denied ones included: the `deny`-th is denied, the `trip`-th halts the book, class COOLDOWN. Half-open: an order
 //! counts while its age is `<` the window. One that its owner canceled does not count. In gate mode an order cannot be
-//! denied; it counts, and trips. Off for makers, who quote the same price for a living.
+//! denied; it counts, and trips. Exits do not count: one that the venue refused has to be tried again. Off for makers, who quote the same price for a living.
 //!
 //! The table remembers the newest fingerprints and forgets the oldest when it is full, so a strategy that places more
 //! distinct orders within one window than there is room for may repeat one unnoticed.
@@ -27,7 +27,7 @@ use super::integrity::sticky;
 use super::lanes::Place;
 use super::limits::Limits;
 use super::table::{Key, Table, mix};
-use crate::model::event::OrderType;
+use crate::model::event::{Intent, OrderType};
 use crate::model::{Latch, Nanos, Reason, Scope};
 
 /// Equal orders whose times are kept.
@@ -142,7 +142,9 @@ impl Engine {
 
     /// Counts an order of gate mode, which nothing can deny.
     pub(super) fn note_gate_fingerprint(&mut self, place: Place, ticket: &Ticket) {
-        let _undeniable = self.note_fingerprint(place, ticket);
+        if ticket.terms.intent != Intent::Exit {
+            let _undeniable = self.note_fingerprint(place, ticket);
+        }
     }
 
     /// An order that its owner canceled is no evidence of a defect.

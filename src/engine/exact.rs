@@ -48,6 +48,11 @@ pub(super) fn micros(money: i128) -> i64 {
     i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX })
 }
 
+/// As [`micros`], rounded up: what is held against a largest value must not read smaller than it is.
+pub(super) fn micros_up(money: i128) -> i64 {
+    micros(money.saturating_add(999))
+}
+
 /// A magnitude as a report's `i64`, at the end of the range where it does not fit.
 pub(super) fn report(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

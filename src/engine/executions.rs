@@ -59,6 +59,8 @@ pub(super) struct Booked {
     pub(super) position: u32,
     /// 0 when the report named none.
     pub(super) order: u64,
+    /// Whose id that is, as in an order's key.
+    pub(super) by: u16,
     pub(super) qty: i64,
     pub(super) leg: i128,
     pub(super) fee: i128,

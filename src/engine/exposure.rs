@@ -20,7 +20,7 @@
 )]
 
 use super::Engine;
-use super::exact::micros;
+use super::exact::{micros, micros_up};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
@@ -101,7 +101,7 @@ impl Engine {
                     place,
                     guard::ORDER_NOTIONAL,
                     Reason::MaxNotional,
-                    micros(notional),
+                    micros_up(notional),
                     micros(limit.0),
                 );
             }

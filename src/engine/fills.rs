@@ -124,6 +124,7 @@ impl Engine {
         let booked = Booked {
             position,
             order: report.order,
+            by: place.by,
             qty: report.qty,
             leg,
             fee,
@@ -253,7 +254,7 @@ impl Engine {
     /// What a change of an execution books, given what else is known of its order.
     fn executed(&self, booked: &Booked, change: &Traded) -> Result<(Option<(u32, Order)>, Traded), Refusal> {
         let book = self.ledger.position(booked.position).book;
-        let Some(entry) = self.orders.find(&OrderKey { book, id: booked.order }) else {
+        let Some(entry) = self.orders.find(&OrderKey { book, by: booked.by, id: booked.order }) else {
             return Ok((None, *change));
         };
         let order = self.orders.get(entry);
@@ -314,7 +315,7 @@ impl Engine {
         if id == 0 {
             return Ok(None);
         }
-        let entry = self.orders.open(OrderKey { book: place.book, id }, side).ok_or(Refusal::Full)?;
+        let entry = self.orders.open(place.key(id), side).ok_or(Refusal::Full)?;
         if self.orders.get(entry).side == side { Ok(Some(entry)) } else { Err(Refusal::Corrupt) }
     }
 

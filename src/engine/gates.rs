@@ -210,6 +210,10 @@ impl Gates {
             let old = cause.state;
             lower(&mut self.levels[ordinal], old);
         } else {
+            // The same again, for longer: the time starts over, and what was over is not.
+            if hold.latch == Latch::Cooldown && cause.latch == Latch::Cooldown && hold.until > cause.until {
+                (cause.until, cause.reason) = (hold.until, hold.reason);
+            }
             return false;
         }
         if let Some(count) = self.levels[ordinal].count(hold.state) {

@@ -24,7 +24,7 @@ use super::exact::{bump, report};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::marks::Offer;
-use super::orders::Size;
+use super::orders::{OrderKey, Size};
 use super::timers::Watch;
 use crate::model::event::{FIRST_SIDECAR_KIND, LivenessSign};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
@@ -37,9 +37,18 @@ pub(super) struct Place {
     pub(super) account: AccountId,
     pub(super) book: BookId,
     pub(super) instrument: Option<InstrumentId>,
+    /// Whose order ids it uses, as in [`OrderKey::by`].
+    pub(super) by: u16,
     /// The lane it came through, and where in it: of the first record, where it had several.
     pub(super) lane: u16,
     pub(super) position: u64,
+}
+
+impl Place {
+    /// The order that this place calls `id`.
+    pub(super) const fn key(&self, id: u64) -> OrderKey {
+        OrderKey { book: self.book, by: self.by, id }
+    }
 }
 
 impl Engine {
@@ -80,7 +89,7 @@ impl Engine {
             return None;
         }
         let book = self.book(strategy, account)?;
-        Some(Place { strategy, account, book, instrument, lane, position })
+        Some(Place { strategy, account, book, instrument, by: 0, lane, position })
     }
 
     fn join_group(&mut self, lane: u16, place: Place, message: &Message) {
@@ -94,8 +103,9 @@ impl Engine {
             self.on_event(place, first, Some(&message.event));
             return;
         }
-        if first.is_some() {
+        if let Some((first, position)) = first {
             self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+            self.deny_corrupt(Place { position, instrument: first.handle.instrument(), ..place }, &first);
         }
         let opens =
             matches!(message.event, Event::Fill { .. } | Event::FillBust { .. } | Event::OrderNew { .. });
@@ -105,7 +115,10 @@ impl Engine {
         match (more, opens, stray) {
             (true, true, _) => *self.clients.pending(lane) = Some((*message, place.position)),
             (_, _, true) => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
-            (true, false, _) if !text => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
+            (true, false, _) if !text => {
+                self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+                self.deny_corrupt(place, message);
+            }
             _ => self.on_event(place, message, None),
         }
     }
@@ -124,7 +137,10 @@ impl Engine {
             }
             Event::OrderNew { .. } | Event::OrderModify { .. } => self.on_order(place, message, rest),
             Event::OrderCancel { order, .. } => self.on_cancel(place, order.get()),
-            Event::OrderCancelAll { .. } => self.charge_cancel(place, 0),
+            Event::OrderCancelAll { .. } => {
+                self.withdraw_all(place, &message.event);
+                self.charge_cancel(place, 0);
+            }
             Event::OrderAck { order, venue_key, .. } => self.on_order_ack(place, order.get(), venue_key),
             Event::OrderTriggered { order, .. } => self.on_order_status(place, order.get()),
             Event::OrderModified { order, px, qty, .. } => {
@@ -229,6 +245,9 @@ impl Engine {
         if self.clients.close(lane) {
             self.halt(Scope::Strategy(strategy), Reason::Corrupt);
         }
+        if self.clients.lane_of(strategy).is_none() {
+            self.hand_on_from(strategy);
+        }
     }
 
     pub(super) fn on_liveness(&mut self, lane: u16, strategy: u16, sign: LivenessSign, beat: u64) {
@@ -251,6 +270,7 @@ impl Engine {
         let scope = Scope::Strategy(strategy);
         let died = self.gates.begin(sticky(scope, guard::CLIENT, reason)) && reason == Reason::ClientDead;
         self.refresh_trust(scope);
+        self.hand_on_from(strategy);
         if died {
             self.direct_for_the_dead(strategy);
         }
@@ -299,6 +319,7 @@ impl Engine {
             state: TradingState::Halted,
             ..sticky(Scope::Strategy(strategy), guard::HEARTBEAT, Reason::Heartbeat)
         });
+        self.hand_on_from(strategy);
     }
 }
 

@@ -109,6 +109,9 @@ impl Engine {
 
     /// What a guard has to forget when its cause is taken from it.
     fn release_guard(&mut self, scope: Scope, guard: u16) {
+        if let (guard::BAN, Scope::Account(account)) = (guard, scope) {
+            self.buckets.lift_ban(account);
+        }
         self.forget_errors(scope, guard);
         self.refresh_trust(scope);
     }
@@ -121,7 +124,8 @@ impl Engine {
         if cause.nonce != nonce {
             return Err(Denial::of(Reason::EpochStale));
         }
-        if cause.cools() {
+        // What a venue said of its ban may be nonsense: a person may end that one early.
+        if cause.cools() && guard != guard::BAN {
             return Err(self.still_cooling(&cause));
         }
         let Some(configured) = guard.checked_sub(guard::CONFIGURED) else {

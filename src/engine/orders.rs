@@ -33,6 +33,7 @@
 use std::collections::VecDeque;
 
 use super::chain::{Ends, Links};
+use super::checks::Ticket;
 use super::error_rate::Generations;
 use super::table::{Key, Table, mix};
 use crate::model::Nanos;
@@ -42,12 +43,14 @@ use crate::model::event::{Intent, OrderAction, OrderType};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OrderKey {
     pub(super) book: u16,
+    /// Who minted the id: 0 the owner of the book, else the executor that trades for it, its number plus one.
+    pub(super) by: u16,
     pub(super) id: u64,
 }
 
 impl Key for OrderKey {
     fn digest(&self) -> u64 {
-        mix(self.id ^ u64::from(self.book).rotate_left(40))
+        mix(self.id ^ u64::from(self.book).rotate_left(40) ^ u64::from(self.by).rotate_left(20))
     }
 }
 
@@ -149,8 +152,12 @@ pub(super) struct Order {
     /// The attempt the venue has not answered, and the breakers it counts for.
     pub(super) attempt: Option<OrderAction>,
     pub(super) generations: Generations,
-    /// When its last new, modify and cancel were charged to rate buckets.
+    /// When the attempt was made.
+    pub(super) sent: Nanos,
+    /// When its last new, modify and cancel were charged to rate buckets; never where there is nothing to give back.
     pub(super) charged: [Nanos; 3],
+    /// The order that is to take its place, canceled and placed anew; 0 for none.
+    pub(super) replacement: u64,
     pub(super) venue_key: u64,
     /// The venue has told of it: it was sent.
     pub(super) heard: bool,
@@ -263,6 +270,22 @@ impl Order {
     /// Whether a total for it could count something twice.
     pub(super) const fn is_partial(&self) -> bool {
         self.partial
+    }
+
+    /// The order that is placed anew in its place, on its terms but outside its group: nothing ties the two.
+    pub(super) fn replacement(&self, id: u64, size: Size) -> Ticket {
+        let terms = Terms { group: 0, ..self.terms };
+        Ticket { id, side: self.side, size, terms, trigger_px: 0 }
+    }
+
+    /// The venue has ended it with `cum_qty` lots filled, of which some are not booked yet: only those may still come.
+    /// `false` when all of them are.
+    pub(super) fn await_fills(&mut self, cum_qty: i64) -> bool {
+        let waits = self.is_live() && self.is_sized() && cum_qty > self.booked().qty;
+        if waits {
+            (self.size.qty, self.wish, self.wishes) = (cum_qty, None, 0);
+        }
+        waits
     }
 
     /// Settles what became of a modification: the venue's size, or with none the one before. While others are not

@@ -21,8 +21,8 @@ use super::exact::bump;
 use super::gates::{Hold, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
-use super::orders::{Ended, Order, OrderKey, Side, Size, Stage};
-use super::rate_limit::{Charge, Feedback};
+use super::orders::{Ended, Order, Side, Size, Stage};
+use super::rate_limit::{Charge, Feedback, Rank};
 use crate::model::event::OrderAction;
 use crate::model::scope::{AccountId, InstrumentId};
 use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope};
@@ -51,7 +51,7 @@ impl Engine {
         self.check_order(place, instrument, px, qty);
         match message.event {
             Event::OrderModify { new_order, .. } => {
-                if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id: order.get() })
+                if let Some(entry) = self.orders.find(&place.key(order.get()))
                     && !self.modify(place, entry, Size { px: px.0, qty: qty.0 }, new_order)
                 {
                     self.halt(Scope::Book(place.book), Reason::Capacity);
@@ -63,7 +63,7 @@ impl Engine {
 
     fn announce(&mut self, place: Place, instrument: InstrumentId, message: &Message, rest: Option<&Event>) {
         let Some(ticket) = Ticket::read(message, rest, instrument) else { return };
-        let key = OrderKey { book: place.book, id: ticket.id };
+        let key = place.key(ticket.id);
         let known = self.orders.find(&key).map(|entry| *self.orders.get(entry));
         match known {
             Some(order) if order.ended.is_some() => return bump(&mut self.counters.late),
@@ -84,26 +84,26 @@ impl Engine {
             _ => {}
         }
         self.note_gate_fingerprint(place, &ticket);
-        if !self.work(place, &ticket) {
+        if !self.work(place, &ticket, OrderAction::New) {
             self.halt(Scope::Book(place.book), Reason::Capacity);
         }
     }
 
-    /// Makes an order part of the book: reserved, charged, awaiting the venue. `false`: a table is full.
-    pub(super) fn work(&mut self, place: Place, ticket: &Ticket) -> bool {
-        let key = OrderKey { book: place.book, id: ticket.id };
+    /// Makes an order part of the book: reserved, charged as `action`, awaiting the venue. `false`: a table is full.
+    pub(super) fn work(&mut self, place: Place, ticket: &Ticket, action: OrderAction) -> bool {
+        let key = place.key(ticket.id);
         let Some(position) = self.ledger.open(place.book, ticket.side.instrument) else { return false };
         let known = self.orders.find(&key);
         let Some(entry) = known.or_else(|| self.orders.insert(key, ticket.side)) else { return false };
         let sleeps = self.sleeps(place, &ticket.terms);
         self.orders.announce(entry, ticket.terms, ticket.size, Stage::Working);
-        let parent = OrderKey { book: place.book, id: ticket.terms.parent };
+        let parent = place.key(ticket.terms.parent);
         let parent = Some(parent).filter(|_| sleeps).and_then(|parent| self.orders.find(&parent));
         if let Some(parent) = parent.filter(|&parent| parent != entry) {
             self.orders.adopt(parent, entry);
         }
         self.working.enter(&mut self.orders, entry, position, place.book);
-        self.attempt(place, entry, OrderAction::New);
+        self.attempt(place, entry, OrderAction::New, action);
         self.check_position(place);
         true
     }
@@ -112,15 +112,7 @@ impl Engine {
     pub(super) fn modify(&mut self, place: Place, entry: u32, size: Size, new_order: u64) -> bool {
         let order = *self.orders.get(entry);
         if new_order != 0 && new_order != self.orders.key(entry).id {
-            let ticket = Ticket {
-                id: new_order,
-                side: order.side,
-                size: Size { qty: size.qty.max(0), ..size },
-                terms: order.terms,
-                trigger_px: 0,
-            };
-            let unknown = self.orders.find(&OrderKey { book: place.book, id: new_order }).is_none();
-            return !unknown || size.qty <= 0 || self.work(place, &ticket);
+            return self.replace_order(place, entry, size, new_order);
         }
         if !order.is_live() || size.qty <= 0 {
             return true;
@@ -131,8 +123,42 @@ impl Engine {
         next.wish = Some(Size { px: size.px, qty: larger });
         next.wishes = next.wishes.saturating_add(1);
         self.working.recount(&mut self.orders, entry);
-        self.attempt(place, entry, OrderAction::Modify);
+        self.attempt(place, entry, OrderAction::Modify, OrderAction::Modify);
         self.check_position(place);
+        true
+    }
+
+    /// Canceled and placed anew: until the old order is gone both may fill, whatever group it is in.
+    fn replace_order(&mut self, place: Place, entry: u32, size: Size, id: u64) -> bool {
+        let ticket = self.orders.get(entry).replacement(id, size);
+        let is_known = self.orders.find(&place.key(id)).is_some();
+        if is_known || size.qty <= 0 {
+            return true;
+        }
+        if !self.work(place, &ticket, OrderAction::Modify) {
+            return false;
+        }
+        let order = self.orders.get_mut(entry);
+        order.replacement = id;
+        order.charged[OrderAction::Modify as usize] = self.now;
+        if let Some(new) = self.orders.find(&place.key(id)) {
+            // It is the modification that was charged.
+            self.orders.get_mut(new).charged[OrderAction::New as usize] = Nanos::NEVER;
+        }
+        true
+    }
+
+    /// A replacement that came to nothing: the new order never was.
+    pub(super) fn end_replacement(&mut self, place: Place, entry: u32) -> bool {
+        let id = core::mem::take(&mut self.orders.get_mut(entry).replacement);
+        let new = Some(id).filter(|&id| id != 0);
+        let new = new.and_then(|id| self.orders.find(&place.key(id)));
+        let Some(new) = new.filter(|&new| !self.orders.get(new).heard && self.orders.get(new).is_live())
+        else {
+            return false;
+        };
+        self.forget_attempt(new, place.account);
+        self.end_order(place, new, Ended::Otherwise);
         true
     }
 
@@ -163,57 +189,74 @@ impl Engine {
             }
         }
         self.watch_cooldowns();
+        // Exits do not wait for a ban to end.
+        while let Some(exit) = self.queues[usize::from(venue)].take(|waiting| waiting.rank == Rank::Exit) {
+            self.resume_queued(&exit);
+        }
     }
 
     /// Notes that a cancel leaves, and charges it.
     pub(super) fn charge_cancel(&mut self, place: Place, order: u64) {
         let charge = Charge { book: place.book, instrument: place.instrument, action: OrderAction::Cancel };
         self.buckets.charge(charge, self.now);
-        if let Some(entry) = self.orders.find(&OrderKey { book: place.book, id: order }) {
+        if let Some(entry) = self.orders.find(&place.key(order)) {
             self.orders.get_mut(entry).charged[OrderAction::Cancel as usize] = self.now;
         }
     }
 
-    /// Charges an attempt and awaits what the venue says of it.
-    fn attempt(&mut self, place: Place, entry: u32, action: OrderAction) {
-        let charge = Charge { book: place.book, instrument: place.instrument, action };
+    /// Charges an attempt as `charged` and awaits what the venue says of it.
+    fn attempt(&mut self, place: Place, entry: u32, action: OrderAction, charged: OrderAction) {
+        let charge = Charge { book: place.book, instrument: place.instrument, action: charged };
         self.buckets.charge(charge, self.now);
         let generations = self.error_rates.generations(place.book, place.account);
         let order = self.orders.get_mut(entry);
         order.charged[action as usize] = self.now;
-        order.generations = generations;
-        self.await_venue(entry, place.account, action);
+        // The first that is not answered is awaited: asking for more must not put its time-out off.
+        if order.attempt.is_none() {
+            order.sent = self.now;
+            order.generations = generations;
+            self.await_venue(entry, place.account, action);
+        }
     }
 
     /// NOT_SENT: the only refund.
     pub(super) fn on_not_sent(&mut self, place: Place, order: u64, action: u32) {
-        let key = OrderKey { book: place.book, id: order };
+        let key = place.key(order);
         let action = u8::try_from(action).ok().and_then(OrderAction::from_raw);
         let (Some(entry), Some(action)) = (self.orders.find(&key), action) else {
             return bump(&mut self.counters.late);
         };
+        // Taken back while it still waits: its verdict, DROPPED, is the answer.
+        if self.supersede(place, order, action) {
+            return bump(&mut self.counters.not_sent);
+        }
         let known = *self.orders.get(entry);
         let charged = known.charged[action as usize];
         let possible = match action {
             // What the venue has told of was sent, whatever is said now.
             OrderAction::New => known.is_live() && !known.heard,
-            OrderAction::Modify => known.is_live() && known.wish.is_some(),
-            OrderAction::Cancel => true,
+            OrderAction::Modify => known.is_live() && (known.wish.is_some() || known.replacement != 0),
+            OrderAction::Cancel => charged != Nanos::NEVER,
         };
-        if !possible || charged == Nanos::NEVER {
+        if !possible {
             return bump(&mut self.counters.late);
         }
         bump(&mut self.counters.not_sent);
-        self.orders.get_mut(entry).charged[action as usize] = Nanos::NEVER;
-        let instrument = Some(known.side.instrument);
-        self.buckets.refund(Charge { book: place.book, instrument, action }, charged, self.now);
+        if charged != Nanos::NEVER {
+            self.orders.get_mut(entry).charged[action as usize] = Nanos::NEVER;
+            let instrument = Some(known.side.instrument);
+            self.buckets.refund(Charge { book: place.book, instrument, action }, charged, self.now);
+        }
         match action {
             OrderAction::New => {
                 self.forget_attempt(entry, place.account);
                 self.end_order(place, entry, Ended::Otherwise);
             }
+            OrderAction::Modify if self.end_replacement(place, entry) => {}
             OrderAction::Modify => {
-                self.forget_attempt(entry, place.account);
+                if known.attempt == Some(OrderAction::Modify) {
+                    self.forget_attempt(entry, place.account);
+                }
                 self.settle_modify(place, entry, None);
             }
             OrderAction::Cancel => {}
@@ -244,9 +287,9 @@ impl Engine {
     }
 
     /// The first fill of an entry order wakes what protects it.
-    pub(super) fn wake_children(&mut self, entry: u32) {
+    pub(super) fn wake_children(&mut self, place: Place, entry: u32) {
         while let Some(child) = self.orders.wake_child(entry) {
-            self.working.recount(&mut self.orders, child);
+            self.recount_order(place, child);
         }
     }
 

@@ -65,6 +65,14 @@ pub(super) struct Waiting {
     pub(super) since: Nanos,
 }
 
+/// How far a walk over the queue has got.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    lane: usize,
+    next: Option<u32>,
+    begun: bool,
+}
+
 /// What became of a request that has to wait.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a box would be an allocation")]
@@ -227,6 +235,28 @@ impl Queue {
             }
             *head = after(&self.age_links, slot);
         }
+    }
+
+    /// As [`Queue::take`], rank by rank, from where the last call with this cursor stopped. Nothing else may change the
+    /// queue in between.
+    pub(super) fn take_onwards(
+        &mut self,
+        cursor: &mut Cursor,
+        mut which: impl FnMut(&Waiting) -> bool,
+    ) -> Option<Waiting> {
+        while let Some(lane) = self.lanes.get(cursor.lane) {
+            let slot = if cursor.begun { cursor.next } else { lane.ages.first() };
+            cursor.begun = slot.is_some();
+            let Some(slot) = slot else {
+                cursor.lane = cursor.lane.saturating_add(1);
+                continue;
+            };
+            cursor.next = after(&self.age_links, slot);
+            if which(&self.slots[slot as usize].waiting) {
+                return Some(self.drop_slot(slot));
+            }
+        }
+        None
     }
 
     /// When to look again: something may be admitted or expires, after `now`. [`Nanos::NEVER`] when nothing waits.

@@ -49,7 +49,7 @@ pub(super) mod tests;
 
 pub(super) use membership::{BucketSet, Membership};
 
-use bucket::{Answer, Bucket};
+use bucket::{Answer, Bucket, LONGEST_CLOSURE};
 
 use super::limits::Limits;
 use crate::model::Nanos;
@@ -190,7 +190,7 @@ impl Buckets {
             TOO_MANY_REQUESTS => Feedback::Limited { until: bucket.refuse(form, value, retry_after, now) },
             BANNED => {
                 let ban = &mut self.bans[self.membership.venue(account)];
-                let until = now.after(bucket.or_window(retry_after));
+                let until = now.after(bucket.or_window(retry_after).min(LONGEST_CLOSURE));
                 if until > ban.until {
                     *ban = Ban { until, bucket: index as u16 };
                 }
@@ -209,6 +209,11 @@ impl Buckets {
     pub(super) fn banned(&self, charge: Charge, now: Nanos) -> Option<Nanos> {
         let until = self.bans[self.membership.venue_of(charge)].until;
         (until > now).then_some(until)
+    }
+
+    /// An operator has ended the ban of an account's venue.
+    pub(super) fn lift_ban(&mut self, account: AccountId) {
+        self.bans[self.membership.venue(account)].until = Nanos::ZERO;
     }
 
     /// What the wall clock says.

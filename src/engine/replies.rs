@@ -6,7 +6,7 @@
 //! says otherwise, and a later acknowledgement repairs the order, not the count. So it is with a reject of class TIMEOUT,
 //! by which some venues say that they do not know either.
 //!
-//! Class timers are one list per account, in the order of sending, since all of an account wait equally long.
+//! The time-outs are one list per account, in the order of sending, since all of an account wait equally long.
 
 #![deny(
     clippy::float_arithmetic,
@@ -94,8 +94,7 @@ impl Engine {
         let mut due = Nanos::NEVER;
         while let Some(entry) = self.awaited.first(account) {
             let order = *self.orders.get(entry);
-            let sent = order.attempt.map_or(self.now, |action| order.charged[action as usize]);
-            due = sent.after(timeout);
+            due = order.sent.after(timeout);
             if due > self.now {
                 break;
             }
@@ -154,13 +153,13 @@ impl Engine {
 
     /// The order, if it is remembered and not over; one that is over is counted late.
     fn known(&mut self, place: Place, order: u64) -> Option<u32> {
-        let entry = self.orders.find(&OrderKey { book: place.book, id: order })?;
+        let entry = self.orders.find(&place.key(order))?;
         if self.orders.get(entry).ended.is_some() {
             bump(&mut self.counters.late);
             return None;
         }
         self.hear(place, entry);
-        self.orders.find(&OrderKey { book: place.book, id: order })
+        self.orders.find(&place.key(order))
     }
 
     /// The venue has replaced an order: its size is what the venue says.
@@ -176,25 +175,28 @@ impl Engine {
 
     pub(super) fn on_order_reject(&mut self, place: Place, message: &Message) {
         let Event::OrderReject { order, class, action, venue_code, .. } = message.event else { return };
-        let key = OrderKey { book: place.book, id: order.get() };
-        if self.orders.find(&key).is_none() && action == OrderAction::New {
-            return self.reject_unannounced(place, message, key, (class, venue_code));
-        }
-        let Some(entry) = self.known(place, order.get()) else { return };
         // A cancel that came too late is harmless, and any other leaves the order as it was.
         if action == OrderAction::Cancel {
             return;
         }
+        let key = place.key(order.get());
+        if self.orders.find(&key).is_none() && action == OrderAction::New {
+            return self.reject_unannounced(place, message, key, (class, venue_code));
+        }
+        let Some(entry) = self.known(place, order.get()) else { return };
         let class = self.class_of_reject(place.account, class, venue_code);
         // A refused order takes its unanswered modification with it.
         if action == OrderAction::New || self.orders.get(entry).attempt == Some(action) {
             self.resolve(place, entry, Attempt::Error(class));
         }
         match (action, class) {
-            // The venue does not know what became of it: an error, and yet it may be live.
-            (OrderAction::New, RejectClass::Timeout) => self.orders.get_mut(entry).stage = Stage::Unknown,
+            // The venue does not know what became of it, or has an order of this id already: an error, and yet one is live.
+            (OrderAction::New, RejectClass::Timeout | RejectClass::DuplicateId) => {
+                self.orders.get_mut(entry).stage = Stage::Unknown;
+            }
             (OrderAction::New, _) => self.end_order(place, entry, Ended::Otherwise),
             (_, RejectClass::Timeout) => {}
+            (_, _) if self.end_replacement(place, entry) => {}
             (_, _) => self.settle_modify(place, entry, None),
         }
     }
@@ -218,7 +220,7 @@ impl Engine {
     }
 
     pub(super) fn on_order_done(&mut self, place: Place, event: &Event) {
-        let Event::OrderDone { order, status, initiator, .. } = *event else { return };
+        let Event::OrderDone { order, status, initiator, cum_qty, .. } = *event else { return };
         let Some(entry) = self.known(place, order.get()) else { return };
         let outcome = match status {
             DoneStatus::RejectedLate => Attempt::Error(RejectClass::VenueRisk),
@@ -227,6 +229,10 @@ impl Engine {
         self.resolve(place, entry, outcome);
         if (status, initiator) == (DoneStatus::Canceled, Initiator::Owner) {
             self.forgive_fingerprint(place, entry);
+        }
+        // Over, and yet not all of its fills have been told: they are still to be booked.
+        if self.orders.get_mut(entry).await_fills(cum_qty.0) {
+            return self.recount_order(place, entry);
         }
         let ended = if status == DoneStatus::Filled { Ended::Filled } else { Ended::Otherwise };
         self.end_order(place, entry, ended);
@@ -237,7 +243,7 @@ impl Engine {
         self.hear(place, entry);
         self.resolve(place, entry, Attempt::Ack);
         if !had_fill && self.orders.get(entry).booked().qty > 0 {
-            self.wake_children(entry);
+            self.wake_children(place, entry);
         }
         self.working.recount(&mut self.orders, entry);
     }

@@ -9,9 +9,9 @@
 //! ```
 //! A verdict that permits sending is given in the turn that reserves the exposure and charges the buckets, so two
 //! strategies can never be promised the same room. A queued request reserves nothing: everything is weighed again when
-//! its turn comes. Cancels are never denied and never judged; they only take their turn in the buckets.
+//! its turn comes. Cancels are never judged; they only take their turn in the buckets.
 //!
-//! A cancel takes queued work on its order with it, and answers both: SUPERSEDED. A newer modification takes the place
+//! A cancel takes queued work on its order with it, an older cancel too, and answers both: SUPERSEDED. A newer modification takes the place
 //! of a queued one. What a full queue turns away is denied at once, QUEUE_FULL. A cancel finds room unless the queue is
 //! full of cancels and exits, an exit unless it is full of exits: passing them then would only make the venue refuse
 //! them, and everything behind them, for longer.
@@ -32,9 +32,9 @@ use super::exact::{bump, report};
 use super::lanes::Place;
 use super::orders::{OrderKey, Size, Stage};
 use super::outcome::LaneVerdict;
-use super::queue::Waiting;
+use super::queue::{Cursor, Waiting};
 use super::rate_limit::{Admission, Charge, Rank};
-use crate::model::event::OrderAction;
+use crate::model::event::{Intent, OrderAction};
 use crate::model::verdict::{Verdict, VerdictRecord};
 use crate::model::{Event, Flags, Message, Nanos, Reason, Scope};
 
@@ -90,7 +90,9 @@ impl Engine {
             }
             return self.deny(request, &denial);
         }
-        if let Err(denial) = self.note_fingerprint(request.place, &ticket) {
+        if ticket.terms.intent != Intent::Exit
+            && let Err(denial) = self.note_fingerprint(request.place, &ticket)
+        {
             return self.deny(request, &denial);
         }
         let judgement = self.judge_new(request.place, &ticket);
@@ -109,7 +111,7 @@ impl Engine {
         let Event::OrderModify { px, qty, new_order, .. } = request.message.event else {
             return Err(unknown_order(request.place));
         };
-        let key = OrderKey { book: request.place.book, id: request.order };
+        let key = request.place.key(request.order);
         let known =
             self.orders.find(&key).map(|entry| self.orders.get(entry)).filter(|order| order.is_live());
         let Some(order) = known.filter(|order| Some(order.side.instrument) == request.place.instrument)
@@ -120,22 +122,26 @@ impl Engine {
         if new_order == 0 || new_order == request.order {
             return self.judge_modify(request.place, order, size);
         }
-        // Canceled and placed anew under another id: until the old one is gone both may fill.
-        let ticket = Ticket { id: new_order, side: order.side, size, terms: order.terms, trigger_px: 0 };
+        // Placed anew under another id: until the old one is gone both may fill. Making an order smaller passes, always.
+        let latest = order.latest();
+        if size.px == latest.px && (1..=latest.qty).contains(&size.qty) {
+            return self.judge_modify(request.place, order, size);
+        }
+        let ticket = order.replacement(new_order, size);
         self.first_look(request.place, &ticket, request.message.flags)?;
         self.judge_new(request.place, &ticket).map(|(grant, _)| (grant, Rank::Modify))
     }
 
     fn request_cancel(&mut self, request: &Request<'_>) {
         let place = request.place;
-        if let Event::OrderCancelAll { side, .. } = request.message.event {
-            // 0 is both sides, 1 the buys, 2 the sells.
-            self.withdraw_all(place, |sells| side == 0 || (side == 2) == sells);
+        if request.order == 0 {
+            self.withdraw_all(place, &request.message.event);
             return self.decide(request, Ok((Grant::Send, Rank::Cancel)));
         }
-        let was_waiting = self.is_waiting(place.book, request.order);
+        let was_waiting = self.is_waiting(place.key(request.order));
         self.supersede(place, request.order, OrderAction::New);
         self.supersede(place, request.order, OrderAction::Modify);
+        self.supersede(place, request.order, OrderAction::Cancel);
         if was_waiting {
             // It never left: there is nothing at the venue to cancel.
             return self
@@ -144,44 +150,59 @@ impl Engine {
         self.decide(request, Ok((Grant::Send, Rank::Cancel)));
     }
 
-    fn is_waiting(&self, book: u16, id: u64) -> bool {
-        let known = self.orders.find(&OrderKey { book, id });
+    fn is_waiting(&self, key: OrderKey) -> bool {
+        let known = self.orders.find(&key);
         known.is_some_and(|entry| self.orders.get(entry).stage == Stage::Waiting)
     }
 
-    /// Takes queued requests of one kind on an order out of the queue.
-    pub(super) fn supersede(&mut self, place: Place, order: u64, action: OrderAction) {
-        let key = OrderKey { book: place.book, id: order };
+    /// Takes a queued request of one kind on an order out of the queue; `false` when none waits.
+    pub(super) fn supersede(&mut self, place: Place, order: u64, action: OrderAction) -> bool {
+        let key = place.key(order);
         let waits = self.orders.find(&key).is_some_and(|entry| self.orders.get(entry).waiting > 0);
         if !waits {
-            return;
+            return false;
         }
         let queue = &mut self.queues[usize::from(self.venue_of[usize::from(place.account)])];
-        let taken = queue.take(|waiting| {
-            waiting.place.book == place.book && waiting.order == order && waiting.charge.action == action
-        });
-        if let Some(waiting) = taken {
+        let taken =
+            queue.take(|waiting| waiting.place.key(waiting.order) == key && waiting.charge.action == action);
+        let Some(waiting) = taken else { return false };
+        self.drop_waiting(&waiting, &Denial::of(Reason::Superseded, Scope::Book(place.book), 0, 0));
+        true
+    }
+
+    /// ORDER_CANCEL_ALL: drops what is queued of the book on its side (0 both, 1 the buys, 2 the sells): new orders, and
+    /// modifications of those that live. What can only reduce stays where only the increasing are meant.
+    pub(super) fn withdraw_all(&mut self, place: Place, event: &Event) {
+        let Event::OrderCancelAll { side, increasing_only, .. } = *event else { return };
+        let venue = usize::from(self.venue_of[usize::from(place.account)]);
+        let mut cursor = Cursor::default();
+        loop {
+            let Self { queues, orders, .. } = &mut *self;
+            let is_meant = |waiting: &Waiting| {
+                let entry = orders.find(&waiting.place.key(waiting.order));
+                let reduces = matches!(waiting.rank, Rank::Exit | Rank::Reduce);
+                let sells = entry.map(|entry| orders.get(entry).side.sells);
+                sells.is_some_and(|sells| side == 0 || (side == 2) == sells)
+                    && !(reduces && increasing_only != 0)
+            };
+            let taken = queues[venue].take_onwards(&mut cursor, |waiting| {
+                waiting.place.book == place.book
+                    && waiting.charge.action != OrderAction::Cancel
+                    && place.instrument.is_none_or(|only| waiting.place.instrument == Some(only))
+                    && is_meant(waiting)
+            });
+            let Some(waiting) = taken else { return };
             self.drop_waiting(&waiting, &Denial::of(Reason::Superseded, Scope::Book(place.book), 0, 0));
         }
     }
 
-    /// Drops what is queued of a book on the sides that `which` picks: new orders, and modifications of those that live.
-    fn withdraw_all(&mut self, place: Place, which: impl Fn(bool) -> bool) {
-        let venue = usize::from(self.venue_of[usize::from(place.account)]);
-        loop {
-            let Self { queues, orders, .. } = &mut *self;
-            let sells = |waiting: &Waiting| {
-                let key = OrderKey { book: waiting.place.book, id: waiting.order };
-                orders.find(&key).map(|entry| orders.get(entry).side.sells)
-            };
-            let taken = queues[venue].take(|waiting| {
-                waiting.place.book == place.book
-                    && waiting.charge.action != OrderAction::Cancel
-                    && place.instrument.is_none_or(|only| waiting.place.instrument == Some(only))
-                    && sells(waiting).is_some_and(&which)
-            });
-            let Some(waiting) = taken else { return };
-            self.drop_waiting(&waiting, &Denial::of(Reason::Superseded, Scope::Book(place.book), 0, 0));
+    /// A request that cannot be read is answered all the same: somebody waits for its verdict.
+    pub(super) fn deny_corrupt(&mut self, place: Place, message: &Message) {
+        let Some((action, order)) = action_of(&message.event) else { return };
+        if message.flags.contains(Flags::PERMIT) {
+            bump(&mut self.counters.requests);
+            let request = Request { place, message, rest: None, order, action, queued: None };
+            self.deny(&request, &Denial::of(Reason::Corrupt, Scope::Strategy(place.strategy), 0, 0));
         }
     }
 
@@ -193,7 +214,7 @@ impl Engine {
         };
         let simulated = request.message.flags.contains(Flags::PAPER);
         match grant {
-            Grant::Send | Grant::Exit(_) if simulated => self.permit(request, Verdict::Paper, 0),
+            _ if simulated => self.permit(request, Verdict::Paper, 0),
             Grant::Unverified => self.unverified(request),
             Grant::Simulate => self.permit(request, Verdict::Paper, 0),
             Grant::Send | Grant::Exit(_) if request.queued.is_some() => self.release(request, grant),
@@ -267,10 +288,10 @@ impl Engine {
             Event::OrderNew { .. } => {
                 let instrument = place.instrument.unwrap_or_default();
                 let ticket = Ticket::read(request.message, request.rest, instrument);
-                ticket.is_some_and(|ticket| self.work(place, &ticket))
+                ticket.is_some_and(|ticket| self.work(place, &ticket, OrderAction::New))
             }
             Event::OrderModify { px, qty, new_order, .. } => {
-                let key = OrderKey { book: place.book, id: request.order };
+                let key = place.key(request.order);
                 let Some(entry) = self.orders.find(&key) else { return true };
                 self.modify(place, entry, Size { px: px.0, qty: qty.0 }, new_order)
             }

@@ -143,15 +143,28 @@ impl Working {
         if terms.venue_enforced || dormant {
             return now;
         }
-        let in_group = position.filter(|_| terms.group != 0).and_then(|position| {
-            let key = GroupKey { position, group: terms.group, sells: side.sells };
-            self.groups.find(&key).map(|found| self.groups.get(found))
-        });
-        let step = match in_group {
-            Some(group) if group.count < MEMBERS => qty.saturating_sub(group.largest).max(0),
-            _ => qty,
-        };
+        let step = qty.saturating_sub(self.shared(position, side, terms)).max(0);
         now.saturating_add(i128::from(step))
+    }
+
+    /// What a side of a position would add up to if `remaining` of a live order could fill.
+    pub(super) fn grown(&self, order: &Order, remaining: i64) -> i128 {
+        let now = self.sums(order.position).side(order.side.sells);
+        if order.terms.venue_enforced || order.dormant {
+            return now;
+        }
+        let counted = order.group.map_or(order.counted, |group| self.groups.get(group).largest);
+        now.saturating_add(i128::from(remaining.saturating_sub(counted).max(0)))
+    }
+
+    /// What of a side's sum an order on these terms would only take the place of.
+    pub(super) fn shared(&self, position: Option<u32>, side: Side, terms: &Terms) -> i64 {
+        let key = position.map(|position| GroupKey { position, group: terms.group, sells: side.sells });
+        let found = key.filter(|key| key.group != 0).and_then(|key| self.groups.find(&key));
+        found
+            .map(|found| self.groups.get(found))
+            .filter(|group| group.count < MEMBERS)
+            .map_or(0, |group| group.largest)
     }
 
     /// Begins to count an order that has just begun to work on a position of `book`.

@@ -10,8 +10,8 @@ use crate::engine::Limits;
 use crate::engine::limits::{DropMode, VenueCodes, VenueId, VenueLimits};
 use crate::model::{Name, Nanos};
 
-/// More could wait than the loop answers in one turn.
-const QUEUE_MAX: u32 = 65_536;
+/// A full queue can be answered in one turn, which must stay well within a lease.
+const QUEUE_MAX: u32 = 4_096;
 
 /// Names of venues, in the order in which accounts name them.
 pub(super) struct Venues(Vec<Name>);

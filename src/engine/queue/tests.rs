@@ -18,8 +18,15 @@ fn waiting(order: u64, rank: Rank, book: u16, instrument: u16, since: u64) -> Wa
         Cancel => OrderAction::Cancel,
         Modify => OrderAction::Modify,
     };
-    let place =
-        Place { strategy: 0, account: 0, book, instrument: Some(instrument), lane: 0, position: order };
+    let place = Place {
+        strategy: 0,
+        account: 0,
+        book,
+        instrument: Some(instrument),
+        by: 0,
+        lane: 0,
+        position: order,
+    };
     let message =
         Message { flags: Flags::PERMIT, epoch: 0, handle: Handle(0), event: Event::Deploy { id: order } };
     let charge = charge(book, instrument, action);

@@ -34,7 +34,7 @@ const RESERVES_FROM: u32 = 5;
 const INSTANTS: (usize, usize) = (1_024, 65_536);
 /// The longest that a refusal closes a bucket. Exits wait behind a closed one, so a time that can only be a mistake must
 /// not hold them for ever; a venue that means it refuses again.
-const LONGEST_CLOSURE: Nanos = Nanos::from_secs(86_400);
+pub(super) const LONGEST_CLOSURE: Nanos = Nanos::from_secs(86_400);
 /// A header above this says no more than this does: no limit is higher.
 const HIGHEST_HEADER: u64 = u32::MAX as u64;
 

@@ -269,7 +269,8 @@ impl Client {
 
 /// What a request asks for; `None` of a message that is none.
 fn asked_for(message: &Message) -> Option<(Option<OrderId>, OrderAction, OrderAttrs)> {
-    if !message.is_request() {
+    let is_new = matches!(message.event, Event::OrderNew { .. });
+    if !message.is_request() || message.flags.contains(Flags::MORE) && !is_new {
         return None;
     }
     match message.event {
