@@ -49,6 +49,9 @@ const ROOM: usize = gates::DIRECTIVES;
 /// Orders placed for other books that are remembered.
 const DELEGATED: u32 = 1_024;
 
+/// How long after a call whose outcome was full the rest is named.
+const NAME_AGAIN: Nanos = Nanos::from_millis(1);
+
 /// Who has a directive.
 #[derive(Clone, Copy, Debug)]
 struct Holder {
@@ -70,6 +73,8 @@ struct Slot {
     status: Option<DirectiveStatus>,
     remaining: i64,
     over: bool,
+    /// When the orders that did not fit into one call are named; [`Nanos::NEVER`] when all are.
+    again: Nanos,
 }
 
 /// All directives that are not forgotten.
@@ -167,11 +172,12 @@ impl Slot {
 
     /// When to look at it again.
     fn due(&self, ack_timeout: Nanos) -> Nanos {
-        match (self.over, self.status) {
-            (true, _) => Nanos::NEVER,
+        let next = match (self.over, self.status) {
+            (true, _) => return Nanos::NEVER,
             (false, None) => self.handed_out.after(ack_timeout).min(self.directive.deadline),
             (false, Some(_)) => self.directive.deadline,
-        }
+        };
+        next.min(self.again)
     }
 }
 
@@ -275,6 +281,7 @@ impl Engine {
             status: None,
             remaining: 0,
             over: false,
+            again: Nanos::NEVER,
         };
         self.hand_out(&mut slot);
         self.directives.slots.push_back(slot);
@@ -294,16 +301,10 @@ impl Engine {
         slot.handed_out = self.now;
         slot.attempts = slot.attempts.saturating_add(1);
         slot.status = None;
+        slot.again = Nanos::NEVER;
         let Some(holder) = holder else { return };
         self.tell(holder.lane, slot, slot.directive);
-        let all = match slot.directive.task {
-            Task::CancelAll { .. } => true,
-            Task::CancelIncreasing { .. } => false,
-            _ => return,
-        };
-        if holder.rank > 0 {
-            self.tell_each(slot, holder.lane, all);
-        }
+        self.tell_each(slot);
     }
 
     fn tell(&mut self, lane: u16, slot: &Slot, directive: Directive) {
@@ -318,7 +319,15 @@ impl Engine {
     }
 
     /// Tells an executor that cannot know them the orders it is to cancel.
-    fn tell_each(&mut self, slot: &Slot, lane: u16, all: bool) {
+    fn tell_each(&mut self, slot: &mut Slot) {
+        let all = match slot.directive.task {
+            Task::CancelAll { .. } => true,
+            Task::CancelIncreasing { .. } => false,
+            _ => return,
+        };
+        let Some(holder) = slot.holder.filter(|holder| holder.rank > 0) else { return };
+        let tag = slot.directive.id << 8 | u64::from(slot.attempts);
+        slot.again = Nanos::NEVER;
         for instrument in 0..self.limits.instruments.len() as u16 {
             let Some(position) = self.ledger.find(slot.book, instrument) else { continue };
             let q = self.ledger.position(position).q;
@@ -326,11 +335,18 @@ impl Engine {
             while let Some(entry) = next {
                 next = self.working.after(entry);
                 let order: Order = *self.orders.get(entry);
-                if all || Working::may_increase(&order, q) {
-                    let order = Task::Cancel { order: self.orders.key(entry).id, venue_key: order.venue_key };
-                    let directive = Directive { task: order, ..slot.directive };
-                    self.tell(lane, &Slot { instrument: Some(instrument), ..*slot }, directive);
+                if order.named == tag || !(all || Working::may_increase(&order, q)) {
+                    continue;
                 }
+                let room = &self.gates.outcome.directives;
+                if room.len() == room.capacity() {
+                    slot.again = self.now.after(NAME_AGAIN);
+                    return;
+                }
+                self.orders.get_mut(entry).named = tag;
+                let order = Task::Cancel { order: self.orders.key(entry).id, venue_key: order.venue_key };
+                let directive = Directive { task: order, ..slot.directive };
+                self.tell(holder.lane, &Slot { instrument: Some(instrument), ..*slot }, directive);
             }
         }
     }
@@ -408,7 +424,11 @@ impl Engine {
         let ack_timeout = self.limits.directives.ack_timeout;
         for index in 0..self.directives.slots.len() {
             let mut slot = self.directives.slots[index];
+            if slot.again <= self.now {
+                self.tell_each(&mut slot);
+            }
             if slot.due(ack_timeout) > self.now {
+                self.directives.slots[index] = slot;
                 continue;
             }
             if matches!(slot.directive.task, Task::Flatten { .. }) && !self.is_open(&slot) {

@@ -159,6 +159,8 @@ pub(super) struct Order {
     /// The order that is to take its place, canceled and placed anew; 0 for none.
     pub(super) replacement: u64,
     pub(super) venue_key: u64,
+    /// The directive, and which handing out of it, by which its cancel was named last.
+    pub(super) named: u64,
     /// The venue has told of it: it was sent.
     pub(super) heard: bool,
     pub(super) ended: Option<Ended>,
