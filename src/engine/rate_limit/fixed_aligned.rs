@@ -22,8 +22,9 @@
 //!   anything charged before that could still count. A step backward opens nothing again, and a step forward carries
 //!   what was used into the window it lands in.
 //!
-//! A movement within the jitter is followed. What counted when the clock moved backward goes on counting until the window
-//! that was current then is over, by the clock as it is read later.
+//! A movement within the jitter is followed, but no window that was over for certain comes back: when the clock moves
+//! backward, what counted then goes on counting until the window that was the oldest then is over, by the clock as it is
+//! read later.
 //!
 //! Does not catch: a wall clock that was wrong from the start by more than the jitter.
 
@@ -53,9 +54,16 @@ struct Wall {
     phase: u64,
     /// Until then the alignment is not believed.
     doubtful_until: Nanos,
-    /// Everything from then on counts until `held_until`, when a window that may not be opened again is over.
-    held_from: Nanos,
-    held_until: Nanos,
+    held: Option<Held>,
+}
+
+/// What a clock that moved backward within a window must not change.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// The earliest instant that counted when the clock moved.
+    from: Nanos,
+    /// When the window is over for certain, by the last reading.
+    until: Nanos,
 }
 
 impl Aligned {
@@ -68,14 +76,8 @@ impl Aligned {
     pub(super) fn set_wall(&mut self, utc_ns: i64, now: Nanos) {
         // Differences of 64-bit numbers: nothing here can leave 128 bits.
         let skew = i128::from(utc_ns).saturating_sub(i128::from(now.0));
-        let first = Wall {
-            skew,
-            reference: skew,
-            phase: self.phase(skew),
-            doubtful_until: Nanos::ZERO,
-            held_until: Nanos::ZERO,
-            held_from: Nanos::NEVER,
-        };
+        let first =
+            Wall { skew, reference: skew, phase: self.phase(skew), doubtful_until: Nanos::ZERO, held: None };
         let next = match &self.wall {
             None => first,
             Some(wall) if skew.abs_diff(wall.reference) > u128::from(self.jitter.0) => {
@@ -89,15 +91,16 @@ impl Aligned {
     /// A movement within the jitter: all boundaries move by it.
     fn follow(&self, wall: &Wall, skew: i128, now: Nanos) -> Wall {
         let later = wall.skew.saturating_sub(skew);
-        let mut next =
-            Wall { skew, phase: self.phase(skew), held_until: shift(wall.held_until, later), ..*wall };
+        let moved = |held: Held| Held { until: shift(held.until, later), ..held };
+        let mut held = wall.held.map(moved);
         if later > 0 {
             let oldest = Nanos(now.0.saturating_sub(self.jitter.0));
             let over = self.boundary_after(oldest, wall).after(self.jitter);
-            next.held_until = next.held_until.max(shift(over, later));
-            next.held_from = self.edge(now);
+            let current = moved(Held { from: self.edge(now), until: over });
+            let until = held.map_or(current.until, |before| before.until.max(current.until));
+            held = Some(Held { until, ..current });
         }
-        next
+        Wall { skew, phase: self.phase(skew), held, ..*wall }
     }
 
     /// Whether a venue's count that is reset at `reset_utc_ns` is of a window that is over. Only the window before
@@ -146,10 +149,11 @@ impl Window for Aligned {
     fn edge(&self, now: Nanos) -> Nanos {
         let horizon = self.horizon(now);
         let Some(wall) = self.wall.as_ref().filter(|wall| now >= wall.doubtful_until) else { return horizon };
-        let mut edge = self.window_edge(now, wall);
-        if now < wall.held_until {
-            edge = edge.min(wall.held_from);
-        }
+        let edge = match wall.held.filter(|held| now < held.until) {
+            // What it counts by the last reading, and what it counted before.
+            Some(held) => held.from.min(Nanos(held.until.0.saturating_sub(self.longest.0))),
+            None => self.window_edge(now, wall),
+        };
         edge.max(horizon)
     }
 
@@ -162,8 +166,8 @@ impl Window for Aligned {
         let Some(wall) = &self.wall else { return latest };
         // The first window that does not count `at` is certain from one jitter behind its start on.
         let mut leaves = self.boundary_after(at.after(self.jitter), wall).after(self.jitter);
-        if at >= wall.held_from {
-            leaves = leaves.max(wall.held_until);
+        if let Some(held) = wall.held.filter(|held| at >= held.from) {
+            leaves = leaves.max(held.until);
         }
         leaves.max(wall.doubtful_until).min(latest)
     }

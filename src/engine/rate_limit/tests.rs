@@ -357,6 +357,22 @@ fn a_movement_back_over_a_boundary_does_not_undo_the_window_after_it() {
     for (at, passes) in [(206, 0), (305, 0), (312, 0), (313, 4)] {
         assert_eq!(buckets.passes(New, at), passes, "{at}");
     }
+    // Nor does what was charged in the window before come back.
+    let mut buckets = on_the_wall(4, 10).charged(4, 150);
+    buckets.wall(206 + 5 - 8, Nanos(206));
+    assert_eq!(buckets.passes(New, 206), 4);
+}
+
+#[test]
+fn what_the_last_reading_puts_into_a_window_counts_there_whatever_was_read_before() {
+    // At 180 more than the jitter before the boundary at 195. A clock 10 ns ahead of that puts it at 185.
+    for (skews, passes) in
+        [(vec![5], 4), (vec![-3], 4), (vec![15], 0), (vec![-3, 15], 0), (vec![-3, 15, 0], 0)]
+    {
+        let mut buckets = on_the_wall(4, 10).charged(4, 180);
+        skews.iter().for_each(|skew| buckets.wall(206 + skew, Nanos(206)));
+        assert_eq!(buckets.passes(New, 206), passes, "{skews:?}");
+    }
 }
 
 #[test]

@@ -42,6 +42,8 @@ struct Naive {
     closed_until: i128,
     /// Readings of the wall clock: engine time and UTC minus it.
     walls: Vec<(i128, i128)>,
+    /// The number of the oldest window that has not been over yet at a reading.
+    oldest: Option<i128>,
     /// Steps of it beyond the jitter, and the reading later ones are compared with.
     steps: Vec<i128>,
     reference: i128,
@@ -58,6 +60,7 @@ impl Naive {
             refusals: vec![],
             closed_until: 0,
             walls: vec![],
+            oldest: None,
             steps: vec![],
             reference: 0,
         };
@@ -118,7 +121,7 @@ impl Naive {
             BucketKind::Gcra { .. } => true,
             BucketKind::FixedAligned { .. } => {
                 let is_doubtful = self.steps.iter().any(|step| now - step < longest);
-                let oldest = self.number(now - self.jitter());
+                let oldest = self.number(now - self.jitter()).max(self.oldest);
                 let newest = self.number(charged.at + self.jitter());
                 let belongs = is_doubtful || newest >= oldest || charged.stays >= oldest;
                 age < longest && belongs
@@ -242,9 +245,11 @@ impl Naive {
         } else if (skew - self.reference).abs() > self.jitter() {
             self.reference = skew;
             self.steps.push(now);
+            self.oldest = None;
             self.guess.iter_mut().chain(&mut self.charged).for_each(|charged| charged.stays = None);
         } else if last > Some(skew) {
-            let current = self.number(now - self.jitter());
+            let current = self.number(now - self.jitter()).max(self.oldest);
+            self.oldest = current;
             let before = self.clone();
             for charged in self.guess.iter_mut().chain(&mut self.charged) {
                 if before.counts(charged, now) {
