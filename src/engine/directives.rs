@@ -11,8 +11,7 @@
 //! cancel, then one per position to flatten. CANCEL_INCREASING leaves what can only reduce, the stop-losses first of
 //! all. The owner knows its orders; another executor is told each of them by CANCEL, with the venue's number.
 //!
-//! An order that names a directive works for the book the directive is about: an executor that flattens for a dead
-//! strategy closes that strategy's position, and its fills are booked there. The mapping is remembered per order.
+//! An order that names a directive works for the book the directive is about, see `delegation`.
 //!
 //! Deliberately absent: doing anything itself. If nobody carries a directive out it is counted and shown, NO_EXECUTOR.
 
@@ -33,21 +32,18 @@ use super::exact::bump;
 use super::gates::{self, guard};
 use super::lanes::Place;
 use super::limits::Actions;
-use super::orders::{Order, OrderKey};
+use super::orders::Order;
 use super::outcome::LaneDirective;
-use super::table::Table;
 use super::timers::Watch;
 use super::working::Working;
 use crate::model::event::DirectiveStatus;
 use crate::model::scope::{BookId, InstrumentId, StrategyId};
 use crate::model::verdict::{Directive, Task};
-use crate::model::{Event, Handle, Latch, Message, Nanos, Reason, Scope};
+use crate::model::{Event, Handle, Latch, Nanos, Reason, Scope};
 use crate::wire::stats::{DIRECTIVES_KEPT, DirectiveRow};
 
 /// Directives under way at once.
 const ROOM: usize = gates::DIRECTIVES;
-/// Orders placed for other books that are remembered.
-const DELEGATED: u32 = 1_024;
 
 /// How long after a call whose outcome was full the rest is named.
 const NAME_AGAIN: Nanos = Nanos::from_millis(1);
@@ -83,19 +79,11 @@ pub(super) struct Directives {
     /// Oldest first.
     slots: VecDeque<Slot>,
     next_id: u32,
-    /// The book an order of another book's executor works for.
-    delegated: Table<OrderKey, BookId>,
-    oldest: VecDeque<u32>,
 }
 
 impl Directives {
     pub(super) fn new() -> Self {
-        Self {
-            slots: VecDeque::with_capacity(ROOM),
-            next_id: 1,
-            delegated: Table::new(DELEGATED),
-            oldest: VecDeque::with_capacity(DELEGATED as usize),
-        }
+        Self { slots: VecDeque::with_capacity(ROOM), next_id: 1 }
     }
 
     /// Room for one more; a CANCEL has only its half, so that a strategy which goes on sending cannot keep a kill from
@@ -119,27 +107,23 @@ impl Directives {
         self.slots.iter().any(|slot| !slot.over && slot.book == book && is_same(&slot.directive.task, task))
     }
 
-    /// Notes the book an order works for; `None`, its strategy's own, needs no note.
-    fn remember(&mut self, key: OrderKey, book: Option<BookId>) {
-        let Some(book) = book else {
-            if let Some(entry) = self.delegated.find(&key) {
-                self.delegated.remove(entry);
-                self.oldest.retain(|&known| known != entry);
-            }
-            return;
-        };
-        if let Some(entry) = self.delegated.find(&key) {
-            *self.delegated.get_mut(entry) = book;
-            return;
-        }
-        if !self.delegated.has_room()
-            && let Some(oldest) = self.oldest.pop_front()
-        {
-            self.delegated.remove(oldest);
-        }
-        if let Some(entry) = self.delegated.insert(key, book) {
-            self.oldest.push_back(entry);
-        }
+    /// The book of a directive that a strategy holds.
+    pub(super) fn held_by(&self, strategy: StrategyId, directive: u32) -> Option<BookId> {
+        let held = self.slots.iter().find(|slot| {
+            slot.directive.id == u64::from(directive)
+                && !slot.over
+                && slot.holder.is_some_and(|holder| holder.strategy == strategy)
+        });
+        held.map(|slot| slot.book)
+    }
+
+    /// The books whose orders a strategy was told to cancel for their owners.
+    pub(super) fn told_to_cancel(&self, strategy: StrategyId) -> impl Iterator<Item = BookId> + '_ {
+        let told = self.slots.iter().filter(move |slot| {
+            !matches!(slot.directive.task, Task::Flatten { .. } | Task::Revoke { .. })
+                && slot.holder.is_some_and(|holder| holder.rank > 0 && holder.strategy == strategy)
+        });
+        told.map(|slot| slot.book)
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = DirectiveRow> + '_ {
@@ -453,70 +437,5 @@ impl Engine {
         let ack_timeout = self.limits.directives.ack_timeout;
         let due = self.directives.slots.iter().map(|slot| slot.due(ack_timeout)).min();
         self.timers.set(self.watches.id(Watch::Directives), due.unwrap_or(Nanos::NEVER));
-    }
-
-    /// The place an event belongs to: another book, where its order carries out a directive about that.
-    pub(super) fn delegated(&mut self, place: Place, message: &Message) -> Place {
-        let Some(id) = order_of(&message.event) else { return place };
-        if let Event::OrderNew { attrs, .. } = message.event {
-            let book = self.directed_book(place, attrs.directive);
-            self.directives.remember(place.key(id), book);
-            return book.map_or(place, |book| place.on_behalf_of(book));
-        }
-        if let Some(entry) = self.directives.delegated.find(&place.key(id)) {
-            let book = *self.directives.delegated.get(entry);
-            if let Event::OrderModify { new_order: new_order @ 1.., .. } = message.event {
-                self.directives.remember(place.key(new_order), Some(book));
-            }
-            return place.on_behalf_of(book);
-        }
-        if self.directives.slots.is_empty() || self.orders.find(&place.key(id)).is_some() {
-            return place;
-        }
-        // An order it never placed, of a book whose orders it was told to cancel.
-        let told = self.directives.slots.iter().filter(|slot| {
-            !matches!(slot.directive.task, Task::Flatten { .. } | Task::Revoke { .. })
-                && slot.holder.is_some_and(|holder| holder.rank > 0 && holder.strategy == place.strategy)
-        });
-        let mut books = told.map(|slot| Place { book: slot.book, ..place });
-        books.find(|theirs| self.orders.find(&theirs.key(id)).is_some()).unwrap_or(place)
-    }
-
-    /// The other book that an order with this directive works for.
-    fn directed_book(&self, place: Place, directive: u32) -> Option<BookId> {
-        let held = self.directives.slots.iter().find(|slot| {
-            slot.directive.id == u64::from(directive)
-                && !slot.over
-                && slot.holder.is_some_and(|holder| holder.strategy == place.strategy)
-        });
-        let book = held.map(|slot| slot.book).filter(|&book| directive != 0 && book != place.book);
-        book.filter(|&book| self.ledger.book(book).account == place.account)
-    }
-}
-
-impl Place {
-    /// The same, for another strategy's book; the ids stay those of whoever says them.
-    const fn on_behalf_of(self, book: BookId) -> Self {
-        Self { book, by: self.strategy.saturating_add(1), ..self }
-    }
-}
-
-/// The order an event is about.
-fn order_of(event: &Event) -> Option<u64> {
-    match *event {
-        Event::OrderNew { order, .. }
-        | Event::OrderModify { order, .. }
-        | Event::OrderCancel { order, .. }
-        | Event::NotSent { order, .. }
-        | Event::OrderAck { order, .. }
-        | Event::OrderReject { order, .. }
-        | Event::OrderModified { order, .. }
-        | Event::OrderDone { order, .. }
-        | Event::OrderTriggered { order, .. }
-        | Event::FillCum { order, .. } => Some(order.get()),
-        Event::Fill { order, .. } | Event::FillBust { order, .. } | Event::FeeAdjust { order, .. } => {
-            Some(order)
-        }
-        _ => None,
     }
 }

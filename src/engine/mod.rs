@@ -11,7 +11,7 @@
 //!        ─> exposure                  exposure.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
 //!        ─> words                     gates.rs
-//!        ─> directives                directives.rs
+//!        ─> directives                directives.rs, delegation.rs
 //! ```
 //! The order of checks, and why: who wrote it (a record that may not be believed decides nothing); the beat (a
 //! record proves life whatever it says); the books (every limit reads them, so they come first); caps of the book;
@@ -36,6 +36,7 @@ mod cash;
 mod chain;
 mod checks;
 mod clients;
+mod delegation;
 mod directives;
 mod drawdown;
 mod duplicates;
@@ -71,6 +72,7 @@ pub use limits::Limits;
 pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transition, WordChange, WordId};
 
 use clients::Clients;
+use delegation::Delegated;
 use directives::Directives;
 use drawdown::{Drawdowns, Scene, Touch};
 use duplicates::Duplicates;
@@ -124,6 +126,7 @@ pub struct Engine {
     awaited: Awaited,
     duplicates: Duplicates,
     directives: Directives,
+    delegated: Delegated,
     stragglers: Stragglers,
     counters: Counters,
     session: u64,
@@ -192,6 +195,7 @@ impl Engine {
             awaited: Awaited::new(&limits),
             duplicates: Duplicates::new(&limits),
             directives: Directives::new(),
+            delegated: Delegated::new(),
             stragglers: Stragglers::new(),
             queues: limits
                 .venues
@@ -305,7 +309,7 @@ impl Engine {
             Event::Liveness { lane, strategy, sign, beat } => self.on_liveness(lane, strategy, sign, beat),
             Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
             Event::Roll { session } => self.on_roll(session),
-            Event::WallClock { utc_ns } => self.buckets.wall(utc_ns, self.now),
+            Event::WallClock { utc_ns } => self.on_wall_clock(utc_ns),
             // Time passed, or the record of a decision: nothing to decide.
             Event::Tick { .. } | Event::Transition { .. } | Event::EpochAck { .. } => {}
             _ => bump(&mut self.counters.unhandled),
@@ -326,6 +330,14 @@ impl Engine {
                 Watch::Cooldown => self.on_cooldown_timer(),
                 Watch::Directives => self.on_directives_timer(),
             }
+        }
+    }
+
+    fn on_wall_clock(&mut self, utc_ns: i64) {
+        self.buckets.wall(utc_ns, self.now);
+        // Windows may lie elsewhere now, and so may the time when a request has its turn.
+        for venue in 0..self.queues.len() as u16 {
+            self.serve_queue(venue);
         }
     }
 
