@@ -267,10 +267,10 @@ template <class T> class [[nodiscard]] result {
 public:
     result(std::int32_t code, T value) noexcept : code_(code), value_(std::move(value)) {}
 
-    [[nodiscard]] std::int32_t code() const noexcept { return code_; } /* TRIPLINE_OK or a TRIPLINE_ERR_* */
+    [[nodiscard]] std::int32_t code() const noexcept { return code_; } /* a TRIPLINE_ERR_* if negative */
     [[nodiscard]] explicit operator bool() const noexcept { return code_ >= TRIPLINE_OK; }
-    /* What the code means; valid for ever. */
-    [[nodiscard]] const char *message() const noexcept { return tripline_strerror(code_); }
+    /* What the code means, of whatever succeeded "success"; valid for ever. */
+    [[nodiscard]] const char *message() const noexcept { return tripline_strerror(code_ < TRIPLINE_OK ? code_ : TRIPLINE_OK); }
     /* What this thread's last failed call was about; valid until its next. */
     [[nodiscard]] const char *detail() const noexcept { return tripline_last_error(); }
 

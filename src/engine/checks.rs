@@ -83,7 +83,7 @@ pub(super) enum Grant {
 struct Growth {
     side: Side,
     q: i64,
-    /// Lots asked for beyond what was asked for before.
+    /// Lots that could fill beyond those that already may.
     n: i64,
     /// What the side adds up to now, and what it would with them.
     now: i128,
@@ -193,10 +193,10 @@ impl Engine {
         let growth = Growth {
             side: order.side,
             q,
-            n: size.qty.saturating_sub(latest.qty).max(0),
+            n: remaining.saturating_sub(order.remaining()).max(0),
             now: self.working.sums(order.position).side(order.side.sells),
             then: self.working.grown(order, remaining),
-            shared: order.group.map_or(0, |_| order.counted),
+            shared: self.working.covered(order),
             dormant: order.dormant,
         };
         self.check_state(place, &order.terms, &growth)?;
@@ -296,8 +296,8 @@ impl Engine {
         if opposite && then <= held && !(dormant && n > 0) {
             return Ok(true);
         }
-        let left = held.saturating_sub(now).max(0).saturating_add(i128::from(shared));
-        let room = if opposite && !dormant { clamped(left) } else { 0 };
+        let left = held.saturating_sub(now).saturating_add(i128::from(shared));
+        let room = if opposite && !dormant && now <= held { clamped(left) } else { 0 };
         let denial = Denial::of(Reason::ReduceOnlySize, self.instrument_scope(place), n, room).by(0, room);
         let cause =
             (state != TradingState::Active).then(|| self.gates.gravest(&self.scopes_of(place))).flatten();

@@ -167,6 +167,11 @@ impl Working {
             .map_or(0, |group| group.largest)
     }
 
+    /// By how much a live order may grow before its group counts more: what its largest member has beyond it.
+    pub(super) fn covered(&self, order: &Order) -> i64 {
+        order.group.map_or(0, |group| self.groups.get(group).largest.saturating_sub(order.counted))
+    }
+
     /// Begins to count an order that has just begun to work on a position of `book`.
     pub(super) fn enter(&mut self, orders: &mut Orders, entry: u32, position: u32, book: u16) {
         let Some(place) = self.places.get_mut(position as usize) else { return };

@@ -3,7 +3,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod desk;
+pub mod exposure_oracle;
+pub mod exposure_tape;
 pub mod oracle;
+pub mod permit_oracle;
 #[cfg(feature = "sidecar")]
 pub mod process;
 pub mod seed;

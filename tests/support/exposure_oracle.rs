@@ -1,0 +1,504 @@
+//! What orders, positions and states must be, told naively: from everything that was said, worked out anew at each
+//! question, in i128. What a request must be answered is in `permit_oracle`.
+//!
+//! Written unlike the engine: an order is what was announced and a list of what happened to it since; nothing is
+//! kept up to date and nothing is forgotten. It has no rate buckets, breakers, drawdowns or hedge legs.
+//!
+//! The rules, and what they leave open as it was decided here (*decided*):
+//!
+//! - **Life.** An order lives from its announcement, or its permission, until ORDER_DONE, ORDER_REJECT or NOT_SENT
+//!   of the order itself, or until all of it is filled. A time-out changes nothing. After its end only fills count.
+//!   An order flagged PAPER was never an order. *Decided:* an order is filled when its fills reach the largest
+//!   quantity that may work at the venue, so also by an ORDER_MODIFIED to what is filled already; NOT_SENT of an order
+//!   that the venue has spoken of is not believed; an announcement with an id that is known adds no order.
+//! - **Remaining** is the total less what is filled, where the total is the largest of what the venue confirmed and
+//!   what it was asked for. *Decided:* what was asked for counts until as many answers (ORDER_MODIFIED, a reject or
+//!   NOT_SENT of the modification) came as there were requests: nobody knows which one an answer answers.
+//! - **Replacing** by a new id announces an order of the old one's side, type, intent, flags and parent, with its whole
+//!   quantity; both count. *Decided:* it is in no group; a reject of the modification, or its NOT_SENT, names the old
+//!   order and ends the new one where that lives. NOT_SENT of a modification that waits takes that back, no other.
+//! - **Exposure.** Sums of what remains of live buys and sells. Not counted: an order the venue keeps to reducing,
+//!   and the child of an entry that has no fill. Of a group (same book, instrument and side) the largest remaining
+//!   member counts. *Decided:* a parent is one that lives when the child is announced; where it ended before, the
+//!   child is an order like any other. A late fill of a parent that ended makes its children count.
+//! - **State** is the most severe of the causes on firm, account, strategy, book and (account, instrument): an
+//!   operator's, a lost client's, an announced order beyond a cap, one that lives or waits announced as another, and
+//!   more filled than could work at the venue, until a reset; the worst case of a position beyond its limit while it is.
+//! - **Marks** of one strategy. A jump beyond the band is suspect until three updates within the band of the first,
+//!   spanning 250 ms, agree. A mark is good until it is older than `mark_age` or a jump is suspect.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tripline::engine::{Limits, guard};
+use tripline::model::event::{CommandVerb, Intent, OrderAction, OrderType};
+use tripline::model::{Event, Flags, Scope, TradingState};
+
+/// One thing a strategy says about a book; an ORDER_NEW with its ORDER_EXT is one.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub book: u16,
+    /// `None` at account level.
+    pub instrument: Option<u16>,
+    pub flags: Flags,
+    pub event: Event,
+    pub rest: Option<Rest>,
+}
+
+/// What ORDER_EXT adds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    pub trigger_px: i64,
+    pub parent: u64,
+}
+
+/// What happened to an order after its announcement.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Asked {
+        px: i128,
+        qty: i128,
+    },
+    Replaced {
+        px: i128,
+        qty: i128,
+    },
+    Kept,
+    Traded(i128),
+    TradedInTotal(i128),
+    /// The venue knows of it.
+    Acknowledged,
+    NotSent,
+    Ended,
+}
+
+/// An order as it was announced, and its story.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub instrument: u16,
+    pub sells: bool,
+    pub px: i128,
+    pub qty: i128,
+    pub order_type: OrderType,
+    pub intent: Intent,
+    pub venue_enforced: bool,
+    pub group: u32,
+    /// The order without whose fill this one counts nothing.
+    pub entry: Option<u64>,
+    /// The order it takes the place of.
+    replaces: Option<u64>,
+    story: Vec<Step>,
+}
+
+/// How an order stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub px: i128,
+    /// What the venue has confirmed.
+    pub total: i128,
+    /// Prices and quantities it was asked for since it last had answered everything.
+    pub asked: Vec<(i128, i128)>,
+    answered: usize,
+    pub filled: i128,
+    acknowledged: bool,
+    pub over: bool,
+}
+
+impl Standing {
+    /// The largest quantity that may work at the venue.
+    pub fn most(&self) -> i128 {
+        self.asked.iter().map(|asked| asked.1).fold(self.total, i128::max)
+    }
+
+    pub fn remaining(&self) -> i128 {
+        if self.over { 0 } else { self.most() - self.filled }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Traded(qty) => self.filled += qty,
+            Step::TradedInTotal(qty) => self.filled = self.filled.max(qty),
+            _ if self.over => {}
+            Step::Asked { px, qty } => self.asked.push((px, qty)),
+            Step::Replaced { px, qty } => {
+                (self.px, self.total) = (px, qty);
+                self.answered += 1;
+            }
+            Step::Kept => self.answered += 1,
+            Step::Acknowledged => self.acknowledged = true,
+            Step::NotSent if self.acknowledged => {}
+            Step::NotSent | Step::Ended => self.over = true,
+        }
+        if self.answered >= self.asked.len() {
+            self.asked.clear();
+            self.answered = 0;
+        }
+        self.acknowledged |= matches!(step, Step::Replaced { .. } | Step::Traded(_) | Step::TradedInTotal(_));
+        self.over |= self.filled >= self.most();
+    }
+}
+
+impl Order {
+    pub fn standing(&self) -> Standing {
+        let (px, total) = (self.px, self.qty);
+        let mut standing = Standing {
+            px,
+            total,
+            asked: Vec::new(),
+            filled: 0,
+            acknowledged: false,
+            answered: 0,
+            over: false,
+        };
+        self.story.iter().for_each(|&step| standing.take(step));
+        standing
+    }
+}
+
+/// What remains on one side: each order by itself, and the largest member of each group.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    alone: i128,
+    groups: BTreeMap<u32, i128>,
+}
+
+impl Load {
+    pub fn add(&mut self, group: u32, remaining: i128) {
+        if group == 0 {
+            self.alone += remaining;
+        } else {
+            let largest = self.groups.entry(group).or_default();
+            *largest = remaining.max(*largest);
+        }
+    }
+
+    pub fn total(&self) -> i128 {
+        self.alone + self.groups.values().sum::<i128>()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exposed {
+    pub buys: i128,
+    pub sells: i128,
+    pub open_orders: u32,
+    pub position: i128,
+}
+
+/// Everything that was said, and when.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    pub limits: Limits,
+    /// Nanoseconds.
+    pub now: u64,
+    pub orders: BTreeMap<(u16, u64), Order>,
+    /// New orders that wait for their release: instrument, and whether they sell.
+    pub waiting: BTreeMap<(u16, u64), (u16, bool)>,
+    /// Orders a modification of which waits.
+    pub waiting_changes: BTreeSet<(u16, u64)>,
+    pub causes: BTreeMap<(Scope, u16), TradingState>,
+    /// Book, instrument and signed quantity.
+    trades: Vec<(u16, u16, i128)>,
+    executions: BTreeSet<(u16, u16, bool, u64)>,
+    /// When, of which instrument, what.
+    pub(super) marks: Vec<(u64, u16, i128)>,
+}
+
+impl Oracle {
+    pub fn new(limits: Limits, now: u64) -> Self {
+        Self {
+            limits,
+            now,
+            orders: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            waiting_changes: BTreeSet::new(),
+            causes: BTreeMap::new(),
+            trades: Vec::new(),
+            executions: BTreeSet::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Takes in what is no request.
+    pub fn hear(&mut self, said: &Said) {
+        let book = said.book;
+        match said.event {
+            Event::OrderNew { .. } | Event::OrderModify { .. } if !said.flags.contains(Flags::PAPER) => {
+                let keeps = self.keeps_identity(said);
+                self.check_caps(said);
+                if keeps {
+                    self.announce(said);
+                }
+            }
+            Event::OrderAck { order, .. } => self.tell(book, order.get(), Step::Acknowledged),
+            Event::NotSent { order, action: 0, .. } => self.tell(book, order.get(), Step::NotSent),
+            Event::NotSent { order, action: 1, .. }
+                if self.waiting_changes.contains(&(book, order.get())) => {}
+            Event::NotSent { order, action: 1, .. } => self.keep(book, order.get()),
+            Event::OrderReject { order, action: OrderAction::New, .. } => {
+                self.tell(book, order.get(), Step::Ended);
+            }
+            Event::OrderReject { order, action: OrderAction::Modify, .. } => {
+                self.tell(book, order.get(), Step::Acknowledged);
+                self.keep(book, order.get());
+            }
+            Event::OrderDone { order, .. } => self.tell(book, order.get(), Step::Ended),
+            Event::OrderModified { order, px, qty, .. } => {
+                self.tell(book, order.get(), Step::Replaced { px: px.0.into(), qty: qty.0.into() });
+            }
+            Event::Fill { .. } | Event::FillCum { .. } => self.trade(said),
+            Event::Mark { mark: Some(px), .. } => {
+                self.marks.push((self.now, said.instrument.unwrap(), px.0.into()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in an order that is about to be sent: announced without asking, or permitted.
+    pub fn announce(&mut self, said: &Said) {
+        let book = said.book;
+        match said.event {
+            Event::OrderNew { order, px, qty, attrs, group, .. } => {
+                if self.orders.contains_key(&(book, order.get())) || said.flags.contains(Flags::PAPER) {
+                    return;
+                }
+                let announced = Order {
+                    instrument: said.instrument.unwrap(),
+                    sells: said.flags.contains(Flags::SELL),
+                    px: px.0.into(),
+                    qty: qty.0.into(),
+                    order_type: attrs.order_type,
+                    intent: attrs.intent,
+                    venue_enforced: said.flags.contains(Flags::VENUE_REDUCE_ONLY),
+                    group,
+                    entry: self.entry(said),
+                    replaces: None,
+                    story: Vec::new(),
+                };
+                self.orders.insert((book, order.get()), announced);
+            }
+            Event::OrderModify { order, px, qty, new_order, .. } => {
+                let Some(old) = self.live(book, order.get()).cloned() else { return };
+                let (px, qty) = (i128::from(px.0), i128::from(qty.0));
+                if new_order == 0 || new_order == order.get() {
+                    self.tell(book, order.get(), Step::Asked { px, qty });
+                } else {
+                    let entry = old.entry.filter(|&entry| self.live(book, entry).is_some());
+                    let (replaces, story) = (Some(order.get()), Vec::new());
+                    let fresh = Order { px, qty, group: 0, entry, replaces, story, ..old };
+                    self.orders.entry((book, new_order)).or_insert(fresh);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The order that must have a fill before the one announced counts.
+    pub fn entry(&self, said: &Said) -> Option<u64> {
+        let parent = said.rest?.parent;
+        self.live(said.book, parent).map(|_| parent)
+    }
+
+    /// The live order that is to take the place of this one, and that the venue has not spoken of.
+    fn replaced_by(&self, book: u16, order: u64) -> Option<u64> {
+        let of_book = self.orders.range((book, 0)..=(book, u64::MAX));
+        let mut fresh = of_book.filter(|(_, fresh)| {
+            let standing = fresh.standing();
+            fresh.replaces == Some(order) && !standing.over && !standing.acknowledged
+        });
+        fresh.next().map(|(key, _)| key.1)
+    }
+
+    fn tell(&mut self, book: u16, order: u64, step: Step) {
+        if let Some(order) = self.orders.get_mut(&(book, order)) {
+            order.story.push(step);
+        }
+    }
+
+    /// A modification does not happen; where it was to bring a new order, that meets its end.
+    fn keep(&mut self, book: u16, order: u64) {
+        match self.replaced_by(book, order) {
+            Some(fresh) => self.tell(book, fresh, Step::Ended),
+            None => self.tell(book, order, Step::Kept),
+        }
+    }
+
+    fn trade(&mut self, said: &Said) {
+        let (book, instrument) = (said.book, said.instrument.unwrap());
+        if said.flags.contains(Flags::PAPER) {
+            return;
+        }
+        let sells = said.flags.contains(Flags::SELL);
+        let (order, qty, step) = match said.event {
+            Event::Fill { order, exec, qty, .. } => {
+                if !self.executions.insert((self.account(book), instrument, sells, exec)) {
+                    return;
+                }
+                (order, i128::from(qty.0), Step::Traded(qty.0.into()))
+            }
+            Event::FillCum { order, cum_qty, .. } => {
+                let so_far = self.orders.get(&(book, order.get())).map_or(0, |order| order.standing().filled);
+                let grown = (i128::from(cum_qty.0) - so_far).max(0);
+                (order.get(), grown, Step::TradedInTotal(cum_qty.0.into()))
+            }
+            _ => return,
+        };
+        self.trades.push((book, instrument, if sells { -qty } else { qty }));
+        self.tell(book, order, step);
+        let stands = self.orders.get(&(book, order)).map(Order::standing);
+        if stands.is_some_and(|stands| stands.filled > stands.most()) {
+            let scope = Scope::Instrument(self.account(book), instrument);
+            self.causes.insert((scope, guard::INTEGRITY), TradingState::Halted);
+        }
+    }
+
+    /// Whether an order that lives or waits is announced as what it is; another one halts the strategy.
+    fn keeps_identity(&mut self, said: &Said) -> bool {
+        let Event::OrderNew { order, .. } = said.event else { return true };
+        let announced = (said.instrument.unwrap(), said.flags.contains(Flags::SELL));
+        let key = (said.book, order.get());
+        let live = self.live(key.0, key.1).map(|order| (order.instrument, order.sells));
+        let keeps = live.or(self.waiting.get(&key).copied()).is_none_or(|known| known == announced);
+        if !keeps {
+            let scope = Scope::Strategy(self.strategy(said.book));
+            self.causes.insert((scope, guard::INTEGRITY), TradingState::Halted);
+        }
+        keeps
+    }
+
+    /// An order announced without asking, or asked to be, beyond a cap of its book.
+    fn check_caps(&mut self, said: &Said) {
+        let (book, instrument) = (said.book, said.instrument.unwrap());
+        let (Event::OrderNew { px, qty, .. } | Event::OrderModify { px, qty, .. }) = said.event else {
+            return;
+        };
+        let caps = &self.limits.books[usize::from(book)];
+        let beyond_qty = caps.max_order_qty.is_some_and(|max| qty.0 > max.0);
+        let beyond_notional = caps.max_order_notional.is_some_and(|max| {
+            let px = if px.0 == 0 { self.last_good_mark(instrument) } else { Some(px.0.into()) };
+            px.is_none_or(|px| {
+                let (notional, unit) = self.notional(instrument, px, qty.0.into());
+                notional > max.0 * unit
+            })
+        });
+        for (beyond, guard) in [(beyond_qty, guard::ORDER_QTY), (beyond_notional, guard::ORDER_NOTIONAL)] {
+            if beyond {
+                self.causes.entry((Scope::Book(book), guard)).or_insert(TradingState::ReduceOnly);
+            }
+        }
+    }
+
+    /// An operator's command; a reset is one that is granted.
+    pub fn command(&mut self, verb: CommandVerb, scope: Scope, guard: u16) {
+        let state = match verb {
+            CommandVerb::Halt => TradingState::Halted,
+            CommandVerb::Reduce => TradingState::ReduceOnly,
+            _ => {
+                self.causes.remove(&(scope, guard));
+                return;
+            }
+        };
+        let held = self.causes.entry((scope, guard::OPERATOR)).or_insert(state);
+        *held = state.min(*held);
+    }
+
+    /// Events of a strategy were lost.
+    pub fn lose(&mut self, strategy: u16) {
+        self.causes.insert((Scope::Strategy(strategy), guard::CLIENT), TradingState::Halted);
+    }
+
+    pub fn account(&self, book: u16) -> u16 {
+        self.limits.books[usize::from(book)].account
+    }
+
+    fn strategy(&self, book: u16) -> u16 {
+        self.limits.books[usize::from(book)].strategy
+    }
+
+    /// Whether the books may miss something.
+    pub fn unsound(&self, book: u16) -> bool {
+        let scope = Scope::Strategy(self.strategy(book));
+        [guard::CLIENT, guard::INTEGRITY].iter().any(|&guard| self.causes.contains_key(&(scope, guard)))
+    }
+
+    pub fn known(&self, book: u16, order: u64) -> bool {
+        self.orders.contains_key(&(book, order)) || self.waiting.contains_key(&(book, order))
+    }
+
+    pub fn live(&self, book: u16, order: u64) -> Option<&Order> {
+        self.orders.get(&(book, order)).filter(|order| !order.standing().over)
+    }
+
+    /// Live orders of a book and instrument, by id.
+    pub fn live_orders(&self, book: u16, instrument: u16) -> impl Iterator<Item = (u64, &Order, Standing)> {
+        self.orders
+            .range((book, 0)..=(book, u64::MAX))
+            .filter(move |(_, order)| order.instrument == instrument)
+            .map(|(key, order)| (key.1, order, order.standing()))
+            .filter(|(.., standing)| !standing.over)
+    }
+
+    /// What counts on one side, but for one order.
+    pub fn load(&self, book: u16, instrument: u16, sells: bool, without: Option<u64>) -> Load {
+        let mut load = Load::default();
+        for (id, order, standing) in self.live_orders(book, instrument) {
+            if order.sells == sells && Some(id) != without && self.counts(book, order) {
+                load.add(order.group, standing.remaining());
+            }
+        }
+        load
+    }
+
+    pub fn counts(&self, book: u16, order: &Order) -> bool {
+        !order.venue_enforced && !self.awaits(book, order.entry)
+    }
+
+    /// Whether the entry is one that has no fill.
+    pub fn awaits(&self, book: u16, entry: Option<u64>) -> bool {
+        entry.is_some_and(|entry| self.orders[&(book, entry)].standing().filled == 0)
+    }
+
+    pub fn position(&self, book: u16, instrument: u16) -> i128 {
+        let mine = self.trades.iter().filter(|trade| (trade.0, trade.1) == (book, instrument));
+        mine.map(|trade| trade.2).sum()
+    }
+
+    pub fn exposed(&self, book: u16, instrument: u16) -> Exposed {
+        Exposed {
+            buys: self.load(book, instrument, false, None).total(),
+            sells: self.load(book, instrument, true, None).total(),
+            open_orders: self.live_orders(book, instrument).count() as u32,
+            position: self.position(book, instrument),
+        }
+    }
+
+    /// Of the strategy and the book.
+    pub fn book_state(&self, book: u16) -> TradingState {
+        let beyond = self.limits.books[usize::from(book)].max_position.is_some_and(|max| {
+            (0..self.limits.instruments.len() as u16).any(|instrument| {
+                let Exposed { buys, sells, position, .. } = self.exposed(book, instrument);
+                (position + buys).max(sells - position) > max.0.into()
+            })
+        });
+        let positions = if beyond { TradingState::ReduceOnly } else { TradingState::Active };
+        self.caused(&[Scope::Strategy(self.strategy(book)), Scope::Book(book)]).min(positions)
+    }
+
+    /// Of the firm and the account.
+    pub fn account_state(&self, account: u16) -> TradingState {
+        self.caused(&[Scope::Firm, Scope::Account(account)])
+    }
+
+    pub fn instrument_state(&self, account: u16, instrument: u16) -> TradingState {
+        self.caused(&[Scope::Instrument(account, instrument)])
+    }
+
+    pub fn state(&self, book: u16, instrument: u16) -> TradingState {
+        let account = self.account(book);
+        self.book_state(book).min(self.account_state(account)).min(self.instrument_state(account, instrument))
+    }
+
+    fn caused(&self, scopes: &[Scope]) -> TradingState {
+        let on = self.causes.iter().filter(|((scope, _), _)| scopes.contains(scope));
+        on.map(|(_, &state)| state).min().unwrap_or(TradingState::Active)
+    }
+}
