@@ -321,7 +321,8 @@ fn drive(drop_mode: DropMode, steps: u64, seed: &mut Seed) {
         assert_eq!(engine.exposure(book, PLAIN), Exposure::default(), "{drop_mode:?}: nothing is leaked");
     }
     let counters = engine.counters();
-    assert!(counters.queued > 1_000 && counters.dropped > 100 && counters.not_sent > 100, "{counters:?}");
+    // The tape reaches the queue; a queue that halts when it is full is rarely open.
+    assert!(counters.queued > 300 && counters.dropped > 50 && counters.not_sent > 100, "{counters:?}");
     println!("{drop_mode:?}: {counters:?}");
 }
 

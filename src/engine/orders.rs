@@ -39,6 +39,9 @@ use super::table::{Key, Table, mix};
 use crate::model::Nanos;
 use crate::model::event::{Intent, OrderAction, OrderType};
 
+/// In the place of a replacement: more than one was unanswered at once, and which a reject answers is not known.
+pub(super) const SEVERAL: u64 = u64::MAX;
+
 /// An order of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OrderKey {
@@ -156,7 +159,7 @@ pub(super) struct Order {
     pub(super) sent: Nanos,
     /// When its last new, modify and cancel were charged to rate buckets; never where there is nothing to give back.
     pub(super) charged: [Nanos; 3],
-    /// The order that is to take its place, canceled and placed anew; 0 for none.
+    /// The order that is to take its place, canceled and placed anew; 0 for none, `SEVERAL` for more than one.
     pub(super) replacement: u64,
     pub(super) venue_key: u64,
     /// The directive, and which handing out of it, by which its cancel was named last.

@@ -21,7 +21,7 @@ use super::exact::bump;
 use super::gates::{Hold, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
-use super::orders::{Ended, Order, Side, Size, Stage};
+use super::orders::{Ended, Order, SEVERAL, Side, Size, Stage};
 use super::rate_limit::{Charge, Feedback, Rank};
 use crate::model::event::OrderAction;
 use crate::model::scope::{AccountId, InstrumentId};
@@ -138,8 +138,9 @@ impl Engine {
         if !self.work(place, &ticket, OrderAction::Modify) {
             return false;
         }
+        let several = self.unanswered_replacement(place, entry).is_some();
         let order = self.orders.get_mut(entry);
-        order.replacement = id;
+        order.replacement = if several || order.replacement == SEVERAL { SEVERAL } else { id };
         order.charged[OrderAction::Modify as usize] = self.now;
         if let Some(new) = self.orders.find(&place.key(id)) {
             // It is the modification that was charged.
@@ -148,17 +149,26 @@ impl Engine {
         true
     }
 
-    /// A replacement that came to nothing: the new order never was.
+    /// What an order was to be replaced by, while the venue has not told of it.
+    fn unanswered_replacement(&self, place: Place, entry: u32) -> Option<u32> {
+        let id = Some(self.orders.get(entry).replacement).filter(|&id| id != 0 && id != SEVERAL)?;
+        let new = self.orders.find(&place.key(id))?;
+        let order = self.orders.get(new);
+        (order.is_live() && !order.heard).then_some(new)
+    }
+
+    /// A replacement that came to nothing: the new order never was. Where it may be another modification that came to
+    /// nothing, all go on counting until they are told of themselves. Returns whether there was a replacement.
     pub(super) fn end_replacement(&mut self, place: Place, entry: u32) -> bool {
-        let id = core::mem::take(&mut self.orders.get_mut(entry).replacement);
-        let new = Some(id).filter(|&id| id != 0);
-        let new = new.and_then(|id| self.orders.find(&place.key(id)));
-        let Some(new) = new.filter(|&new| !self.orders.get(new).heard && self.orders.get(new).is_live())
-        else {
-            return false;
-        };
-        self.forget_attempt(new, place.account);
-        self.end_order(place, new, Ended::Otherwise);
+        if self.orders.get(entry).replacement == SEVERAL {
+            return true;
+        }
+        let Some(new) = self.unanswered_replacement(place, entry) else { return false };
+        if self.orders.get(entry).wish.is_none() {
+            self.orders.get_mut(entry).replacement = 0;
+            self.forget_attempt(new, place.account);
+            self.end_order(place, new, Ended::Otherwise);
+        }
         true
     }
 

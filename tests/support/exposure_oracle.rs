@@ -86,6 +86,8 @@ pub struct Order {
     pub entry: Option<u64>,
     /// The order it takes the place of.
     replaces: Option<u64>,
+    /// More than one was to take its place at once.
+    several: bool,
     story: Vec<Step>,
 }
 
@@ -272,6 +274,7 @@ impl Oracle {
                     group,
                     entry: self.entry(said),
                     replaces: None,
+                    several: false,
                     story: Vec::new(),
                 };
                 self.orders.insert((book, order.get()), announced);
@@ -284,8 +287,13 @@ impl Oracle {
                 } else {
                     let entry = old.entry.filter(|&entry| self.live(book, entry).is_some());
                     let (replaces, story) = (Some(order.get()), Vec::new());
-                    let fresh = Order { px, qty, group: 0, entry, replaces, story, ..old };
-                    self.orders.entry((book, new_order)).or_insert(fresh);
+                    let several = self.replaced_by(book, order.get()).is_some();
+                    let fresh = Order { px, qty, group: 0, entry, replaces, several: false, story, ..old };
+                    if self.orders.contains_key(&(book, new_order)) {
+                        return;
+                    }
+                    self.orders.insert((book, new_order), fresh);
+                    self.orders.entry((book, order.get())).and_modify(|old| old.several |= several);
                 }
             }
             _ => {}
@@ -314,9 +322,14 @@ impl Oracle {
         }
     }
 
-    /// A modification does not happen; where it was to bring a new order, that meets its end.
+    /// A modification does not happen; where it was to bring a new order, that meets its end. Where it may have been
+    /// any of several, nothing does.
     fn keep(&mut self, book: u16, order: u64) {
+        let Some(old) = self.orders.get(&(book, order)) else { return };
+        let asked = !old.standing().asked.is_empty();
         match self.replaced_by(book, order) {
+            _ if old.several => {}
+            Some(_) if asked => {}
             Some(fresh) => self.tell(book, fresh, Step::Ended),
             None => self.tell(book, order, Step::Kept),
         }
