@@ -6,8 +6,8 @@ mod support;
 
 #[path = "engine_exposure_oracle/cases.rs"]
 mod cases;
-#[path = "engine_exposure_oracle/disputes.rs"]
-mod disputes;
+#[path = "engine_exposure_oracle/corners.rs"]
+mod corners;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -216,7 +216,7 @@ impl Contest {
             Answer::Deny(denial) => {
                 agree("verdict", Verdict::Deny, record.verdict)?;
                 agree("reason", Some(denial.reason), record.reason)?;
-                if self.is_disputed(said, denial.reason) {
+                if self.is_unmodelled(said, denial.reason) {
                     return Ok(());
                 }
                 agree("measured and limit", (denial.measured, denial.limit), numbers)?;
@@ -226,8 +226,8 @@ impl Contest {
         }
     }
 
-    /// Whether the numbers of a denial are left alone, see `disputes`.
-    fn is_disputed(&self, said: &Said, reason: Reason) -> bool {
+    /// Whether the numbers of a denial are left alone: what a group leaves to an order that reduces is not modelled here.
+    fn is_unmodelled(&self, said: &Said, reason: Reason) -> bool {
         let grouped = match said.event {
             Event::OrderNew { group, .. } => group != 0,
             Event::OrderModify { order, .. } => {

@@ -374,7 +374,7 @@ impl<'a> Tape<'a> {
         let new_order = match self.below(12) {
             0 => self.fresh_id(),
             1 => order,
-            // A reduction with an id that is known is disputed.
+            // A reduction passes before its new id is looked at.
             2 if asks && qty > total && self.last_id > 0 => 1 + self.seed.below(self.last_id),
             _ => 0,
         };

@@ -1,5 +1,4 @@
-//! Where the engine does otherwise than the rules say, each by itself. Once one of them passes it belongs to the
-//! others, and the tapes need not avoid it any more.
+//! Corners of the rules that are easily got wrong, each by itself: children, groups, replacements, answers that cross.
 
 use tripline::engine::Limits;
 use tripline::engine::limits::{ActionCosts, BucketKind, BucketLimits, BucketScope};
