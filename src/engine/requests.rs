@@ -122,9 +122,11 @@ impl Engine {
         if new_order == 0 || new_order == request.order {
             return self.judge_modify(request.place, order, size);
         }
-        // Placed anew under another id: until the old one is gone both may fill. Making an order smaller passes, always.
+        // Placed anew under another id: until the old one is gone both may fill. Making an order smaller passes, unless
+        // the id is that of another order, as what is placed under it could not be told from that one.
         let latest = order.latest();
-        if size.px == latest.px && (1..=latest.qty).contains(&size.qty) {
+        let is_fresh = self.orders.find(&request.place.key(new_order)).is_none();
+        if is_fresh && size.px == latest.px && (1..=latest.qty).contains(&size.qty) {
             return self.judge_modify(request.place, order, size);
         }
         let ticket = order.replacement(new_order, size);

@@ -203,3 +203,15 @@ fn a_reduction_on_its_way_is_not_added_to_the_increase_after_it() {
     desk.done(0, PLAIN, 1, DoneStatus::Canceled);
     assert_eq!(exposed(&desk, PLAIN), (0, 0));
 }
+
+#[test]
+fn a_smaller_replacement_needs_an_id_of_its_own() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 6, 100);
+    desk.ask_limit(0, PLAIN, 2, 1, 100);
+    let record = desk.ask(0, PLAIN, Flags::empty(), replace(1, 3, 100, 2));
+    assert_eq!((record.verdict, record.reason), (Verdict::Deny, Some(Reason::DuplicateId)));
+    assert_eq!(exposed(&desk, PLAIN), (7, 0));
+    assert_eq!(desk.ask(0, PLAIN, Flags::empty(), replace(1, 3, 100, 3)).verdict, Verdict::Pass);
+    assert_eq!(exposed(&desk, PLAIN), (10, 0));
+}

@@ -221,7 +221,7 @@ const BAD: &[Row] = &[
     ("queue of a venue nobody is at", Add("[[venue]]\nname = \"binnance\""), 29, "venue[binnance].name", "unknown-reference", "did you mean `binance`?"),
     ("queue of the same venue twice", Add("[[venue]]\nname = \"binance\"\n[[venue]]\nname = \"binance\""), 31, "venue[binance].name", "duplicate", "line 28"),
     ("unknown drop mode", Add("[[venue]]\nname = \"binance\"\ndrop_mode = \"drop_newest\""), 30, "venue[binance].drop_mode", "unknown-word", "drop_oldest"),
-    ("queue without room", Add("[[venue]]\nname = \"binance\"\nqueue_capacity = 0"), 30, "venue[binance].queue_capacity", "out-of-range", "1 to 65536"),
+    ("queue without room", Add("[[venue]]\nname = \"binance\"\nqueue_capacity = 0"), 30, "venue[binance].queue_capacity", "out-of-range", "1 to 4096"),
     ("orders that wait for a minute and more", Add("[[venue]]\nname = \"binance\"\nttl_new = \"61s\""), 30, "venue[binance].ttl_new", "out-of-range", "1ms to 1m"),
     ("permission for ever", Add("[permit]\nvalidity = \"11s\""), 29, "permit.validity", "out-of-range", "1ms to 10s"),
     ("directive void before it is missed", Add("[directives]\nack_timeout = \"2s\"\ntimeout = \"1s\""), 30, "directives.timeout", "out-of-range", "2s to 1h"),
