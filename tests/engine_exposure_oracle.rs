@@ -12,7 +12,7 @@ mod corners;
 use std::collections::{BTreeMap, BTreeSet};
 
 use support::desk::Desk;
-use support::exposure_oracle::{Exposed, Oracle, Said};
+use support::exposure_oracle::{Exposed, Oracle, Order, Said};
 use support::exposure_tape::{Act, Flavour, MARKETS, Tape, random_limits};
 use support::permit_oracle::Answer;
 use support::seed::Seed;
@@ -127,6 +127,12 @@ impl Contest {
             self.desk.apply(source, &Message { flags, epoch, handle, event });
         }
         self.take_verdicts()?;
+        let covered = |((_, id), order): (&(u16, u64), &Order)| {
+            order.entry.is_some() && self.oracle.live(said.book, *id).is_some()
+        };
+        if self.oracle.orders.iter().any(covered) {
+            *self.tally.entry(COVERED.to_owned()).or_default() += 1;
+        }
         let answered = !self.open.contains_key(&(self.lane(said.book), position));
         if asks && !answered && !self.flavour.queue {
             return Err("the request got no final verdict".to_owned());
@@ -369,6 +375,9 @@ fn contest(test: &'static str, flavour: Flavour, events: usize) -> BTreeMap<Stri
     tally
 }
 
+/// How often something was said while an entry covered a child.
+const COVERED: &str = "covered";
+
 /// Every answer the rules know, so that a tape which avoids one is noticed.
 const ANSWERS: [&str; 19] = [
     "COLLAR",
@@ -432,6 +441,7 @@ fn requests_are_answered_as_the_oracle_says() {
     let test = "engine_exposure_oracle requests_are_answered_as_the_oracle_says";
     let tally = contest(test, Flavour::default(), 200_000);
     assert_all_answers(&tally, 50);
+    assert!(tally[COVERED] > 5_000, "entries covered children in {} of 200 000", tally[COVERED]);
 }
 
 #[test]

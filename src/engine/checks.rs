@@ -37,7 +37,7 @@ use super::Engine;
 use super::exact::{ceil_div, micros, micros_up};
 use super::gates::guard;
 use super::lanes::Place;
-use super::orders::{Order, Side, Size, Terms};
+use super::orders::{Side, Size, Terms};
 use super::rate_limit::Rank;
 use crate::model::event::{Intent, OrderType};
 use crate::model::scope::InstrumentId;
@@ -88,9 +88,13 @@ struct Growth {
     /// What the side adds up to now, and what it would with them.
     now: i128,
     then: i128,
-    /// What of `now` they would only take the place of: the largest of their group.
+    /// What of `now` they would only take the place of, the largest of their group; negative where the order would
+    /// begin to count with more than them.
     shared: i64,
-    dormant: bool,
+    /// Its entry would cover all of it: it counts nothing.
+    covered: bool,
+    /// By how much its entry would let it grow.
+    cover: i64,
 }
 
 /// A grant and the rank in which it waits for its turn.
@@ -171,8 +175,9 @@ impl Engine {
         Ok((self.grant(place), rank))
     }
 
-    /// Judges a modification of `order` to `size`.
-    pub(super) fn judge_modify(&self, place: Place, order: &Order, size: Size) -> Judgement {
+    /// Judges a modification of a live order to `size`.
+    pub(super) fn judge_modify(&self, place: Place, entry: u32, size: Size) -> Judgement {
+        let order = self.orders.get(entry);
         let latest = order.latest();
         let scope = self.instrument_scope(place);
         if size.qty <= 0 {
@@ -190,15 +195,8 @@ impl Engine {
         }
         let ticket = Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0 };
         self.check_size(place, &ticket)?;
-        let growth = Growth {
-            side: order.side,
-            q,
-            n: remaining.saturating_sub(order.remaining()).max(0),
-            now: self.working.sums(order.position).side(order.side.sells),
-            then: self.working.grown(order, remaining),
-            shared: self.working.covered(order),
-            dormant: order.dormant,
-        };
+        let n = remaining.saturating_sub(order.remaining()).max(0);
+        let growth = self.growth_of_live(place, entry, n, q);
         self.check_state(place, &order.terms, &growth)?;
         self.check_price(place, &ticket)?;
         self.check_position_room(place, &growth)?;
@@ -209,16 +207,28 @@ impl Engine {
     fn growth_of_new(&self, place: Place, ticket: &Ticket, q: i64) -> Growth {
         let Ticket { side, terms, size, .. } = *ticket;
         let index = self.ledger.find(place.book, side.instrument);
-        let dormant = self.sleeps(place, &terms);
-        Growth {
-            side,
-            q,
-            n: size.qty,
-            now: self.working.sums(index).side(side.sells),
-            then: self.working.with(index, side, &terms, dormant, size.qty),
-            shared: self.working.shared(index, side, &terms),
-            dormant,
-        }
+        let entry = self.entry_of(place, side, &terms);
+        let cover = entry.map_or(0, |entry| self.cover(entry, &terms, None));
+        let covered = entry.is_some() && size.qty <= cover;
+        let now = self.working.sums(index).side(side.sells);
+        let then = if covered { now } else { self.working.with(index, side, &terms, size.qty) };
+        let shared = self.working.shared(index, side, &terms);
+        Growth { side, q, n: size.qty, now, then, shared, covered, cover }
+    }
+
+    /// What `n` more of a live order add to its side of the position.
+    fn growth_of_live(&self, place: Place, entry: u32, n: i64, q: i64) -> Growth {
+        let order = self.orders.get(entry);
+        let has = order.remaining();
+        let cover = order.parent().map_or(0, |parent| self.cover(parent, &order.terms, Some(entry)));
+        // Under REDUCE_ONLY it cannot be let out of its entry's cover.
+        let covered = order.parent().is_some()
+            && (n <= cover.saturating_sub(has) || self.state(place) != TradingState::Active);
+        let now = self.working.sums(order.position).side(order.side.sells);
+        let then = if covered { now } else { self.working.grown(order, has.saturating_add(n)) };
+        let begins = if order.parent().is_some() && !order.terms.venue_enforced { has } else { 0 };
+        let shared = self.working.covered(order).saturating_sub(begins);
+        Growth { side: order.side, q, n, now, then, shared, covered, cover: cover.saturating_sub(has).max(0) }
     }
 
     /// Judges an exit of `n` lots, more of an exit that is live, or a new price for one (0 lots).
@@ -269,35 +279,26 @@ impl Engine {
         }
     }
 
-    /// Whether it counts nothing because its entry order has no fill.
-    pub(super) fn sleeps(&self, place: Place, terms: &Terms) -> bool {
-        let parent = place.key(terms.parent);
-        let known = Some(parent).filter(|parent| parent.id != 0).and_then(|parent| self.orders.find(&parent));
-        // Of an entry that waits, or is over, nobody knows that it will ever be what the child depends on.
-        known
-            .map(|entry| self.orders.get(entry))
-            .is_some_and(|entry| entry.is_live() && entry.booked().qty == 0)
-    }
-
     /// Whether the state lets the order work, or grow; `true` when it can only reduce.
     fn check_state(&self, place: Place, terms: &Terms, growth: &Growth) -> Result<bool, Denial> {
         let state = self.state(place);
         if state == TradingState::Halted {
             return Err(self.halted(place));
         }
-        let &Growth { q, n, now, shared, dormant, .. } = growth;
+        let &Growth { q, n, now, shared, covered, cover, .. } = growth;
         let meant = matches!(terms.intent, Intent::Reduce | Intent::Protect) || terms.venue_enforced;
-        if state == TradingState::Active && (!meant || dormant) {
+        if state == TradingState::Active && (!meant || covered) {
             return Ok(meant);
         }
         let held = i128::from(q.unsigned_abs());
         let opposite = if growth.side.sells { q > 0 } else { q < 0 };
         let then = if terms.venue_enforced { now.saturating_add(i128::from(n)) } else { growth.then };
-        if opposite && then <= held && !(dormant && n > 0) {
+        if opposite && then <= held && !(covered && n > 0) {
             return Ok(true);
         }
         let left = held.saturating_sub(now).saturating_add(i128::from(shared));
-        let room = if opposite && !dormant && now <= held { clamped(left) } else { 0 };
+        let room = if opposite && !covered && now <= held { clamped(left.max(0)) } else { 0 };
+        let room = if state == TradingState::Active { room.max(cover) } else { room };
         let denial = Denial::of(Reason::ReduceOnlySize, self.instrument_scope(place), n, room).by(0, room);
         let cause =
             (state != TradingState::Active).then(|| self.gates.gravest(&self.scopes_of(place))).flatten();
@@ -382,7 +383,7 @@ impl Engine {
             return Ok(());
         }
         let left = i128::from(limit.0).saturating_sub(now).max(0);
-        let room = clamped(left.saturating_add(i128::from(growth.shared)));
+        let room = clamped(left.saturating_add(i128::from(growth.shared))).max(growth.cover);
         let book = Scope::Book(place.book);
         Err(Denial::of(Reason::MaxPosition, book, clamped(then), limit.0).by(guard::POSITION, room))
     }

@@ -329,7 +329,7 @@ impl Engine {
         if order.overfills(&before) {
             self.halt(Scope::Instrument(place.account, order.side.instrument), Reason::Overfill);
         }
-        self.on_executed(place, entry, before.booked().qty > 0);
+        self.on_executed(place, entry);
     }
 
     fn book_step(

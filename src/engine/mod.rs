@@ -44,6 +44,7 @@ mod error_rate;
 mod exact;
 mod executions;
 mod exposure;
+mod family;
 mod fills;
 mod gates;
 mod integrity;

@@ -173,11 +173,10 @@ pub(super) struct Order {
     /// The position it works on, while it works.
     pub(super) position: Option<u32>,
     pub(super) group: Option<u32>,
-    /// It counts nothing until its entry order has a fill.
-    pub(super) dormant: bool,
     /// Requests about it that wait in a queue.
     pub(super) waiting: u8,
     children: Ends,
+    /// The entry order that covers it.
     parent: Option<u32>,
     executed: Traded,
     reported: Traded,
@@ -224,6 +223,11 @@ impl Order {
     /// What the next modification starts from: the last one that may have been sent.
     pub(super) fn latest(&self) -> Size {
         self.wish.unwrap_or(self.size)
+    }
+
+    /// The entry order that covers it: until that fills it counts nothing.
+    pub(super) const fn parent(&self) -> Option<u32> {
+        self.parent
     }
 
     fn is_sized(&self) -> bool {
@@ -372,7 +376,7 @@ impl Orders {
 
     /// Forgets an order that was never sent: its id may be used again.
     pub(super) fn withdraw(&mut self, entry: u32) {
-        self.leave_family(entry);
+        self.wake(entry);
         self.table.remove(entry);
     }
 
@@ -382,7 +386,7 @@ impl Orders {
             let order = self.table.get_mut(oldest);
             order.expendable = false;
             if order.ended.is_some() || order.stage == Stage::Reported {
-                self.leave_family(oldest);
+                self.wake(oldest);
                 self.table.remove(oldest);
                 self.has_forgotten = true;
                 return Some(());
@@ -413,32 +417,25 @@ impl Orders {
         }
     }
 
-    /// Makes an order the child of an entry order that has no fill yet.
+    /// Makes an order the child of an entry order that covers it.
     pub(super) fn adopt(&mut self, parent: u32, child: u32) {
         let mut children = self.table.get(parent).children;
         self.siblings.append(&mut children, child);
         self.table.get_mut(parent).children = children;
-        let order = self.table.get_mut(child);
-        (order.parent, order.dormant) = (Some(parent), true);
+        self.table.get_mut(child).parent = Some(parent);
     }
 
-    /// Takes the next child from an order that has its first fill.
-    pub(super) fn wake_child(&mut self, parent: u32) -> Option<u32> {
-        let child = self.table.get(parent).children.first()?;
-        self.leave_parent(child);
-        self.table.get_mut(child).dormant = false;
-        Some(child)
+    /// The orders that an entry order covers.
+    pub(super) fn children(&self, entry: u32) -> impl Iterator<Item = u32> {
+        core::iter::successors(self.first_child(entry), |&child| self.siblings.after(child))
     }
 
-    /// Cuts an order off from its parent and its children; children of an entry that never filled stay dormant.
-    fn leave_family(&mut self, entry: u32) {
-        self.leave_parent(entry);
-        while let Some(child) = self.table.get(entry).children.first() {
-            self.leave_parent(child);
-        }
+    pub(super) fn first_child(&self, entry: u32) -> Option<u32> {
+        self.table.get(entry).children.first()
     }
 
-    fn leave_parent(&mut self, child: u32) {
+    /// Lets an order count: its entry covers it no more.
+    pub(super) fn wake(&mut self, child: u32) {
         let Some(parent) = self.table.get_mut(child).parent.take() else { return };
         let mut children = self.table.get(parent).children;
         self.siblings.remove(&mut children, child);

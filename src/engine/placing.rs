@@ -95,11 +95,10 @@ impl Engine {
         let Some(position) = self.ledger.open(place.book, ticket.side.instrument) else { return false };
         let known = self.orders.find(&key);
         let Some(entry) = known.or_else(|| self.orders.insert(key, ticket.side)) else { return false };
-        let sleeps = self.sleeps(place, &ticket.terms);
+        let parent = self.entry_of(place, ticket.side, &ticket.terms);
+        let parent = parent.filter(|&parent| ticket.size.qty <= self.cover(parent, &ticket.terms, None));
         self.orders.announce(entry, ticket.terms, ticket.size, Stage::Working);
-        let parent = place.key(ticket.terms.parent);
-        let parent = Some(parent).filter(|_| sleeps).and_then(|parent| self.orders.find(&parent));
-        if let Some(parent) = parent.filter(|&parent| parent != entry) {
+        if let Some(parent) = parent {
             self.orders.adopt(parent, entry);
         }
         self.working.enter(&mut self.orders, entry, position, place.book);
@@ -122,9 +121,8 @@ impl Engine {
         let next = self.orders.get_mut(entry);
         next.wish = Some(Size { px: size.px, qty: larger });
         next.wishes = next.wishes.saturating_add(1);
-        self.working.recount(&mut self.orders, entry);
+        self.recount_order(place, entry);
         self.attempt(place, entry, OrderAction::Modify, OrderAction::Modify);
-        self.check_position(place);
         true
     }
 
@@ -293,14 +291,8 @@ impl Engine {
     pub(super) fn recount_order(&mut self, place: Place, entry: u32) {
         let instrument = self.orders.get(entry).side.instrument;
         self.working.recount(&mut self.orders, entry);
+        self.settle_family(place, entry);
         self.check_position(Place { instrument: Some(instrument), ..place });
-    }
-
-    /// The first fill of an entry order wakes what protects it.
-    pub(super) fn wake_children(&mut self, place: Place, entry: u32) {
-        while let Some(child) = self.orders.wake_child(entry) {
-            self.recount_order(place, child);
-        }
     }
 
     /// What a report of an order nobody announced says it trades.

@@ -239,12 +239,10 @@ impl Engine {
     }
 
     /// An execution proves that its order was accepted, and wakes what protects it.
-    pub(super) fn on_executed(&mut self, place: Place, entry: u32, had_fill: bool) {
+    pub(super) fn on_executed(&mut self, place: Place, entry: u32) {
         self.hear(place, entry);
         self.resolve(place, entry, Attempt::Ack);
-        if !had_fill && self.orders.get(entry).booked().qty > 0 {
-            self.wake_children(place, entry);
-        }
         self.working.recount(&mut self.orders, entry);
+        self.settle_family(place, entry);
     }
 }

@@ -112,22 +112,23 @@ impl Engine {
             return Err(unknown_order(request.place));
         };
         let key = request.place.key(request.order);
-        let known =
-            self.orders.find(&key).map(|entry| self.orders.get(entry)).filter(|order| order.is_live());
-        let Some(order) = known.filter(|order| Some(order.side.instrument) == request.place.instrument)
+        let known = self.orders.find(&key).filter(|&entry| self.orders.get(entry).is_live());
+        let Some(entry) =
+            known.filter(|&entry| Some(self.orders.get(entry).side.instrument) == request.place.instrument)
         else {
             return Err(unknown_order(request.place));
         };
         let size = Size { px: px.0, qty: qty.0 };
         if new_order == 0 || new_order == request.order {
-            return self.judge_modify(request.place, order, size);
+            return self.judge_modify(request.place, entry, size);
         }
         // Placed anew under another id: until the old one is gone both may fill. Making an order smaller passes, unless
         // the id is that of another order, as what is placed under it could not be told from that one.
+        let order = self.orders.get(entry);
         let latest = order.latest();
         let is_fresh = self.orders.find(&request.place.key(new_order)).is_none();
         if is_fresh && size.px == latest.px && (1..=latest.qty).contains(&size.qty) {
-            return self.judge_modify(request.place, order, size);
+            return self.judge_modify(request.place, entry, size);
         }
         let ticket = order.replacement(new_order, size);
         self.first_look(request.place, &ticket, request.message.flags)?;

@@ -4,7 +4,7 @@
 //! EXIT. Counted is what is left of an order, pending and unknown ones included, with three exceptions:
 //!
 //! - a venue-enforced reduce-only order counts nothing: the venue lets it only reduce;
-//! - a child of an entry order counts nothing until that entry has a fill, and never when it ended without one;
+//! - the child of an entry order counts nothing while that covers it (`family`);
 //! - orders of one group, on one side of one position, count as their largest: only one of them can fill.
 //!
 //! A position q with these can become anything from −S to +B away from itself, hence the worst case
@@ -131,26 +131,19 @@ impl Working {
     }
 
     /// What a side of a position would add up to with `qty` more on these terms.
-    pub(super) fn with(
-        &self,
-        position: Option<u32>,
-        side: Side,
-        terms: &Terms,
-        dormant: bool,
-        qty: i64,
-    ) -> i128 {
+    pub(super) fn with(&self, position: Option<u32>, side: Side, terms: &Terms, qty: i64) -> i128 {
         let now = self.sums(position).side(side.sells);
-        if terms.venue_enforced || dormant {
+        if terms.venue_enforced {
             return now;
         }
         let step = qty.saturating_sub(self.shared(position, side, terms)).max(0);
         now.saturating_add(i128::from(step))
     }
 
-    /// What a side of a position would add up to if `remaining` of a live order could fill.
+    /// What a side of a position would add up to if `remaining` of a live order could fill, and counted.
     pub(super) fn grown(&self, order: &Order, remaining: i64) -> i128 {
         let now = self.sums(order.position).side(order.side.sells);
-        if order.terms.venue_enforced || order.dormant {
+        if order.terms.venue_enforced {
             return now;
         }
         let counted = order.group.map_or(order.counted, |group| self.groups.get(group).largest);
@@ -195,7 +188,8 @@ impl Working {
         let order = *orders.get(entry);
         let Some(position) = order.position else { return };
         let remaining = order.remaining();
-        let counted = if order.terms.venue_enforced || order.dormant { 0 } else { remaining };
+        let sleeps = order.terms.venue_enforced || order.parent().is_some();
+        let counted = if sleeps { 0 } else { remaining };
         let leaves = order.terms.intent == Intent::Exit && !order.terms.venue_enforced;
         let exiting = if leaves { remaining } else { 0 };
         orders.get_mut(entry).counted = counted;

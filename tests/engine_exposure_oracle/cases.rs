@@ -285,7 +285,7 @@ fn a_group_counts_its_largest_member_and_only_its_own_side() {
 }
 
 #[test]
-fn children_count_nothing_until_their_entry_fills() {
+fn children_count_nothing_while_their_entry_covers_them() {
     let mut oracle = long(0);
     send(&mut oracle, &open(1, 10));
     send(&mut oracle, &child(open(2, -10), 1));
@@ -296,11 +296,23 @@ fn children_count_nothing_until_their_entry_fills() {
     oracle.hear(&fill(1, 1, 1));
     assert_eq!(exposed(&oracle), (9, 10, 2, 1));
     unfilled.hear(&done(1));
-    assert_eq!(exposed(&unfilled), (0, 0, 1, 0), "an unfilled entry");
+    assert_eq!(exposed(&unfilled), (0, 10, 1, 0), "an entry that is over covers nothing");
     send(&mut unfilled, &child(open(4, -3), 1));
-    assert_eq!(exposed(&unfilled), (0, 3, 2, 0), "its parent was over before");
-    unfilled.hear(&fill(1, 1, 2));
-    assert_eq!(exposed(&unfilled), (0, 13, 2, 2), "a late fill is a fill");
+    assert_eq!(exposed(&unfilled), (0, 13, 2, 0), "its parent was over before");
+}
+
+#[test]
+fn an_entry_covers_no_more_than_it_may_fill() {
+    let mut oracle = desk(|book, _| book.max_position = Some(Lots(10)));
+    send(&mut oracle, &open(1, 6));
+    send(&mut oracle, &child(grouped(open(2, -6), 1), 1));
+    send(&mut oracle, &child(grouped(open(3, -5), 1), 1));
+    assert_eq!(exposed(&oracle), (6, 0, 3, 0), "one group is its largest");
+    assert_eq!(ask(&mut oracle, &child(open(4, -11), 1)), too_large(Reason::MaxPosition, 11, 10, 10));
+    send(&mut oracle, &child(open(5, -1), 1));
+    assert_eq!(exposed(&oracle), (6, 1, 4, 0), "one more than it covers");
+    send(&mut oracle, &child(open(6, 1), 1));
+    assert_eq!(exposed(&oracle), (7, 1, 5, 0), "on the entry's own side");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use tripline::engine::Limits;
 use tripline::engine::limits::{ActionCosts, BucketKind, BucketLimits, BucketScope};
-use tripline::model::event::{DoneStatus, Intent, OrderAction, RejectClass};
+use tripline::model::event::{CommandVerb, DoneStatus, Intent, OrderAction, RejectClass};
 use tripline::model::verdict::{Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Lots, Mode, Money, Nanos, Reason, Ticks, TradingState};
+use tripline::model::{Event, Flags, Lots, Mode, Money, Nanos, Reason, Scope, Ticks};
 
 use crate::support::desk::{
     Desk, E9, INVERSE, PERP, PLAIN, id, limits, ms, name, order_modify, order_new, order_with, side,
@@ -170,13 +170,109 @@ fn a_notional_just_beyond_its_limit_reads_larger_than_it() {
 }
 
 #[test]
-fn an_entry_that_fills_makes_its_children_count_on_other_instruments_too() {
+fn a_child_larger_than_its_entry_counts_like_any_other() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 1, 100);
+    child(&mut desk, Flags::PERMIT, PLAIN, 2, -1_000, 1);
+    let record = desk.verdicts[desk.verdicts.len() - 1].record;
+    assert_eq!(refused(&record), (BEYOND.0, BEYOND.1, 1_000, 10));
+    child(&mut desk, Flags::empty(), PLAIN, 3, -2, 1);
+    assert_eq!(exposed(&desk, PLAIN), (1, 2));
+}
+
+#[test]
+fn children_that_are_together_larger_than_their_entry_count() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 6, 100);
+    for (order, qty, counted) in [(2, -4, 0), (3, -2, 0), (4, -1, 1), (5, -9, 10)] {
+        child(&mut desk, Flags::PERMIT, PLAIN, order, qty, 1);
+        assert_eq!(exposed(&desk, PLAIN), (6, counted), "{order}");
+    }
+    child(&mut desk, Flags::PERMIT, PLAIN, 6, -1, 1);
+    let record = desk.verdicts[desk.verdicts.len() - 1].record;
+    assert_eq!(refused(&record), (BEYOND.0, BEYOND.1, 11, 10));
+}
+
+#[test]
+fn an_entry_covers_sixteen_children_and_no_more() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 10, 100);
+    let protect = |order| (Flags::SELL | Flags::MORE, order_with(Intent::Protect, 5, order, -1, 90));
+    for order in 2..=18 {
+        let (flags, event) = protect(order);
+        desk.say(0, PLAIN, flags, event);
+        let (order, trigger_px) = (id(order), Ticks(0));
+        let rest = Event::OrderExt { order, trigger_px, expiry_utc_ns: 0, quote_cost: 0, parent: 1 };
+        desk.say(0, PLAIN, Flags::empty(), rest);
+        assert_eq!(exposed(&desk, PLAIN), (10, i64::from(order.get() == 18)), "{order:?}");
+    }
+}
+
+#[test]
+fn what_cannot_close_its_entry_counts_at_once() {
     let mut desk = Desk::new(ten());
     desk.ask_limit(0, PLAIN, 1, 5, 100);
-    child(&mut desk, Flags::empty(), PERP, 2, -11, 1);
-    assert_eq!(desk.state(0), TradingState::Active);
-    desk.fill_as(0, PLAIN, 77, 1, 1, 100, 0);
-    assert_eq!((exposed(&desk, PERP), desk.state(0)), ((0, 11), TradingState::ReduceOnly));
+    child(&mut desk, Flags::empty(), PERP, 2, -3, 1);
+    child(&mut desk, Flags::empty(), PLAIN, 3, 4, 1);
+    assert_eq!((exposed(&desk, PERP), exposed(&desk, PLAIN)), ((0, 3), (9, 0)));
+}
+
+#[test]
+fn a_child_grows_within_its_entry_and_counts_whole_beyond_it() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 6, 100);
+    child(&mut desk, Flags::PERMIT, PLAIN, 2, -4, 1);
+    let modify = |qty| order_modify(2, qty, 100);
+    assert_eq!(desk.ask(0, PLAIN, Flags::SELL, modify(6)).verdict, Verdict::Pass);
+    modified(&mut desk, 2, 6);
+    assert_eq!(exposed(&desk, PLAIN), (6, 0));
+    let record = desk.ask(0, PLAIN, Flags::SELL, modify(11));
+    assert_eq!(refused(&record), (BEYOND.0, BEYOND.1, 11, 10));
+    assert_eq!(exposed(&desk, PLAIN), (6, 0));
+    assert_eq!(desk.ask(0, PLAIN, Flags::SELL, modify(7)).verdict, Verdict::Pass);
+    assert_eq!(exposed(&desk, PLAIN), (6, 7));
+}
+
+#[test]
+fn an_entry_made_smaller_than_its_children_lets_them_count() {
+    let mut desk = Desk::new(ten());
+    desk.ask_limit(0, PLAIN, 1, 6, 100);
+    child(&mut desk, Flags::PERMIT, PLAIN, 2, -6, 1);
+    desk.ask(0, PLAIN, Flags::empty(), order_modify(1, 5, 100));
+    assert_eq!(exposed(&desk, PLAIN), (6, 0), "until the venue confirms it all of it may fill");
+    modified(&mut desk, 1, 5);
+    assert_eq!(exposed(&desk, PLAIN), (5, 6));
+}
+
+#[test]
+fn children_count_when_their_entry_fills_or_is_over_or_they_fill_themselves() {
+    let begin = || {
+        let mut desk = Desk::new(ten());
+        desk.ask_limit(0, PLAIN, 1, 6, 100);
+        child(&mut desk, Flags::PERMIT, PLAIN, 2, -6, 1);
+        assert_eq!(exposed(&desk, PLAIN), (6, 0));
+        desk
+    };
+    let mut filled = begin();
+    filled.fill_as(0, PLAIN, 77, 1, 1, 100, 0);
+    assert_eq!(exposed(&filled, PLAIN), (5, 6));
+    let mut over = begin();
+    over.done(0, PLAIN, 1, DoneStatus::Canceled);
+    assert_eq!(exposed(&over, PLAIN), (0, 6));
+    let mut early = begin();
+    early.fill_as(0, PLAIN, 77, 2, -1, 100, 0);
+    assert_eq!(exposed(&early, PLAIN), (6, 5));
+}
+
+#[test]
+fn under_reduce_only_nothing_is_covered() {
+    let mut desk = Desk::new(ten());
+    desk.fill(0, PLAIN, 5, 100, 0);
+    desk.ask_limit(0, PLAIN, 1, 3, 100);
+    desk.command(CommandVerb::Reduce, Scope::Book(0), 0, 0, false);
+    child(&mut desk, Flags::PERMIT, PLAIN, 2, -3, 1);
+    assert_eq!(desk.verdicts[desk.verdicts.len() - 1].record.verdict, Verdict::Pass);
+    assert_eq!(exposed(&desk, PLAIN), (3, 3));
 }
 
 #[test]

@@ -19,8 +19,11 @@
 //!   order and ends the new one where that lives. NOT_SENT of a modification that waits takes that back, no other.
 //! - **Exposure.** Sums of what remains of live buys and sells. Not counted: an order the venue keeps to reducing,
 //!   and the child of an entry that has no fill. Of a group (same book, instrument and side) the largest remaining
-//!   member counts. *Decided:* a parent is one that lives when the child is announced; where it ended before, the
-//!   child is an order like any other. A late fill of a parent that ended makes its children count.
+//!   member counts. *Decided:* what counts nothing must be covered by what the entry may fill, or anything could hide
+//!   behind an entry. An entry covers, at most sixteen, while it lives, counts and has no fill, orders of its instrument
+//!   on the other side that were sent while the state was ACTIVE and have no fill, that together remain no more than it
+//!   does; those the venue keeps to reducing are nothing in that. One that grows beyond or fills counts from then on, and
+//!   all do when the entry no longer covers them. What once counts goes on counting.
 //! - **State** is the most severe of the causes on firm, account, strategy, book and (account, instrument): an
 //!   operator's, a lost client's, an announced order beyond a cap, one that lives or waits announced as another, and
 //!   more filled than could work at the venue, until a reset; the worst case of a position beyond its limit while it is.
@@ -82,7 +85,9 @@ pub struct Order {
     pub intent: Intent,
     pub venue_enforced: bool,
     pub group: u32,
-    /// The order without whose fill this one counts nothing.
+    /// What it was sent as the child of; 0 for nothing.
+    pub parent: u64,
+    /// The entry that covers it: it counts nothing.
     pub entry: Option<u64>,
     /// The order it takes the place of.
     replaces: Option<u64>,
@@ -222,13 +227,18 @@ impl Oracle {
 
     /// Takes in what is no request.
     pub fn hear(&mut self, said: &Said) {
+        self.take_in(said);
+        self.part(said);
+    }
+
+    fn take_in(&mut self, said: &Said) {
         let book = said.book;
         match said.event {
             Event::OrderNew { .. } | Event::OrderModify { .. } if !said.flags.contains(Flags::PAPER) => {
                 let keeps = self.keeps_identity(said);
                 self.check_caps(said);
                 if keeps {
-                    self.announce(said);
+                    self.place(said);
                 }
             }
             Event::OrderAck { order, .. } => self.tell(book, order.get(), Step::Acknowledged),
@@ -255,15 +265,21 @@ impl Oracle {
         }
     }
 
-    /// Takes in an order that is about to be sent: announced without asking, or permitted.
+    /// Takes in an order that was permitted.
     pub fn announce(&mut self, said: &Said) {
+        self.place(said);
+        self.part(said);
+    }
+
+    fn place(&mut self, said: &Said) {
         let book = said.book;
         match said.event {
             Event::OrderNew { order, px, qty, attrs, group, .. } => {
                 if self.orders.contains_key(&(book, order.get())) || said.flags.contains(Flags::PAPER) {
                     return;
                 }
-                let announced = Order {
+                let parent = said.rest.map_or(0, |rest| rest.parent);
+                let mut announced = Order {
                     instrument: said.instrument.unwrap(),
                     sells: said.flags.contains(Flags::SELL),
                     px: px.0.into(),
@@ -272,11 +288,13 @@ impl Oracle {
                     intent: attrs.intent,
                     venue_enforced: said.flags.contains(Flags::VENUE_REDUCE_ONLY),
                     group,
-                    entry: self.entry(said),
+                    parent,
+                    entry: None,
                     replaces: None,
                     several: false,
                     story: Vec::new(),
                 };
+                announced.entry = self.covering(book, &announced);
                 self.orders.insert((book, order.get()), announced);
             }
             Event::OrderModify { order, px, qty, new_order, .. } => {
@@ -285,10 +303,10 @@ impl Oracle {
                 if new_order == 0 || new_order == order.get() {
                     self.tell(book, order.get(), Step::Asked { px, qty });
                 } else {
-                    let entry = old.entry.filter(|&entry| self.live(book, entry).is_some());
                     let (replaces, story) = (Some(order.get()), Vec::new());
                     let several = self.replaced_by(book, order.get()).is_some();
-                    let fresh = Order { px, qty, group: 0, entry, replaces, several: false, story, ..old };
+                    let mut fresh = Order { px, qty, group: 0, replaces, several: false, story, ..old };
+                    fresh.entry = self.covering(book, &fresh);
                     if self.orders.contains_key(&(book, new_order)) {
                         return;
                     }
@@ -300,10 +318,80 @@ impl Oracle {
         }
     }
 
-    /// The order that must have a fill before the one announced counts.
-    pub fn entry(&self, said: &Said) -> Option<u64> {
-        let parent = said.rest?.parent;
-        self.live(said.book, parent).map(|_| parent)
+    /// The order that would be the entry of one that is announced now.
+    pub fn entry(&self, book: u16, instrument: u16, sells: bool, parent: u64) -> Option<u64> {
+        let entry = self.live(book, parent)?;
+        let opens = self.counts(entry) && entry.standing().filled == 0;
+        let closes = entry.instrument == instrument && entry.sells != sells;
+        let has_room = self.children(book, parent).count() < 16;
+        let active = self.state(book, instrument) == TradingState::Active;
+        (opens && closes && has_room && active).then_some(parent)
+    }
+
+    fn covering(&self, book: u16, order: &Order) -> Option<u64> {
+        let entry = self.entry(book, order.instrument, order.sells, order.parent)?;
+        self.covers(book, entry, None, order.group, order.qty, order.venue_enforced).then_some(entry)
+    }
+
+    /// Whether an entry covers one more child, or one of its own with so much remaining.
+    pub fn covers(
+        &self,
+        book: u16,
+        entry: u64,
+        child: Option<u64>,
+        group: u32,
+        qty: i128,
+        enforced: bool,
+    ) -> bool {
+        let mut family = Load::default();
+        for (id, order) in self.children(book, entry) {
+            if Some(id) != child && !order.venue_enforced {
+                family.add(order.group, order.standing().remaining());
+            }
+        }
+        family.add(group, qty);
+        enforced || family.total() <= self.orders[&(book, entry)].standing().remaining()
+    }
+
+    /// The live orders that count nothing thanks to an entry.
+    fn children(&self, book: u16, entry: u64) -> impl Iterator<Item = (u64, &Order)> {
+        self.orders
+            .range((book, 0)..=(book, u64::MAX))
+            .filter(move |(_, order)| order.entry == Some(entry) && !order.standing().over)
+            .map(|(key, order)| (key.1, order))
+    }
+
+    /// What is no longer covered after something was said counts from now on.
+    fn part(&mut self, said: &Said) {
+        let book = said.book;
+        let named = match said.event {
+            Event::OrderNew { order, .. }
+            | Event::OrderModify { order, .. }
+            | Event::OrderModified { order, .. }
+            | Event::FillCum { order, .. } => order.get(),
+            Event::Fill { order, .. } => order,
+            _ => 0,
+        };
+        if let Some(order) = self.live(book, named)
+            && let Some(entry) = order.entry
+        {
+            let standing = order.standing();
+            let covers = |qty| self.covers(book, entry, Some(named), order.group, qty, order.venue_enforced);
+            if standing.filled > 0 || !covers(standing.remaining()) {
+                self.orders.entry((book, named)).and_modify(|order| order.entry = None);
+            }
+        }
+        let entries: BTreeSet<u64> =
+            self.orders.range((book, 0)..=(book, u64::MAX)).filter_map(|(_, order)| order.entry).collect();
+        for entry in entries {
+            let standing = self.orders[&(book, entry)].standing();
+            if standing.over || standing.filled > 0 || !self.covers(book, entry, None, 0, 0, false) {
+                let children = self.orders.range_mut((book, 0)..=(book, u64::MAX));
+                children
+                    .filter(|(_, order)| order.entry == Some(entry))
+                    .for_each(|(_, order)| order.entry = None);
+            }
+        }
     }
 
     /// The live order that is to take the place of this one, and that the venue has not spoken of.
@@ -454,20 +542,15 @@ impl Oracle {
     pub fn load(&self, book: u16, instrument: u16, sells: bool, without: Option<u64>) -> Load {
         let mut load = Load::default();
         for (id, order, standing) in self.live_orders(book, instrument) {
-            if order.sells == sells && Some(id) != without && self.counts(book, order) {
+            if order.sells == sells && Some(id) != without && self.counts(order) {
                 load.add(order.group, standing.remaining());
             }
         }
         load
     }
 
-    pub fn counts(&self, book: u16, order: &Order) -> bool {
-        !order.venue_enforced && !self.awaits(book, order.entry)
-    }
-
-    /// Whether the entry is one that has no fill.
-    pub fn awaits(&self, book: u16, entry: Option<u64>) -> bool {
-        entry.is_some_and(|entry| self.orders[&(book, entry)].standing().filled == 0)
+    pub fn counts(&self, order: &Order) -> bool {
+        !order.venue_enforced && order.entry.is_none()
     }
 
     pub fn position(&self, book: u16, instrument: u16) -> i128 {

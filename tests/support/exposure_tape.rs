@@ -273,6 +273,9 @@ impl<'a> Tape<'a> {
         };
         let rest = (self.one_in(5) || order_type == OrderType::Stop).then(|| self.rest(oracle, book, around));
         let mut said = Said { book, instrument: Some(instrument), flags, event, rest };
+        if self.one_in(2) {
+            self.shelter(oracle, &mut said);
+        }
         match self.below(150) {
             0 if asks => said.instrument = None,
             1 if asks => said.flags |= Flags::LEG_LONG,
@@ -280,6 +283,27 @@ impl<'a> Tape<'a> {
             _ => {}
         }
         said
+    }
+
+    /// Makes a new order the child of an entry, about as large as that covers.
+    fn shelter(&mut self, oracle: &Oracle, said: &mut Said) {
+        let of_book = oracle.orders.range((said.book, 0)..=(said.book, u64::MAX));
+        let entries: Vec<u64> = of_book
+            .filter(|(key, entry)| oracle.entry(key.0, entry.instrument, !entry.sells, key.1).is_some())
+            .map(|(key, _)| key.1)
+            .collect();
+        let Event::OrderNew { qty, group, .. } = &mut said.event else { return };
+        if entries.is_empty() {
+            return;
+        }
+        let parent = self.pick(&entries);
+        let entry = &oracle.orders[&(said.book, parent)];
+        let covers = |qty: &i64| oracle.covers(said.book, parent, None, *group, i128::from(*qty), false);
+        let most = (1..100).take_while(covers).last().unwrap_or(0);
+        *qty = Lots((most + self.below(3) as i64 - 1).max(1));
+        said.instrument = Some(entry.instrument);
+        said.flags = (said.flags - Flags::SELL) | sign(!entry.sells);
+        said.rest = Some(Rest { trigger_px: 0, parent });
     }
 
     fn rest(&mut self, oracle: &Oracle, book: u16, around: i64) -> Rest {
@@ -363,6 +387,13 @@ impl<'a> Tape<'a> {
             7 => total - 1,
             8 => self.quantity(oracle, book, known.instrument, known.sells),
             9 => standing.filled as i64,
+            10 if known.entry.is_some() => {
+                let covers = |qty: &i64| {
+                    let entry = known.entry.unwrap();
+                    oracle.covers(book, entry, Some(order), known.group, i128::from(*qty), false)
+                };
+                (1..100).take_while(covers).last().unwrap_or(0) + self.below(3) as i64 - 1
+            }
             _ => (total / 2).max(1),
         };
         let px = match self.below(3) {

@@ -9,8 +9,9 @@
 //!   with limit 0. What is left to exit: |q| less what remains of live exits of the same side that the venue does not
 //!   keep to reducing. PASS_EXIT tells the limit less the quantity. With unsound books size and side are not looked at.
 //! - **Reduce-only** of a side: what is admissible is what keeps the group-aware sum of the side within |q|; 0 where
-//!   the order is not opposite to the position. The child of an unfilled entry may not be sent while the state is
-//!   REDUCE_ONLY, since its entry may not either; while it is ACTIVE intent and flag of a child are not looked at.
+//!   the order is not opposite to the position. While the state is ACTIVE intent and flag of a child that its entry covers
+//!   are not looked at, and what the entry would cover is admissible too. While it is REDUCE_ONLY no entry covers more
+//!   than it does already.
 //! - **Price.** LIMIT and STOP_LIMIT have one unless it is not positive where prices must be; others are priced by the
 //!   mark, for want of one a new stop by its trigger. Without a good mark the reason is NO_MARK, MARK_SUSPECT or
 //!   MARK_STALE, measured is the last good one. The collar holds against that, however old it is.
@@ -79,9 +80,8 @@ struct Ask {
     order_type: OrderType,
     intent: Intent,
     venue_enforced: bool,
-    counts: bool,
-    /// It is the child of an entry without a fill.
-    awaits: bool,
+    /// The entry whose child it is, or would be.
+    entry: Option<u64>,
     group: u32,
     /// The order that changes.
     order: Option<u64>,
@@ -137,11 +137,12 @@ impl Oracle {
         unless(qty <= 0, deny(Reason::MinQty, qty, lot))?;
         unless(self.known(said.book, order.get()), deny(Reason::DuplicateId, 0, 0))?;
         let venue_enforced = said.flags.contains(Flags::VENUE_REDUCE_ONLY);
+        let sells = said.flags.contains(Flags::SELL);
         let OrderAttrs { order_type, intent, .. } = attrs;
         self.check_new(&Ask {
             book: said.book,
             instrument,
-            sells: said.flags.contains(Flags::SELL),
+            sells,
             grows: qty,
             total: qty,
             remaining: qty,
@@ -150,8 +151,7 @@ impl Oracle {
             order_type,
             intent,
             venue_enforced,
-            counts: !venue_enforced && !self.awaits(said.book, self.entry(said)),
-            awaits: self.awaits(said.book, self.entry(said)),
+            entry: said.rest.and_then(|rest| self.entry(said.book, instrument, sells, rest.parent)),
             group,
             order: None,
         })
@@ -191,19 +191,13 @@ impl Oracle {
             return Ok(Answer::Pass);
         }
         if fresh {
-            let entry = order.entry.filter(|&entry| self.live(book, entry).is_some());
-            let awaits = self.awaits(book, entry);
-            return self.check_new(&Ask {
-                counts: !order.venue_enforced && !awaits,
-                awaits,
-                ..change(book, order, px, qty)
-            });
+            let entry = self.entry(book, order.instrument, order.sells, order.parent);
+            return self.check_new(&Ask { entry, ..change(book, order, px, qty) });
         }
         let ask = Ask {
             grows: (qty - standing.most()).max(0),
             remaining: qty.max(standing.most()) - standing.filled,
-            counts: self.counts(book, order),
-            awaits: self.awaits(book, order.entry),
+            entry: order.entry,
             group: order.group,
             order: Some(id),
             ..change(book, order, px, qty)
@@ -263,11 +257,13 @@ impl Oracle {
         let reduces = state == TradingState::ReduceOnly
             || matches!(ask.intent, Intent::Reduce | Intent::Protect)
             || ask.venue_enforced;
-        if !reduces || (ask.awaits && state == TradingState::Active) {
+        let active = state == TradingState::Active;
+        if !reduces || (active && self.is_covered(ask)) {
             return Ok(());
         }
         let size = self.size(ask);
-        let (fits, admissible) = if ask.awaits && ask.grows > 0 {
+        // What sleeps behind its entry is not let out while nothing may increase.
+        let (fits, admissible) = if !active && ask.entry.is_some() && ask.grows > 0 {
             (false, 0)
         } else if ask.venue_enforced {
             let left = size - self.load(ask.book, ask.instrument, ask.sells, None).total();
@@ -276,6 +272,7 @@ impl Oracle {
             (self.load_after(ask).total() <= size, self.room(ask, size))
         };
         let admissible = if self.opposes(ask) { admissible } else { 0 };
+        let admissible = if active { admissible.max(self.room_behind_entry(ask)) } else { admissible };
         let denial = deny_size(Reason::ReduceOnlySize, ask.grows, admissible, admissible);
         unless(!fits || !self.opposes(ask), denial)
     }
@@ -313,7 +310,7 @@ impl Oracle {
         let q = self.position(ask.book, ask.instrument);
         let toward = if ask.sells { -q } else { q };
         let worst = toward + self.load_after(ask).total();
-        let admissible = self.room(ask, max - toward);
+        let admissible = self.room(ask, max - toward).max(self.room_behind_entry(ask));
         unless(worst > max, deny_size(Reason::MaxPosition, worst, max, admissible))
     }
 
@@ -329,10 +326,25 @@ impl Oracle {
     /// The side with the order as it would be.
     fn load_after(&self, ask: &Ask) -> Load {
         let mut load = self.load(ask.book, ask.instrument, ask.sells, ask.order);
-        if ask.counts {
+        if !ask.venue_enforced && !self.is_covered(ask) {
             load.add(ask.group, ask.remaining);
         }
         load
+    }
+
+    /// Whether it counts nothing, as its entry covers all of it.
+    fn is_covered(&self, ask: &Ask) -> bool {
+        let &Ask { book, order, group, remaining, venue_enforced, .. } = ask;
+        ask.entry.is_some_and(|entry| self.covers(book, entry, order, group, remaining, venue_enforced))
+    }
+
+    /// By how much the order may grow and its entry still cover it.
+    fn room_behind_entry(&self, ask: &Ask) -> i128 {
+        let covered = |grows: &i128| {
+            let remaining = ask.remaining - ask.grows + grows;
+            self.is_covered(&Ask { remaining, grows: *grows, ..*ask })
+        };
+        (0..1_000).take_while(covered).last().unwrap_or(0)
     }
 
     /// By how much the order may grow so that the side stays within a bound: found by trying.
@@ -365,8 +377,7 @@ fn change(book: u16, order: &Order, px: i128, qty: i128) -> Ask {
         order_type: order.order_type,
         intent: order.intent,
         venue_enforced: order.venue_enforced,
-        counts: true,
-        awaits: false,
+        entry: None,
         group: 0,
         order: None,
     }
