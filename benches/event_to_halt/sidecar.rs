@@ -198,7 +198,8 @@ fn guard(index: usize) -> String {
 }
 
 /// One strategy with a book on each account, one guard per account that latches at a loss of 5. The lease is long,
-/// so that a block without the core closes no gate: a gate that closes is then a guard's doing.
+/// so that a block without the core closes no gate: a gate that closes is then a guard's doing. Each sample sends the
+/// same order again, so the guard against that is off.
 fn configuration(dir: &Path, cpu: usize) -> String {
     let mut text = format!(
         r#"schema = 1
@@ -225,6 +226,7 @@ mark_age = "1h"
 [[strategy]]
 name = "bench"
 heartbeat = "60s"
+duplicates = "off"
 "#,
         dir = dir.display(),
     );
