@@ -3,6 +3,15 @@
 //! Configuration parses into this; the engine never re-checks it. Indices (accounts, books, …) are positions in the
 //! vectors below and never change while the engine lives.
 
+/// Leaves with a text where something does not hold.
+macro_rules! require {
+    ($holds:expr, $($text:tt)+) => {
+        if !$holds {
+            return Err(format!($($text)+));
+        }
+    };
+}
+
 mod orders;
 
 pub use orders::{
@@ -227,6 +236,23 @@ pub struct Capacity {
     pub executions: u32,
 }
 
+impl Capacity {
+    /// The most positions, orders and executions there may be room for.
+    pub const MAX_POSITIONS: u32 = 65_536;
+    /// See [`Capacity::MAX_POSITIONS`].
+    pub const MAX_ORDERS: u32 = 16_777_216;
+    /// See [`Capacity::MAX_POSITIONS`].
+    pub const MAX_EXECUTIONS: u32 = 67_108_864;
+
+    fn check(&self) -> Result<(), String> {
+        require!(self.lanes <= 256, "a handle tells at most 256 lanes apart");
+        require!(self.positions <= Self::MAX_POSITIONS, "capacity: positions");
+        require!(self.orders <= Self::MAX_ORDERS, "capacity: orders");
+        require!(self.executions <= Self::MAX_EXECUTIONS, "capacity: executions");
+        Ok(())
+    }
+}
+
 impl Limits {
     /// Venues one sidecar knows.
     pub const MAX_VENUES: usize = 16;
@@ -235,26 +261,35 @@ impl Limits {
 
     /// Panics where the limits contradict themselves.
     pub(super) fn assert_consistent(&self) {
+        let checked = self.check();
+        assert!(checked.is_ok(), "{}", checked.err().unwrap_or_default());
+    }
+
+    /// Where the limits contradict themselves, in words.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.capacity.check()?;
         let (accounts, strategies) = (self.accounts.len(), self.strategies.len());
-        assert!(accounts <= usize::from(Handle::MAX_ACCOUNTS), "too many accounts for a handle");
-        assert!(
+        require!(accounts <= usize::from(Handle::MAX_ACCOUNTS), "too many accounts for a handle");
+        require!(
             self.instruments.len() <= usize::from(Handle::MAX_INSTRUMENTS),
             "too many instruments for a handle"
         );
-        assert!(self.capacity.lanes <= 256, "a handle tells at most 256 lanes apart");
+        let capitals = self.books.iter().map(|book| book.capital.0.unsigned_abs());
+        let sum = capitals.fold(0_u128, u128::saturating_add);
+        require!(i128::try_from(sum).is_ok(), "the sum of the books' capital does not fit an i128");
         for instrument in &self.instruments {
-            assert!(instrument.multiplier_e9 > 0, "{}: the multiplier is not positive", instrument.name);
-            assert!(
+            require!(instrument.multiplier_e9 > 0, "{}: the multiplier is not positive", instrument.name);
+            require!(
                 instrument.price_decimals <= 9 && instrument.qty_decimals <= 9,
                 "{}: decimals",
                 instrument.name
             );
             let source = instrument.mark_source.map_or(0, usize::from);
-            assert!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
+            require!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
         }
         for book in &self.books {
-            assert!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
-            assert!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
+            require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
+            require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
         }
         for guard in &self.drawdowns {
             let exists = match guard.scope {
@@ -263,38 +298,41 @@ impl Limits {
                 Scope::Book(book) => usize::from(book) < self.books.len(),
                 Scope::Firm | Scope::Instrument(..) => false,
             };
-            assert!(exists, "{}: no drawdown is measured on {}", guard.name, guard.scope);
-            assert!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
-            assert!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
-            assert!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
-            assert!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
+            require!(exists, "{}: no drawdown is measured on {}", guard.name, guard.scope);
+            require!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
+            require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
+            require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
+            require!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
             let alone =
                 guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);
-            assert!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
+            require!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
         }
-        self.assert_orders_consistent();
+        self.check_orders()
     }
 
-    fn assert_orders_consistent(&self) {
-        assert!(self.venues.len() <= Self::MAX_VENUES, "too many venues");
-        assert!(self.buckets.len() <= Self::MAX_BUCKETS, "too many buckets");
+    fn check_orders(&self) -> Result<(), String> {
+        require!(self.venues.len() <= Self::MAX_VENUES, "too many venues");
+        require!(self.buckets.len() <= Self::MAX_BUCKETS, "too many buckets");
+        for venue in &self.venues {
+            require!(venue.queue_capacity <= VenueLimits::MAX_WAITING, "{}: queue_capacity", venue.name);
+        }
         for account in &self.accounts {
-            assert!(self.venue(&account.venue).is_some(), "{}: its venue is not listed", account.name);
+            require!(self.venue(&account.venue).is_some(), "{}: its venue is not listed", account.name);
             for counts in [account.auth, account.liquidation].into_iter().flatten() {
-                assert!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
+                require!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
             }
         }
         let accounts = self.accounts.iter().filter_map(|account| account.breaker);
         for breaker in accounts.chain(self.books.iter().filter_map(|book| book.breaker)) {
-            breaker.assert_consistent();
+            breaker.check()?;
         }
         for strategy in &self.strategies {
             for &account in &strategy.executes {
-                assert!(usize::from(account) < self.accounts.len(), "{}: executes", strategy.name);
+                require!(usize::from(account) < self.accounts.len(), "{}: executes", strategy.name);
             }
             if let Some(duplicates) = strategy.duplicates {
                 let counts = duplicates.deny >= 1 && (duplicates.deny..=32).contains(&duplicates.trip);
-                assert!(counts, "{}: deny 1, trip 32 at most, deny first", strategy.name);
+                require!(counts, "{}: deny 1, trip 32 at most, deny first", strategy.name);
             }
         }
         for bucket in &self.buckets {
@@ -308,7 +346,7 @@ impl Limits {
                         && usize::from(instrument) < self.instruments.len()
                 }
             };
-            assert!(exists, "{}: nobody is charged to it", bucket.name);
+            require!(exists, "{}: nobody is charged to it", bucket.name);
             let positive = match bucket.kind {
                 BucketKind::SlidingLog { limit, window } => {
                     limit > 0 && limit <= BucketKind::MAX_UNITS && window.0 > 0
@@ -321,8 +359,9 @@ impl Limits {
                     limit > 0 && window.0 > 0 && margin.0 < 10_000
                 }
             };
-            assert!(positive && bucket.start_pct <= 100, "{}: limit, window or start", bucket.name);
+            require!(positive && bucket.start_pct <= 100, "{}: limit, window or start", bucket.name);
         }
+        Ok(())
     }
 
     /// The venue of this name.

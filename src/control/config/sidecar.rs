@@ -124,9 +124,9 @@ pub(super) fn capacity(section: Section<'_, '_>) -> Capacity {
         lanes: section.or("lanes", 16, value::integer(1..=255)),
         lane_slots: section.or("lane_slots", 16_384, value::power_of_two(64..=1_048_576)),
         return_slots: section.or("return_slots", 1_024, value::power_of_two(16..=1_048_576)),
-        positions: section.or("positions", 1_024, value::integer(1..=65_536)),
-        orders: section.or("orders", 65_536, value::integer(16..=16_777_216)),
-        executions: section.or("executions", 262_144, value::integer(16..=67_108_864)),
+        positions: section.or("positions", 1_024, value::integer(1..=Capacity::MAX_POSITIONS)),
+        orders: section.or("orders", 65_536, value::integer(16..=Capacity::MAX_ORDERS)),
+        executions: section.or("executions", 262_144, value::integer(16..=Capacity::MAX_EXECUTIONS)),
     };
     section.finish();
     capacity

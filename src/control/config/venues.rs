@@ -10,9 +10,6 @@ use crate::engine::Limits;
 use crate::engine::limits::{DropMode, VenueCodes, VenueId, VenueLimits};
 use crate::model::{Name, Nanos};
 
-/// A full queue can be answered in one turn, which must stay well within a lease.
-const QUEUE_MAX: u32 = 4_096;
-
 /// Names of venues, in the order in which accounts name them.
 pub(super) struct Venues(Vec<Name>);
 
@@ -77,7 +74,11 @@ fn queue(section: &Section<'_, '_>) -> VenueLimits {
     let recoveries = value::duration(Nanos::ZERO..=Nanos::from_secs(3_600));
     VenueLimits {
         name: default.name,
-        queue_capacity: section.or("queue_capacity", default.queue_capacity, value::integer(1..=QUEUE_MAX)),
+        queue_capacity: section.or(
+            "queue_capacity",
+            default.queue_capacity,
+            value::integer(1..=VenueLimits::MAX_WAITING),
+        ),
         drop_mode: section.or("drop_mode", default.drop_mode, modes),
         ttl_new: section.or("ttl_new", default.ttl_new, waits()),
         ttl_reduce: section.or("ttl_reduce", default.ttl_reduce, waits()),

@@ -28,24 +28,25 @@ impl BreakerLimits {
     /// The largest window of outcomes that a rule may look at.
     pub const MAX_WINDOW: u16 = 400;
 
-    /// Panics where the breaker could never open, or looks at more than it remembers.
-    pub(super) fn assert_consistent(&self) {
+    /// Why the breaker could never open, or that it looks at more than it remembers.
+    pub(super) fn check(&self) -> Result<(), String> {
         let window = match self.rule {
             BreakerRule::Significant => Self::MAX_WINDOW,
             BreakerRule::Literal { window, min } => {
-                assert!(
+                require!(
                     min >= 1 && min <= window && window <= Self::MAX_WINDOW,
                     "a breaker's window or minimum"
                 );
                 window
             }
         };
-        assert!((1..=window).contains(&self.smallest_window), "a breaker's windows are all too small");
-        assert!(self.limit < Bps::WHOLE, "a breaker tolerates every error");
-        assert!(
+        require!((1..=window).contains(&self.smallest_window), "a breaker's windows are all too small");
+        require!(self.limit < Bps::WHOLE, "a breaker tolerates every error");
+        require!(
             self.cooldown.0 > 0 && self.cooldown <= self.cooldown_cap,
             "a breaker's cool-down or its cap"
         );
+        Ok(())
     }
 }
 
@@ -146,6 +147,9 @@ pub struct VenueLimits {
 }
 
 impl VenueLimits {
+    /// The most requests that may wait: a full queue can be answered in one turn, which must stay well within a lease.
+    pub const MAX_WAITING: u32 = 4_096;
+
     /// A venue with the defaults.
     #[must_use]
     pub const fn new(name: Name) -> Self {
