@@ -13,13 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use support::desk::Desk;
 use support::exposure_oracle::{Exposed, Oracle, Order, Said};
-use support::exposure_tape::{Act, Flavour, MARKETS, Tape, random_limits};
+use support::exposure_tape::{Act, Flavour, MARKETS, Tape, random_limits, records};
 use support::permit_oracle::Answer;
 use support::seed::Seed;
 use tripline::engine::{LaneVerdict, Limits, Source, WordId};
 use tripline::model::event::{CommandVerb, LivenessSign};
 use tripline::model::verdict::Verdict;
-use tripline::model::{Event, Flags, Handle, Message, Nanos, Reason, Ticks};
+use tripline::model::{Event, Flags, Handle, Message, Nanos, Reason};
 
 /// Things that happen on one tape; enough for a book to fill up and for its orders to grow old.
 const TAPE: usize = 250;
@@ -278,15 +278,6 @@ impl Contest {
 
 fn agree<T: PartialEq + std::fmt::Debug>(what: &str, oracle: T, engine: T) -> Result<(), String> {
     if oracle == engine { Ok(()) } else { Err(format!("{what}: oracle {oracle:?}, engine {engine:?}")) }
-}
-
-/// The records in which a lane carries it.
-fn records(said: &Said) -> Vec<(Flags, Event)> {
-    let Event::OrderNew { order, .. } = said.event else { return vec![(said.flags, said.event)] };
-    let Some(rest) = said.rest else { return vec![(said.flags, said.event)] };
-    let trigger_px = Ticks(rest.trigger_px);
-    let rest = Event::OrderExt { order, trigger_px, expiry_utc_ns: 0, quote_cost: 0, parent: rest.parent };
-    vec![(said.flags | Flags::MORE, said.event), (Flags::empty(), rest)]
 }
 
 fn label(answer: Answer) -> String {

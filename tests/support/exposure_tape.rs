@@ -574,3 +574,12 @@ fn reject(order: u64, action: OrderAction, standing: &Standing) -> Event {
         t_venue: 0,
     }
 }
+
+/// The records in which a lane carries it.
+pub fn records(said: &Said) -> Vec<(Flags, Event)> {
+    let Event::OrderNew { order, .. } = said.event else { return vec![(said.flags, said.event)] };
+    let Some(rest) = said.rest else { return vec![(said.flags, said.event)] };
+    let trigger_px = Ticks(rest.trigger_px);
+    let rest = Event::OrderExt { order, trigger_px, expiry_utc_ns: 0, quote_cost: 0, parent: rest.parent };
+    vec![(said.flags | Flags::MORE, said.event), (Flags::empty(), rest)]
+}

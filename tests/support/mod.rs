@@ -2,6 +2,7 @@
 //! real strategies, bounded waits, seeds.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod busy_days;
 pub mod desk;
 pub mod exposure_oracle;
 pub mod exposure_tape;
