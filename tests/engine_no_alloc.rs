@@ -96,7 +96,8 @@ impl Open {
     }
 }
 
-fn drive(drop_mode: DropMode, steps: u64, seed: &mut Seed) {
+/// Plays a day of orders. What happens to the engine at noon does not count.
+fn drive(drop_mode: DropMode, steps: u64, seed: &mut Seed, noon: fn(Engine) -> Engine) {
     let mut engine = Engine::new(order_limits(drop_mode), Nanos(0));
     for lane in [0, 1] {
         let event = Event::Lane { lane, strategy: lane, open: 1, generation: 1 };
@@ -107,6 +108,11 @@ fn drive(drop_mode: DropMode, steps: u64, seed: &mut Seed) {
     let mut now = Nanos(1);
     COUNTED.set(Some(0));
     for step in 1..steps {
+        if step == steps / 2 {
+            assert_eq!(COUNTED.take(), Some(0), "{drop_mode:?}");
+            engine = noon(engine);
+            COUNTED.set(Some(0));
+        }
         now = now.after(Nanos(seed.below(200_000)));
         while engine.next_deadline() <= now {
             let due = engine.next_deadline();
@@ -177,6 +183,16 @@ fn end_all(engine: &mut Engine, now: Nanos, steps: u64) {
 fn requests_of_every_kind_allocate_nothing_get_one_verdict_each_and_leak_no_reserve() {
     let mut seed = Seed::new("engine_no_alloc requests");
     for drop_mode in [DropMode::RejectNew, DropMode::DropOldest, DropMode::DropLowest, DropMode::Halt] {
-        drive(drop_mode, 60_000, &mut seed);
+        drive(drop_mode, 60_000, &mut seed, |engine| engine);
+    }
+}
+
+#[cfg(feature = "sidecar")]
+#[test]
+fn a_restored_engine_allocates_nothing_either() {
+    let mut seed = Seed::new("engine_no_alloc a_restored_engine");
+    for drop_mode in [DropMode::RejectNew, DropMode::DropOldest, DropMode::DropLowest, DropMode::Halt] {
+        let restored = |engine: Engine| Engine::restore(&engine.snapshot()).expect("its own snapshot");
+        drive(drop_mode, 60_000, &mut seed, restored);
     }
 }

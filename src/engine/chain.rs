@@ -14,12 +14,20 @@
     clippy::print_stderr
 )]
 
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, with_blanks};
+#[cfg(feature = "sidecar")]
+use super::snapshot::form;
+
 const NONE: u32 = u32::MAX;
 
 /// First and last of one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ends {
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     first: u32,
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     last: u32,
 }
 
@@ -39,7 +47,9 @@ impl Default for Ends {
 
 /// The neighbours of every entry.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Links {
+    #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     around: Vec<Ends>,
 }
 
@@ -81,6 +91,29 @@ impl Links {
         if let Some(around) = self.around.get_mut(entry as usize) {
             change(around);
         }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Ends {
+    /// Whether both are among so many entries.
+    pub(super) fn points_inside(&self, entries: usize) -> bool {
+        [self.first, self.last].into_iter().filter_map(present).all(|entry| (entry as usize) < entries)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Links {
+    /// Whether every neighbour is among so many entries.
+    pub(super) fn points_inside(&self, entries: usize) -> bool {
+        self.around.iter().all(|around| around.points_inside(entries))
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Links {
+    fn fit(&mut self, fresh: Self) -> bool {
+        with_blanks(&mut self.around, fresh.around)
     }
 }
 

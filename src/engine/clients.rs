@@ -25,10 +25,15 @@
 )]
 
 use super::limits::Limits;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
+#[cfg(feature = "sidecar")]
+use crate::model::Handle;
 use crate::model::{Message, Nanos};
 
 /// One lane.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Lane {
     /// The strategy it is open for.
     strategy: Option<u16>,
@@ -42,6 +47,7 @@ struct Lane {
 
 /// One strategy's sign of life.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Client {
     lanes: u16,
     last_beat: Nanos,
@@ -52,9 +58,32 @@ struct Client {
 
 /// All lanes and the strategies behind them.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Clients {
     lanes: Vec<Lane>,
     clients: Vec<Client>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Clients {
+    fn fit(&mut self, fresh: Self) -> bool {
+        let exists = |strategy: u16| usize::from(strategy) < self.clients.len();
+        is_as_long(&self.lanes, &fresh.lanes)
+            && is_as_long(&self.clients, &fresh.clients)
+            && self.lanes.iter().all(|lane| lane.strategy.is_none_or(exists))
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Clients {
+    /// Whether what waits for the rest of its group is about an account and an instrument there are.
+    pub(super) fn points_inside(&self, limits: &Limits) -> bool {
+        let exists = |handle: Handle| {
+            handle.account().is_none_or(|index| usize::from(index) < limits.accounts.len())
+                && handle.instrument().is_none_or(|index| usize::from(index) < limits.instruments.len())
+        };
+        self.lanes.iter().filter_map(|lane| lane.pending).all(|(first, _)| exists(first.handle))
+    }
 }
 
 impl Clients {

@@ -20,6 +20,8 @@ use std::collections::VecDeque;
 use super::Engine;
 use super::lanes::Place;
 use super::orders::OrderKey;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue};
 use super::table::Table;
 use crate::model::scope::BookId;
 use crate::model::{Event, Message};
@@ -29,9 +31,27 @@ const ROOM: u32 = 1_024;
 
 /// The book each order of an executor works for, where it is not its own.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Delegated {
     books: Table<OrderKey, BookId>,
     oldest: VecDeque<u32>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Delegated {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.books.fit(fresh.books)
+            && into_queue(&mut self.oldest, fresh.oldest)
+            && self.oldest.iter().all(|&entry| (entry as usize) < self.books.entries())
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Delegated {
+    /// Whether every order works for one of so many books.
+    pub(super) fn points_inside(&self, books: usize) -> bool {
+        self.books.all(|_, &book| usize::from(book) < books)
+    }
 }
 
 impl Delegated {

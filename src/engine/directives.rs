@@ -34,6 +34,8 @@ use super::lanes::Place;
 use super::limits::Actions;
 use super::orders::Order;
 use super::outcome::LaneDirective;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue};
 use super::timers::Watch;
 use super::working::Working;
 use crate::model::event::DirectiveStatus;
@@ -50,6 +52,7 @@ const NAME_AGAIN: Nanos = Nanos::from_millis(1);
 
 /// Who has a directive.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Holder {
     strategy: StrategyId,
     lane: u16,
@@ -58,6 +61,7 @@ struct Holder {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Slot {
     directive: Directive,
     book: BookId,
@@ -75,10 +79,29 @@ struct Slot {
 
 /// All directives that are not forgotten.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Directives {
     /// Oldest first.
     slots: VecDeque<Slot>,
     next_id: u32,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Directives {
+    fn fit(&mut self, fresh: Self) -> bool {
+        into_queue(&mut self.slots, fresh.slots)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Directives {
+    /// Whether every directive is about a book and an instrument there are.
+    pub(super) fn points_inside(&self, limits: &crate::engine::Limits) -> bool {
+        let exists = |instrument: InstrumentId| usize::from(instrument) < limits.instruments.len();
+        self.slots
+            .iter()
+            .all(|slot| usize::from(slot.book) < limits.books.len() && slot.instrument.is_none_or(exists))
+    }
 }
 
 impl Directives {

@@ -58,6 +58,8 @@ use super::gates::{Gates, Hold, Reading, guard};
 use super::ledger::Totals;
 use super::limits::{Anchor, Basis, DrawdownLimits, Limits};
 use super::marks::{Depths, Marks};
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::Fit;
 use super::timers::Timers;
 use crate::model::{Latch, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::GuardRow;
@@ -105,9 +107,11 @@ pub(super) struct Scene<'a> {
 
 /// One guard.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Guard {
     limits: DrawdownLimits,
     latch_number: u16,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     depth: usize,
     peaks: Option<Peaks>,
     /// A flow could not scale the percentage peak, which therefore means nothing until it is taken anew.
@@ -123,6 +127,7 @@ struct Guard {
 
 /// All guards, and which of them watch what.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Drawdowns {
     guards: Vec<Guard>,
     cells: confirm::Cells,
@@ -134,6 +139,21 @@ pub(super) struct Refusal {
     pub(super) reason: Reason,
     pub(super) measured: i64,
     pub(super) limit: i64,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Guard {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.depth = fresh.depth;
+        true
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Drawdowns {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.guards.fit(fresh.guards) && self.cells.fit(fresh.cells)
+    }
 }
 
 impl Drawdowns {

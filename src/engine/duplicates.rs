@@ -26,6 +26,8 @@ use super::gates::{Hold, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
 use super::limits::Limits;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue};
 use super::table::{Key, Table, mix};
 use crate::model::event::{Intent, OrderType};
 use crate::model::{Latch, Nanos, Reason, Scope};
@@ -36,6 +38,7 @@ const KEPT: usize = 32;
 const ROOM: u32 = 4_096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Fingerprint {
     book: u16,
     instrument: u16,
@@ -55,6 +58,7 @@ impl Key for Fingerprint {
 
 /// Times of the newest equal orders, oldest first.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Times {
     at: [Nanos; KEPT],
     count: usize,
@@ -87,9 +91,19 @@ impl Times {
 
 /// Orders that were placed lately.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Duplicates {
     table: Table<Fingerprint, Times>,
     oldest: VecDeque<u32>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Duplicates {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.table.fit(fresh.table)
+            && into_queue(&mut self.oldest, fresh.oldest)
+            && self.oldest.iter().all(|&entry| (entry as usize) < self.table.entries())
+    }
 }
 
 impl Duplicates {

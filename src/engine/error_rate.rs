@@ -64,6 +64,8 @@ use super::exact::bump;
 use super::gates::{Gates, Hold, guard};
 use super::integrity::sticky;
 use super::limits::{BreakerLimits, BreakerRule, CountLimits, Limits};
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::event::RejectClass;
 use crate::model::scope::{AccountId, BookId};
 use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
@@ -78,6 +80,7 @@ pub(super) enum Attempt {
 
 /// The generations of the breakers an attempt belongs to, taken when it was announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Generations {
     pub(super) book: u32,
     pub(super) account: u32,
@@ -85,6 +88,7 @@ pub(super) struct Generations {
 
 /// Errors of which a few within a time are too many.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Counted {
     limits: CountLimits,
     recent: Recent,
@@ -92,13 +96,26 @@ struct Counted {
 
 /// The breakers of all books and accounts.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct ErrorRates {
     /// One for each limit that a breaker with the significant rule has.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     significances: Vec<Significance>,
     books: Vec<Option<Breaker>>,
     accounts: Vec<Option<Breaker>>,
     auth: Vec<Option<Counted>>,
     liquidation: Vec<Option<Counted>>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for ErrorRates {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.significances = fresh.significances;
+        is_as_long(&self.books, &fresh.books)
+            && is_as_long(&self.accounts, &fresh.accounts)
+            && is_as_long(&self.auth, &fresh.auth)
+            && is_as_long(&self.liquidation, &fresh.liquidation)
+    }
 }
 
 impl ErrorRates {

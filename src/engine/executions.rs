@@ -22,10 +22,13 @@
 
 use std::collections::VecDeque;
 
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue, is_as_long};
 use super::table::{Key, Table, mix};
 
 /// What kind of thing an identity names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub(super) enum Class {
     Buy = 0,
@@ -36,6 +39,7 @@ pub(super) enum Class {
 
 /// The identity of something booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Identity {
     pub(super) class: Class,
     /// The account of an execution, the book of a funding or flow.
@@ -55,6 +59,7 @@ impl Key for Identity {
 
 /// What is remembered of an execution, to take it back or change its fee.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Booked {
     pub(super) position: u32,
     /// 0 when the report named none.
@@ -88,12 +93,35 @@ pub(super) enum Admission {
 
 /// Everything booked that is still remembered.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Executions {
     table: Table<Identity, Booked>,
     /// Entries with a venue time, oldest first: those that may be forgotten.
     timed: VecDeque<u32>,
     /// Per account, the newest venue time forgotten.
     horizons: Vec<i64>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Executions {
+    fn fit(&mut self, fresh: Self) -> bool {
+        is_as_long(&self.horizons, &fresh.horizons)
+            && self.table.fit(fresh.table)
+            && into_queue(&mut self.timed, fresh.timed)
+            && self.timed.iter().all(|&entry| (entry as usize) < self.table.entries())
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Executions {
+    /// Whether everything was booked on an account there is, and what was traded on one of so many positions.
+    pub(super) fn points_inside(&self, positions: usize) -> bool {
+        let accounts = self.horizons.len();
+        self.table.all(|identity, booked| {
+            let is_cash = matches!(identity.class, Class::Funding | Class::Flow);
+            usize::from(booked.account) < accounts && (is_cash || (booked.position as usize) < positions)
+        })
+    }
 }
 
 impl Executions {

@@ -41,6 +41,8 @@ use layout::{BUILT_IN, Layout, ON_INSTRUMENT};
 use super::exact::bump;
 use super::limits::Limits;
 use super::outcome::{Outcome, Transition, WordChange, WordId};
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_room, is_as_long};
 use super::table::mix;
 use crate::model::{HaltWord, Latch, Name, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::CauseRow;
@@ -55,6 +57,7 @@ fn verdicts(limits: &Limits) -> usize {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Level {
     halted: u32,
     reducing: u32,
@@ -80,12 +83,14 @@ impl Level {
 
 /// When a word last left ACTIVE.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Closed {
     pub(super) epoch: u32,
     pub(super) at: Nanos,
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Word {
     word: HaltWord,
     /// The epoch with which it last left ACTIVE, and when.
@@ -96,13 +101,17 @@ struct Word {
 
 /// Causes, levels and words of every scope.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Gates {
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     layout: Layout,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     names: Vec<Name>,
     causes: Vec<Cause>,
     held: Vec<u32>,
     levels: Vec<Level>,
     words: Vec<Word>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     book_strategy: Vec<u16>,
     epoch: u32,
     nonces: u64,
@@ -110,6 +119,34 @@ pub(super) struct Gates {
     pub(super) mark: i64,
     pub(super) unreported: u64,
     pub(super) outcome: Outcome,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Gates {
+    fn fit(&mut self, fresh: Self) -> bool {
+        (self.layout, self.names, self.book_strategy) = (fresh.layout, fresh.names, fresh.book_strategy);
+        is_as_long(&self.causes, &fresh.causes)
+            && is_as_long(&self.levels, &fresh.levels)
+            && is_as_long(&self.words, &fresh.words)
+            && into_room(&mut self.held, fresh.held)
+            && self.outcome.fit(fresh.outcome)
+            && self.points_inside()
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Gates {
+    /// Whether what holds is listed, once, and nothing else, and so with what changed.
+    fn points_inside(&self) -> bool {
+        let lists = |(at, &slot): (usize, &u32)| {
+            self.causes.get(slot as usize).is_some_and(|cause| cause.listed as usize == at)
+        };
+        let listed = self.causes.iter().filter(|cause| cause.listed != UNLISTED).count();
+        let changes = self.outcome.changes.len();
+        self.held.iter().enumerate().all(lists)
+            && listed == self.held.len()
+            && self.words.iter().all(|word| word.change == UNLISTED || (word.change as usize) < changes)
+    }
 }
 
 impl Gates {

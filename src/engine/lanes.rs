@@ -32,6 +32,7 @@ use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope, Ticks, Tr
 
 /// Where a record belongs.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Place {
     pub(super) strategy: u16,
     pub(super) account: AccountId,
@@ -48,6 +49,17 @@ impl Place {
     /// The order that this place calls `id`.
     pub(super) const fn key(&self, id: u64) -> OrderKey {
         OrderKey { book: self.book, by: self.by, id }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Place {
+    /// Whether it names what these limits have.
+    pub(super) fn exists(&self, limits: &crate::engine::Limits) -> bool {
+        usize::from(self.strategy) < limits.strategies.len()
+            && usize::from(self.account) < limits.accounts.len()
+            && usize::from(self.book) < limits.books.len()
+            && self.instrument.is_none_or(|index| usize::from(index) < limits.instruments.len())
     }
 }
 

@@ -28,6 +28,8 @@ use super::exact::{FINE, floor_div, floor_mul_div};
 use super::limits::Limits;
 use super::marks::{MAX_DEPTHS, Quote};
 use super::payoff::Payoff;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use super::table::{Key, Table, mix};
 use crate::model::Scope;
 
@@ -36,6 +38,7 @@ const END: u32 = u32::MAX;
 
 /// Three ways to value the same positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Value {
     /// At the last good marks.
     pub(super) good: i128,
@@ -60,6 +63,7 @@ impl Value {
 
 /// How many open positions stand how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Standing {
     /// Not zero.
     pub(super) open: u32,
@@ -86,6 +90,7 @@ impl Standing {
 
 /// What a guard reads of a scope.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Totals {
     /// Equity.
     pub(super) equity: Value,
@@ -109,6 +114,7 @@ impl Totals {
 
 /// Money of one scale.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Purse {
     /// Sum of the cash legs of trades.
     legs: i128,
@@ -120,6 +126,7 @@ struct Purse {
 
 /// One strategy on one account.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Book {
     pub(super) account: u16,
     pub(super) strategy: u16,
@@ -139,6 +146,7 @@ pub(super) struct Book {
 
 /// One instrument held by one book.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Position {
     pub(super) book: u16,
     pub(super) q: i64,
@@ -177,6 +185,7 @@ pub(super) enum Cash {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct PositionKey {
     book: u16,
     instrument: u16,
@@ -190,6 +199,7 @@ impl Key for PositionKey {
 
 /// Books, positions and their sums.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ledger {
     books: Vec<Book>,
     accounts: Vec<Totals>,
@@ -197,7 +207,40 @@ pub(super) struct Ledger {
     positions: Table<PositionKey, Position>,
     /// First holder per instrument.
     holders: Vec<u32>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     depths: usize,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Ledger {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.depths = fresh.depths;
+        let same =
+            |read: &Book, fresh: &Book| (read.account, read.strategy) == (fresh.account, fresh.strategy);
+        is_as_long(&self.books, &fresh.books)
+            && self.books.iter().zip(&fresh.books).all(|(read, fresh)| same(read, fresh))
+            && is_as_long(&self.accounts, &fresh.accounts)
+            && is_as_long(&self.strategies, &fresh.strategies)
+            && is_as_long(&self.holders, &fresh.holders)
+            && self.positions.fit(fresh.positions)
+            && self.points_inside()
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Ledger {
+    /// Positions so far: indices are below that.
+    pub(super) fn entries(&self) -> usize {
+        self.positions.entries()
+    }
+
+    fn points_inside(&self) -> bool {
+        let exists = |index: u32| index == END || (index as usize) < self.entries();
+        let fits = |_: &PositionKey, position: &Position| {
+            usize::from(position.book) < self.books.len() && exists(position.next)
+        };
+        self.holders.iter().all(|&index| exists(index)) && self.positions.all(fits)
+    }
 }
 
 impl Ledger {

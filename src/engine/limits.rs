@@ -23,6 +23,7 @@ use crate::model::{Bps, Handle, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ti
 
 /// Everything the engine is built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
     /// Name of this sidecar, the `instance` label.
     pub instance: Name,
@@ -52,6 +53,7 @@ pub struct Limits {
 
 /// One account at one venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct AccountLimits {
     /// Unique among accounts.
     pub name: Name,
@@ -73,6 +75,7 @@ pub struct AccountLimits {
 
 /// A currency: an index that travels in events and the letters it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Currency {
     /// The number in `ccy` fields of events; 0 there means the settlement currency.
     pub id: u16,
@@ -82,6 +85,7 @@ pub struct Currency {
 
 /// How a position turns prices into money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum InstrumentKind {
     /// Profit in the quote currency: `q * m * price`.
     Linear,
@@ -93,6 +97,7 @@ pub enum InstrumentKind {
 
 /// One instrument.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstrumentLimits {
     /// Unique among instruments.
     pub name: Name,
@@ -130,6 +135,7 @@ pub struct InstrumentLimits {
 
 /// One strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct StrategyLimits {
     /// Unique among strategies.
     pub name: Name,
@@ -147,6 +153,7 @@ pub struct StrategyLimits {
 
 /// One strategy on one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct BookLimits {
     /// Index of the strategy.
     pub strategy: u16,
@@ -170,6 +177,7 @@ pub struct BookLimits {
 
 /// What a drawdown guard measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum Basis {
     /// Cash and positions at their marks.
     Equity,
@@ -179,6 +187,7 @@ pub enum Basis {
 
 /// What a drawdown is measured from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum Anchor {
     /// The highest trusted equity so far.
     Trailing,
@@ -190,6 +199,7 @@ pub enum Anchor {
 
 /// One drawdown guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct DrawdownLimits {
     /// Unique among guards: `drawdown.kill`.
     pub name: Name,
@@ -221,6 +231,7 @@ pub struct DrawdownLimits {
 
 /// Table sizes. Fixed at start; a full table halts the scope that needed room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Capacity {
     /// Lanes, the operator's included where it has one: at most 256, because a handle has eight bits for the number.
     pub lanes: u16,

@@ -32,6 +32,8 @@
 
 use super::limits::{InstrumentLimits, Limits};
 use super::payoff::Payoff;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::event::InstrumentStatus;
 use crate::model::{Bps, Nanos, Ticks};
 
@@ -72,6 +74,7 @@ impl Depths {
 
 /// The prices that value one instrument's positions now.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Quote {
     /// The last good mark.
     pub(super) good: Option<i64>,
@@ -97,6 +100,7 @@ pub(super) enum Offer {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Suspicion {
     first: i64,
     first_at: Nanos,
@@ -106,6 +110,7 @@ struct Suspicion {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Challenger {
     strategy: u16,
     px: i64,
@@ -114,6 +119,7 @@ struct Challenger {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Mark {
     source: Option<u16>,
     sequence: Option<u64>,
@@ -134,9 +140,19 @@ struct Mark {
 
 /// The marks of all instruments.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Marks {
     marks: Vec<Mark>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     depths: Depths,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Marks {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.depths = fresh.depths;
+        is_as_long(&self.marks, &fresh.marks)
+    }
 }
 
 impl Marks {

@@ -62,6 +62,8 @@ mod rate_limit;
 mod replies;
 mod requests;
 mod rows;
+#[cfg(feature = "sidecar")]
+mod snapshot;
 mod stragglers;
 mod table;
 mod timers;
@@ -71,6 +73,8 @@ pub use exposure::Exposure;
 pub use gates::guard;
 pub use limits::Limits;
 pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transition, WordChange, WordId};
+#[cfg(feature = "sidecar")]
+pub use snapshot::SnapshotError;
 
 use clients::Clients;
 use delegation::Delegated;
@@ -100,6 +104,7 @@ use crate::model::{Event, HaltWord, Message, Mode, Name, Nanos, Reason, Scope, T
 /// Call [`Engine::apply`] for each record in the order in which they were taken, with times that do not step back;
 /// between records wait until [`Engine::next_deadline`] at most, and then apply [`Event::Timer`].
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Engine {
     limits: Limits,
     now: Nanos,
@@ -110,10 +115,13 @@ pub struct Engine {
     orders: Orders,
     drawdowns: Drawdowns,
     /// Guards by the scope they watch, and which part of the list each scope has.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     watchers: Vec<u16>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     watched: Watched,
     clients: Clients,
     timers: Timers,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     watches: Watches,
     error_rates: ErrorRates,
     buckets: Buckets,
@@ -122,6 +130,7 @@ pub struct Engine {
     /// Since when a queue under backpressure has been at most half full.
     calm_since: Vec<Option<Nanos>>,
     /// The venue of each account.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     venue_of: Vec<u16>,
     working: Working,
     awaited: Awaited,
@@ -136,10 +145,12 @@ pub struct Engine {
     /// Strategies and accounts already judged in this turn.
     judged: Judged,
     /// Book by strategy and account.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     book_of: Vec<Option<BookId>>,
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(Default))]
 struct Watched {
     books: Vec<(u32, u32)>,
     strategies: Vec<(u32, u32)>,
@@ -147,6 +158,7 @@ struct Watched {
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Judged {
     turn: u64,
     strategies: Vec<u64>,

@@ -35,6 +35,8 @@ use std::collections::VecDeque;
 use super::chain::{Ends, Links};
 use super::checks::Ticket;
 use super::error_rate::Generations;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue};
 use super::table::{Key, Table, mix};
 use crate::model::Nanos;
 use crate::model::event::{Intent, OrderAction, OrderType};
@@ -44,6 +46,7 @@ pub(super) const SEVERAL: u64 = u64::MAX;
 
 /// An order of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct OrderKey {
     pub(super) book: u16,
     /// Who minted the id: 0 the owner of the book, else the executor that trades for it, its number plus one.
@@ -59,6 +62,7 @@ impl Key for OrderKey {
 
 /// Part of an order that has been traded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Traded {
     /// Unsigned lots.
     pub(super) qty: i64,
@@ -92,6 +96,7 @@ impl Traded {
 
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Ended {
     /// Completely filled.
     Filled,
@@ -101,6 +106,7 @@ pub(super) enum Ended {
 
 /// What an order trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Side {
     pub(super) instrument: u16,
     pub(super) sells: bool,
@@ -108,6 +114,7 @@ pub(super) struct Side {
 
 /// What an order was announced with and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Terms {
     pub(super) kind: OrderType,
     pub(super) intent: Intent,
@@ -123,6 +130,7 @@ pub(super) struct Terms {
 
 /// How far an order got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Stage {
     #[default]
     Reported,
@@ -133,6 +141,7 @@ pub(super) enum Stage {
 
 /// A price and total quantity, asked for or confirmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Size {
     pub(super) px: i64,
     pub(super) qty: i64,
@@ -140,6 +149,7 @@ pub(super) struct Size {
 
 /// One order.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Order {
     /// What it trades, as the first report of it said; an order never changes that.
     pub(super) side: Side,
@@ -311,11 +321,43 @@ impl Order {
 
 /// All orders that are remembered.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Orders {
     table: Table<OrderKey, Order>,
     expendable: VecDeque<u32>,
     siblings: Links,
     has_forgotten: bool,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Orders {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.table.fit(fresh.table)
+            && self.siblings.fit(fresh.siblings)
+            && into_queue(&mut self.expendable, fresh.expendable)
+            && self.expendable.iter().all(|&entry| (entry as usize) < self.entries())
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Orders {
+    /// Orders so far, those forgotten included: indices are below that.
+    pub(super) fn entries(&self) -> usize {
+        self.table.entries()
+    }
+
+    /// Whether every order is on one of so many positions, in one of so many groups, and of a family there is.
+    pub(super) fn points_inside(&self, positions: usize, groups: usize) -> bool {
+        let below = |index: Option<u32>, end: usize| index.is_none_or(|index| (index as usize) < end);
+        let orders = self.entries();
+        self.siblings.points_inside(orders)
+            && self.table.all(|_, order| {
+                below(order.position, positions)
+                    && below(order.group, groups)
+                    && below(order.parent, orders)
+                    && order.children.points_inside(orders)
+            })
+    }
 }
 
 impl Orders {

@@ -12,6 +12,8 @@
     clippy::print_stderr
 )]
 
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_room};
 use crate::model::scope::{AccountId, BookId, InstrumentId, StrategyId};
 use crate::model::verdict::{Directive, VerdictRecord};
 use crate::model::{HaltWord, Handle, Latch, Money, Nanos, Reason, Scope, TradingState};
@@ -36,6 +38,7 @@ pub enum Source {
 
 /// A word of the gate page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum WordId {
     /// Folds firm and account.
     Account(AccountId),
@@ -47,6 +50,7 @@ pub enum WordId {
 
 /// A gate word before and after a call. One per word and call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct WordChange {
     /// Which word.
     pub id: WordId,
@@ -58,6 +62,7 @@ pub struct WordChange {
 
 /// A cause that began or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Transition {
     /// What the cause sits on.
     pub scope: Scope,
@@ -95,6 +100,7 @@ pub struct Transition {
 
 /// A verdict and the request it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct LaneVerdict {
     /// The lane the request came through.
     pub lane: u16,
@@ -110,6 +116,7 @@ pub struct LaneVerdict {
 
 /// A directive and the lane that is to carry it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct LaneDirective {
     /// The executor's lane.
     pub lane: u16,
@@ -121,12 +128,23 @@ pub struct LaneDirective {
 
 /// What a call of [`super::Engine::apply`] decided. Overwritten by the next one.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Outcome {
     pub(super) changes: Vec<WordChange>,
     pub(super) transitions: Vec<Transition>,
     pub(super) reply: Option<VerdictRecord>,
     pub(super) verdicts: Vec<LaneVerdict>,
     pub(super) directives: Vec<LaneDirective>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Outcome {
+    fn fit(&mut self, fresh: Self) -> bool {
+        into_room(&mut self.changes, fresh.changes)
+            && into_room(&mut self.transitions, fresh.transitions)
+            && into_room(&mut self.verdicts, fresh.verdicts)
+            && into_room(&mut self.directives, fresh.directives)
+    }
 }
 
 impl Outcome {
@@ -181,6 +199,7 @@ impl Outcome {
 
 /// Totals since the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counters {
     /// Records applied.
     pub records: u64,

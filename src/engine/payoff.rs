@@ -28,6 +28,7 @@ use crate::model::{Lots, Ticks};
 
 /// The payoff of one instrument.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Payoff {
     /// Money per lot and price unit (linear), or per lot at a price of one unit (inverse), as a reduced fraction.
     numerator: i128,

@@ -47,6 +47,10 @@ use super::exact::bump;
 use super::lanes::Place;
 use super::limits::{DropMode, Limits, VenueLimits};
 use super::rate_limit::{Admission, BucketSet, Buckets, Charge, Membership, Rank};
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_room, is_as_long, with_blanks};
+#[cfg(feature = "sidecar")]
+use super::snapshot::form;
 use crate::model::{Event, Message, Nanos};
 use crate::wire::stats::QueueRow;
 
@@ -54,6 +58,7 @@ const RANKS: [Rank; 5] = [Rank::Exit, Rank::Cancel, Rank::Reduce, Rank::Modify, 
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Waiting {
     pub(super) place: Place,
     pub(super) message: Message,
@@ -86,6 +91,7 @@ pub(super) enum Pushed {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Slot {
     waiting: Waiting,
     buckets: BucketSet,
@@ -95,6 +101,7 @@ struct Slot {
 
 /// What waits in one rank.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Lane {
     ttl: Nanos,
     depth: u32,
@@ -106,6 +113,7 @@ struct Lane {
     /// All requests, oldest first.
     ages: List,
     /// How many wait for each bucket, and for which any does.
+    #[cfg_attr(feature = "sidecar", serde(with = "form::array"))]
     wanted: [u32; Limits::MAX_BUCKETS],
     buckets: BucketSet,
 }
@@ -120,18 +128,66 @@ struct Look {
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Queue {
     capacity: u32,
     drop_mode: DropMode,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     membership: Membership,
     slots: Vec<Slot>,
     free: Vec<u32>,
     lanes: [Lane; 5],
+    #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     line_links: Vec<Link>,
+    #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     age_links: Vec<Link>,
     depth: u32,
     pushed: u64,
     dropped: u64,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Lane {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.ttl = fresh.ttl;
+        is_as_long(&self.turn_links, &fresh.turn_links) && is_as_long(&self.lines, &fresh.lines)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Queue {
+    fn fit(&mut self, fresh: Self) -> bool {
+        (self.capacity, self.drop_mode, self.membership) =
+            (fresh.capacity, fresh.drop_mode, fresh.membership);
+        into_room(&mut self.slots, fresh.slots)
+            && into_room(&mut self.free, fresh.free)
+            && self.lanes.iter_mut().zip(fresh.lanes).all(|(read, fresh)| read.fit(fresh))
+            && with_blanks(&mut self.line_links, fresh.line_links)
+            && with_blanks(&mut self.age_links, fresh.age_links)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Queue {
+    /// Whether everything that waits is of a book there is, and listed only where it waits.
+    pub(super) fn points_inside(&self, limits: &Limits) -> bool {
+        let (slots, books) = (self.slots.len(), limits.books.len());
+        let listed = |lane: &Lane| {
+            lane.turns.points_inside(books)
+                && lane.ages.points_inside(slots)
+                && lane.turn_links.iter().all(|link| link.points_inside(books))
+                && lane.lines.iter().all(|line| line.points_inside(slots))
+        };
+        let waits = |Slot { waiting: Waiting { place, charge, .. }, .. }: &Slot| {
+            place.exists(limits)
+                && usize::from(charge.book) < books
+                && charge.instrument.is_none_or(|index| usize::from(index) < limits.instruments.len())
+        };
+        self.lanes.iter().all(listed)
+            && self.slots.iter().all(waits)
+            && self.free.iter().all(|&slot| (slot as usize) < slots)
+            && self.line_links.iter().chain(&self.age_links).all(|link| link.points_inside(slots))
+    }
 }
 
 impl Queue {

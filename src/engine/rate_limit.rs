@@ -52,6 +52,8 @@ pub(super) use membership::{BucketSet, Membership};
 use bucket::{Answer, Bucket, LONGEST_CLOSURE};
 
 use super::limits::Limits;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::Nanos;
 use crate::model::event::{Event, OrderAction};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
@@ -64,6 +66,7 @@ const BANNED: u16 = 418;
 
 /// Order in which waiting requests are served; the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub(super) enum Rank {
     Exit = 0,
@@ -75,6 +78,7 @@ pub(super) enum Rank {
 
 /// What is to be charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Charge {
     pub(super) book: BookId,
     pub(super) instrument: Option<InstrumentId>,
@@ -108,6 +112,7 @@ pub(super) enum Feedback {
 
 /// A venue that takes nothing from us.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Ban {
     until: Nanos,
     /// The bucket it was reported with.
@@ -116,11 +121,21 @@ struct Ban {
 
 /// All buckets, in the order of the limits.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Buckets {
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     membership: Membership,
     buckets: Vec<Bucket>,
     /// One per venue.
     bans: Vec<Ban>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Buckets {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.membership = fresh.membership;
+        is_as_long(&self.bans, &fresh.bans) && self.buckets.fit(fresh.buckets)
+    }
 }
 
 impl Buckets {

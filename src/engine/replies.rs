@@ -26,6 +26,8 @@ use super::lanes::Place;
 use super::limits::Limits;
 use super::orders::{Ended, OrderKey, Orders, Size, Stage};
 use super::rate_limit::Charge;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use super::timers::Watch;
 use crate::model::event::{DoneStatus, Initiator, OrderAction, RejectClass};
 use crate::model::scope::AccountId;
@@ -33,9 +35,25 @@ use crate::model::{Event, Message, Nanos, Reason, Scope};
 
 /// Orders that wait for the venue, per account, by when they were sent.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Awaited {
     links: Links,
     accounts: Vec<Ends>,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Awaited {
+    fn fit(&mut self, fresh: Self) -> bool {
+        is_as_long(&self.accounts, &fresh.accounts) && self.links.fit(fresh.links)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Awaited {
+    /// Whether everything listed is one of so many orders.
+    pub(super) fn points_inside(&self, orders: usize) -> bool {
+        self.links.points_inside(orders) && self.accounts.iter().all(|ends| ends.points_inside(orders))
+    }
 }
 
 impl Awaited {

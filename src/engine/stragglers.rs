@@ -26,15 +26,25 @@ use super::Engine;
 use super::exact::bump;
 use super::lanes::Place;
 use super::outcome::WordId;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_queue};
 use crate::model::scope::InstrumentId;
 use crate::model::{Event, Flags, Lots, Message, TradingState};
 use crate::wire::stats::{STRAGGLERS_KEPT, StragglerRow};
 
 /// The newest orders that left after a halt.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Stragglers {
     rows: VecDeque<StragglerRow>,
     sequence: u64,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Stragglers {
+    fn fit(&mut self, fresh: Self) -> bool {
+        into_queue(&mut self.rows, fresh.rows)
+    }
 }
 
 impl Stragglers {

@@ -16,6 +16,9 @@
     clippy::print_stderr
 )]
 
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_room};
+
 /// What a table can be searched by.
 pub(super) trait Key: Copy + Eq {
     /// A well-mixed 64-bit digest.
@@ -31,11 +34,14 @@ pub(super) const fn mix(word: u64) -> u64 {
 
 /// Keys, values and where they are.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Table<K, V> {
     /// Entry index, or [`VACANT`].
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     buckets: Vec<u32>,
     entries: Vec<(K, V)>,
     free: Vec<u32>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     capacity: usize,
 }
 
@@ -87,12 +93,17 @@ impl<K: Key, V> Table<K, V> {
             }
             None => return None,
         };
-        let mut bucket = self.home(&key);
+        self.link(entry);
+        Some(entry)
+    }
+
+    /// Leads a bucket to an entry.
+    fn link(&mut self, entry: u32) {
+        let mut bucket = self.home(&self.entries[entry as usize].0);
         while self.buckets[bucket] != VACANT {
             bucket = self.after(bucket);
         }
         self.buckets[bucket] = entry;
-        Some(entry)
     }
 
     /// Forgets an entry. Later members of its probe sequence move back, so no tombstone is left.
@@ -149,6 +160,43 @@ impl<K: Key, V> Table<K, V> {
 
     fn distance(&self, from: usize, to: usize) -> usize {
         to.wrapping_sub(from) & self.mask()
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl<K: Key, V> Table<K, V> {
+    /// Entries so far, those forgotten included: indices are below that.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether this holds of every entry, those forgotten included.
+    pub(super) fn all(&self, holds: impl Fn(&K, &V) -> bool) -> bool {
+        self.entries.iter().all(|(key, value)| holds(key, value))
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl<K: Key, V> Fit for Table<K, V> {
+    fn fit(&mut self, fresh: Self) -> bool {
+        (self.buckets, self.capacity) = (fresh.buckets, fresh.capacity);
+        let fits = self.entries.len() <= self.capacity
+            && into_room(&mut self.entries, fresh.entries)
+            && into_room(&mut self.free, fresh.free);
+        if !fits {
+            return false;
+        }
+        let mut in_use = vec![true; self.entries.len()];
+        for &entry in &self.free {
+            match in_use.get_mut(entry as usize) {
+                Some(used) if *used => *used = false,
+                _ => return false,
+            }
+        }
+        for (entry, _) in (0_u32..).zip(in_use).filter(|&(_, used)| used) {
+            self.link(entry);
+        }
+        true
     }
 }
 

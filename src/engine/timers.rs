@@ -16,6 +16,8 @@
 )]
 
 use super::limits::Limits;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::Nanos;
 
 /// What a deadline is about.
@@ -39,6 +41,7 @@ pub(super) enum Watch {
 
 /// How many there are of each, which fixes their ids.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(Default))]
 pub(super) struct Watches {
     bases: [usize; 6],
 }
@@ -99,6 +102,7 @@ impl Watches {
 
 /// All deadlines. Every id is always in the heap; one that is not set is due at [`Nanos::NEVER`].
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Timers {
     due: Vec<Nanos>,
     heap: Vec<u32>,
@@ -184,6 +188,18 @@ impl Timers {
         self.place[self.heap[lower] as usize] = lower as u32;
         self.place[self.heap[upper] as usize] = upper as u32;
         true
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Timers {
+    fn fit(&mut self, fresh: Self) -> bool {
+        let is_in_place =
+            |(place, &id): (usize, &u32)| self.place.get(id as usize).is_some_and(|&at| at as usize == place);
+        is_as_long(&self.due, &fresh.due)
+            && is_as_long(&self.heap, &fresh.heap)
+            && is_as_long(&self.place, &fresh.place)
+            && self.heap.iter().enumerate().all(is_in_place)
     }
 }
 

@@ -24,6 +24,10 @@
 use super::chain::{Ends, Links};
 use super::limits::Limits;
 use super::orders::{Order, Orders, Side, Terms};
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, is_as_long, with_blanks};
+#[cfg(feature = "sidecar")]
+use super::snapshot::form;
 use super::table::{Key, Table, mix};
 use crate::model::event::Intent;
 
@@ -32,6 +36,7 @@ const MEMBERS: u8 = 16;
 
 /// What the live orders of one position add up to, in lots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Sums {
     pub(super) buys: i128,
     pub(super) sells: i128,
@@ -62,6 +67,7 @@ impl Sums {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct GroupKey {
     position: u32,
     group: u32,
@@ -76,13 +82,15 @@ impl Key for GroupKey {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Group {
     members: Ends,
     count: u8,
     largest: i64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Place {
     sums: Sums,
     orders: Ends,
@@ -90,13 +98,42 @@ struct Place {
 
 /// The working orders of every position, by the position's index in the ledger.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Working {
+    #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     places: Vec<Place>,
     /// Live orders per book.
     books: Vec<u32>,
     groups: Table<GroupKey, Group>,
     on_position: Links,
     in_group: Links,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Working {
+    fn fit(&mut self, fresh: Self) -> bool {
+        with_blanks(&mut self.places, fresh.places)
+            && is_as_long(&self.books, &fresh.books)
+            && self.groups.fit(fresh.groups)
+            && self.on_position.fit(fresh.on_position)
+            && self.in_group.fit(fresh.in_group)
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Working {
+    /// Groups so far, those forgotten included: indices are below that.
+    pub(super) fn entries(&self) -> usize {
+        self.groups.entries()
+    }
+
+    /// Whether everything listed is one of so many orders.
+    pub(super) fn points_inside(&self, orders: usize) -> bool {
+        self.on_position.points_inside(orders)
+            && self.in_group.points_inside(orders)
+            && self.places.iter().all(|place| place.orders.points_inside(orders))
+            && self.groups.all(|_, group| group.members.points_inside(orders))
+    }
 }
 
 impl Working {

@@ -9,6 +9,7 @@ use super::{Bps, Latch, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState};
 bitflags::bitflags! {
     /// The flags byte of a record. Kinds with presence bits (MARK, BOOK) give bits 0–3 to their words a–d.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
     pub struct Flags: u8 {
         /// Sell side; clear means buy.
         const SELL = 1 << 0;
@@ -38,6 +39,7 @@ bitflags::bitflags! {
 /// +----------+----------+----------------+
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Handle(pub u32);
 
 impl Handle {
@@ -83,6 +85,7 @@ impl Handle {
 
 /// One record as the engine sees it: header and decoded payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Message {
     /// Side, leg, mode and grouping.
     pub flags: Flags,
@@ -113,6 +116,7 @@ macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident: $repr:ty { $($variant:ident = $number:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
         #[repr($repr)]
         #[allow(missing_docs, reason = "each variant is the FIX or venue term it names")]
         pub enum $name { $($variant = $number,)+ }
@@ -216,6 +220,7 @@ numbered! {
 
 /// Order attributes: one packed payload word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderAttrs {
     /// Order type.
     pub order_type: OrderType,
@@ -344,6 +349,7 @@ pub(crate) use event_table;
 
 /// A client's order, list, settlement, funding or flow id: never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderId(u64);
 
 impl OrderId {
@@ -365,6 +371,7 @@ macro_rules! declare {
         /// The payload of a record. Field units are those of their types; a bare integer named `t_venue` or
         /// `*_utc_ns` is UTC nanoseconds, `fee`, `quote_cost` and rates are 1e-9.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         #[allow(missing_docs, reason = "field names and types carry the meaning; the table is the documentation")]
         pub enum Event {

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A name of 1 to 31 bytes of ASCII letters, digits, `.`, `_` and `-`, padded with zeros to 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Name([u8; Name::SIZE]);
 
 /// Why a text is not a [`Name`].

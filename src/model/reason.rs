@@ -4,6 +4,7 @@ macro_rules! reasons {
     ($($(#[$doc:meta])* $number:literal $name:literal $variant:ident,)+) => {
         /// The reason of a transition, a verdict or a directive. The hundreds name the group.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u16)]
         #[non_exhaustive]
         pub enum Reason {

@@ -13,6 +13,7 @@ pub type InstrumentId = u16;
 
 /// The thing a cause, a guard or a command applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum Scope {
     /// Everything this sidecar guards.
     Firm,

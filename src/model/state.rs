@@ -4,6 +4,7 @@ use core::fmt;
 
 /// What a scope may do. Ordered by permission: the smaller one wins when scopes combine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum TradingState {
     /// No order may open or increase risk; cancels and verified exits pass.
@@ -17,6 +18,7 @@ pub enum TradingState {
 
 /// Where orders go. Orthogonal to [`TradingState`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Mode {
     /// Orders are simulated by the strategy.
@@ -28,6 +30,7 @@ pub enum Mode {
 
 /// How a cause goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Latch {
     /// Clears itself once its condition has been gone for `recover_for`.
@@ -50,6 +53,7 @@ pub enum Latch {
 /// ```
 /// All zeros reads HALTED, and so does every bit pattern that is not exactly a known state and mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct HaltWord {
     /// Trading state.
     pub state: TradingState,

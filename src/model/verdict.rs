@@ -5,6 +5,7 @@ use crate::model::Mode;
 
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Verdict {
     /// Not sent; final.
@@ -97,6 +98,7 @@ impl DirectiveKind {
 
 /// A verdict as it travels: who it answers, why, and the numbers behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct VerdictRecord {
     /// The order, or the command's id.
     pub order: u64,
@@ -120,6 +122,7 @@ pub struct VerdictRecord {
 
 /// Something an executor is to do, and to acknowledge by DIRECTIVE_ACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct Directive {
     /// Never reused; orders that carry it out name it in their attributes.
     pub id: u64,
@@ -135,6 +138,7 @@ pub struct Directive {
 
 /// What a directive asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum Task {
     /// Cancel one order.
     Cancel {

@@ -134,6 +134,7 @@ macro_rules! rows {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty,)+ })+) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
         pub struct $name { $($(#[$field_doc])* pub $field: $ty,)+ }
 
         impl Row for $name {

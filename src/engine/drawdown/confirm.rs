@@ -28,6 +28,8 @@
 
 use super::{Guard, Scene, Sight, Touch};
 use crate::engine::limits::Basis;
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::{Fit, is_as_long};
 use crate::model::{Nanos, Reason};
 
 /// Trusted breach of this length latches.
@@ -35,6 +37,7 @@ const TRUSTED_BREACH: Nanos = Nanos::from_millis(500);
 
 /// How long and how a guard has been breaching.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Breach {
     /// Numbers the breach; cells of an older number are empty.
     generation: u32,
@@ -55,6 +58,7 @@ impl Breach {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Cell {
     generation: u32,
     marks: u32,
@@ -64,9 +68,19 @@ struct Cell {
 
 /// What each instrument did to each guard's reading during its breach.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Cells {
     cells: Vec<Cell>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     instruments: usize,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Cells {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.instruments = fresh.instruments;
+        is_as_long(&self.cells, &fresh.cells)
+    }
 }
 
 impl Cells {

@@ -19,6 +19,7 @@ use crate::model::Bps;
 
 /// A peak and the profit that had been realised then.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Peak {
     pub(super) value: i128,
     pub(super) profit: i128,
@@ -26,6 +27,7 @@ pub(super) struct Peak {
 
 /// The peak of the percentage and that of the amount.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Peaks {
     pub(super) relative: Peak,
     pub(super) absolute: Peak,

@@ -35,6 +35,7 @@ pub(super) struct Excess {
 
 /// The breaker of one book or account. Whether it is open the gates know: it is while its cause holds.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Breaker {
     limits: BreakerLimits,
     last: LastOutcomes,

@@ -17,6 +17,7 @@ const REMEMBERED: usize = 32;
 
 /// When the last 32 occurrences were.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Recent {
     times: [Nanos; REMEMBERED],
     next: usize,

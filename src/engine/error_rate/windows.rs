@@ -15,6 +15,8 @@
 )]
 
 use crate::engine::limits::BreakerLimits;
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::form;
 use crate::model::Nanos;
 
 /// Bits of the ring, a power of two above the largest window.
@@ -25,12 +27,14 @@ const SECONDS: u64 = 60;
 
 /// Outcomes of a window and how many of them were errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Count {
     pub(super) outcomes: u32,
     pub(super) errors: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Window {
     /// Outcomes it holds at most; 0 is no window.
     size: u16,
@@ -39,6 +43,7 @@ struct Window {
 
 /// Up to three windows over the last outcomes.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct LastOutcomes {
     bits: [u64; WORDS],
     /// Where the next outcome goes.
@@ -96,6 +101,7 @@ const fn place(at: usize) -> (usize, u64) {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Bucket {
     second: u64,
     count: Count,
@@ -103,7 +109,9 @@ struct Bucket {
 
 /// The outcomes of the last minute.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct LastMinute {
+    #[cfg_attr(feature = "sidecar", serde(with = "form::array"))]
     buckets: [Bucket; SECONDS as usize],
 }
 

@@ -40,6 +40,7 @@ pub(in crate::engine) struct Reading {
 
 /// One cause, held or not.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(in crate::engine) struct Cause {
     pub(in crate::engine) reason: Reason,
     pub(in crate::engine) state: TradingState,

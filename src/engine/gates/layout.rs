@@ -29,6 +29,7 @@ pub(super) const ON_INSTRUMENT: [u16; 2] = [guard::OPERATOR, guard::INTEGRITY];
 
 /// How many there are of everything.
 #[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(Default))]
 pub(super) struct Layout {
     pub(super) accounts: usize,
     pub(super) strategies: usize,

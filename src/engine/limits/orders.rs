@@ -9,6 +9,7 @@ pub type VenueId = u16;
 
 /// The order error-rate breaker of a book or an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct BreakerLimits {
     /// How a window of outcomes is judged.
     pub rule: BreakerRule,
@@ -52,6 +53,7 @@ impl BreakerLimits {
 
 /// How a window of outcomes is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum BreakerRule {
     /// Errors that are unlikely (below 1e-3) while the true rate is the limit, in any window.
     Significant,
@@ -79,6 +81,7 @@ impl Default for BreakerLimits {
 
 /// So many within so long trip. Times are exact, not bucketed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct CountLimits {
     /// How many trip: 1–32.
     pub count: u8,
@@ -88,6 +91,7 @@ pub struct CountLimits {
 
 /// Reject codes of a venue and the classes they mean, ascending by code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct VenueCodes(Vec<(i32, RejectClass)>);
 
 impl VenueCodes {
@@ -110,6 +114,7 @@ impl VenueCodes {
 
 /// When the same order again and again is a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct DuplicateLimits {
     /// The how-manieth equal order within the window is denied.
     pub deny: u8,
@@ -129,6 +134,7 @@ impl Default for DuplicateLimits {
 
 /// One venue and the queue in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct VenueLimits {
     /// What accounts call it.
     pub name: Name,
@@ -167,6 +173,7 @@ impl VenueLimits {
 
 /// What gives way when a queue is full. An exit never does, a cancel only to an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum DropMode {
     /// The newcomer.
     RejectNew,
@@ -180,6 +187,7 @@ pub enum DropMode {
 
 /// One rate bucket of a venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct BucketLimits {
     /// The number strategies name it by in RATE_FEEDBACK; unique, not 0.
     pub id: u32,
@@ -199,6 +207,7 @@ pub struct BucketLimits {
 
 /// Whose actions a bucket counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum BucketScope {
     /// Every account at the venue: its limit by address.
     Venue(VenueId),
@@ -214,6 +223,7 @@ pub enum BucketScope {
 
 /// How a bucket counts. Windows are half-open: (now − W, now].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub enum BucketKind {
     /// At most `limit` in any window, jitter added to its length.
     SlidingLog {
@@ -251,6 +261,7 @@ impl BucketKind {
 
 /// Cost of each action in a bucket's units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActionCosts {
     /// A new order.
     pub new: u16,
@@ -268,6 +279,7 @@ impl Default for ActionCosts {
 
 /// How directives are followed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub struct DirectiveLimits {
     /// An executor silent about a directive for longer loses it to the next.
     pub ack_timeout: Nanos,
@@ -286,6 +298,7 @@ impl Default for DirectiveLimits {
 bitflags::bitflags! {
     /// What a guard directs beside the halt when it latches.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
     pub struct Actions: u8 {
         /// Cancel the orders whose fill could increase or flip a position. Stop-losses stay.
         const CANCEL_INCREASING = 1 << 0;

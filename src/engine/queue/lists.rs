@@ -3,13 +3,19 @@
 //! An item is an index, its links are the row of that index in a table of links, and one table can serve many lists as
 //! long as no item is in two of them. Everything is one or two stores; nothing is allocated or moved.
 
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::form;
+
 /// No item.
 const NONE: u32 = u32::MAX;
 
 /// The neighbours of an item.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Link {
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     before: u32,
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     after: u32,
 }
 
@@ -18,15 +24,41 @@ impl Link {
     pub(super) const FREE: Self = Self { before: NONE, after: NONE };
 }
 
+#[cfg(feature = "sidecar")]
+impl Default for Link {
+    fn default() -> Self {
+        Self::FREE
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Link {
+    /// Whether both neighbours are among so many items.
+    pub(super) fn points_inside(&self, items: usize) -> bool {
+        [self.before, self.after].into_iter().filter_map(some).all(|item| (item as usize) < items)
+    }
+}
+
 /// The ends of a list.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct List {
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     first: u32,
+    #[cfg_attr(feature = "sidecar", serde(with = "form::index"))]
     last: u32,
 }
 
 fn some(item: u32) -> Option<u32> {
     (item != NONE).then_some(item)
+}
+
+#[cfg(feature = "sidecar")]
+impl List {
+    /// Whether both ends are among so many items.
+    pub(super) fn points_inside(&self, items: usize) -> bool {
+        [self.first, self.last].into_iter().filter_map(some).all(|item| (item as usize) < items)
+    }
 }
 
 impl List {

@@ -12,6 +12,7 @@ const RECOVERY: Nanos = Nanos::from_secs(20 * 60);
 
 /// Backed off until.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct BackOff {
     until: Nanos,
 }

@@ -24,6 +24,8 @@ use super::log::Log;
 use super::sliding_log::Sliding;
 use crate::engine::exact::bump;
 use crate::engine::limits::{BucketKind, BucketLimits};
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::Fit;
 use crate::model::event::FeedbackForm;
 use crate::model::{Bps, Nanos};
 
@@ -40,6 +42,7 @@ const HIGHEST_HEADER: u64 = u32::MAX as u64;
 
 /// The three ways to count.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 enum Count {
     SlidingLog(Log<Sliding>),
     Gcra(Gcra),
@@ -66,6 +69,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Bucket {
     pub(super) id: u32,
     count: Count,
@@ -83,6 +87,7 @@ pub(super) struct Bucket {
 
 /// What headers leave to be refunded.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Heard {
     /// A header has replaced the guess.
     is_told: bool,
@@ -114,6 +119,18 @@ impl Heard {
                 given
             }
             _ => units,
+        }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Bucket {
+    fn fit(&mut self, fresh: Self) -> bool {
+        match (&mut self.count, fresh.count) {
+            (Count::SlidingLog(read), Count::SlidingLog(fresh)) => read.fit(fresh),
+            (Count::Gcra(read), Count::Gcra(fresh)) => read.fit(fresh),
+            (Count::FixedAligned(read), Count::FixedAligned(fresh)) => read.fit(fresh),
+            _ => false,
         }
     }
 }

@@ -29,22 +29,30 @@
 //! Does not catch: a wall clock that was wrong from the start by more than the jitter.
 
 use super::log::Window;
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::Fit;
 use crate::model::Nanos;
 
 /// Windows of the wall clock.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Aligned {
     /// Length in ns, positive.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     length: u64,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     offset: Nanos,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     jitter: Nanos,
     /// What counts at most: the length and the jitter on both sides.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     longest: Nanos,
     wall: Option<Wall>,
 }
 
 /// What is known of the wall clock.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Wall {
     /// UTC minus engine time, as read last.
     skew: i128,
@@ -59,11 +67,20 @@ struct Wall {
 
 /// What a clock that moved backward within a window must not change.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Held {
     /// The earliest instant that counted when the clock moved.
     from: Nanos,
     /// When the window is over for certain, by the last reading.
     until: Nanos,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Aligned {
+    fn fit(&mut self, fresh: Self) -> bool {
+        *self = Self { wall: self.wall, ..fresh };
+        true
+    }
 }
 
 impl Aligned {

@@ -17,6 +17,8 @@
 
 use std::collections::VecDeque;
 
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::{Fit, into_queue};
 use crate::model::Nanos;
 
 /// Charges remembered for refunds: at least, for what is forced into a small bucket, and at most.
@@ -24,6 +26,7 @@ const REMEMBERED: (usize, usize) = (1_024, 65_536);
 
 /// What one instant cost.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Cost {
     at: Nanos,
     cost: Nanos,
@@ -31,6 +34,7 @@ struct Cost {
 
 /// When everything will have come back.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Arrival {
     /// Of what was charged.
     charged: Nanos,
@@ -40,6 +44,7 @@ struct Arrival {
 
 /// Credits.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Gcra {
     interval: u64,
     burst: u64,
@@ -47,6 +52,7 @@ pub(super) struct Gcra {
     /// The arrival as it was before the oldest cost that is remembered.
     settled: Arrival,
     costs: VecDeque<Cost>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     capacity: usize,
 }
 
@@ -58,6 +64,14 @@ impl Arrival {
 
     const fn of(&self, exempt: bool) -> Nanos {
         if exempt { self.charged } else { self.guessed }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Gcra {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.capacity = fresh.capacity;
+        into_queue(&mut self.costs, fresh.costs)
     }
 }
 

@@ -17,6 +17,8 @@
 
 use std::collections::VecDeque;
 
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::{Fit, into_queue};
 use crate::model::Nanos;
 
 /// Which instants count, of a window that moves with the clock. Both methods never fall as their argument grows.
@@ -31,6 +33,7 @@ pub(super) trait Window {
 
 /// The units charged up to an instant.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Entry {
     at: Nanos,
     total: u64,
@@ -38,6 +41,7 @@ struct Entry {
 
 /// Units used before the start, as far as anybody can guess.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Guess {
     units: u64,
     at: Nanos,
@@ -45,13 +49,23 @@ struct Guess {
 
 /// Charges counted over a window.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Log<W> {
     pub(super) window: W,
     entries: VecDeque<Entry>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     capacity: usize,
     /// The running total before the oldest entry.
     gone: u64,
     guess: Guess,
+}
+
+#[cfg(feature = "sidecar")]
+impl<W: Fit> Fit for Log<W> {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.capacity = fresh.capacity;
+        self.window.fit(fresh.window) && into_queue(&mut self.entries, fresh.entries)
+    }
 }
 
 impl<W: Window> Log<W> {

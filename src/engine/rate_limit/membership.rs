@@ -11,6 +11,7 @@ use crate::model::scope::{AccountId, InstrumentId};
 
 /// A set of buckets, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(in crate::engine) struct BucketSet(u64);
 
 impl BucketSet {
@@ -59,6 +60,7 @@ struct Book {
 
 /// The buckets of every charge.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(Default))]
 pub(in crate::engine) struct Membership {
     books: Vec<Book>,
     /// Ascending.

@@ -5,17 +5,29 @@
 //! of time, so there is no edge at which twice the limit passes.
 
 use super::log::Window;
+#[cfg(feature = "sidecar")]
+use crate::engine::snapshot::fit::Fit;
 use crate::model::Nanos;
 
 /// The last so many nanoseconds.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Sliding {
+    #[cfg_attr(feature = "sidecar", serde(skip))]
     length: Nanos,
 }
 
 impl Sliding {
     pub(super) const fn new(length: Nanos) -> Self {
         Self { length }
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Sliding {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.length = fresh.length;
+        true
     }
 }
 
