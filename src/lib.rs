@@ -13,11 +13,12 @@
 //! | [`sync`] | the one door to atomics |
 //! | [`shm`] | shared memory: segments, rings, the gate page, the client half of attach |
 //! | [`engine`] | the decisions: pure, integer, bounded |
+//! | `journal` | every input, in order: the hot log, snapshots, replay |
 //! | `runtime` | the pinned duty cycle around the engine |
 //! | `keeper` | the tiny parent that owns the segments and the processes |
 //! | `control` | everything cold: configuration, HTTP, metrics, commands, the demo |
 //!
-//! The last three need the feature `sidecar`; without it the crate is what a strategy links.
+//! The last four need the feature `sidecar`; without it the crate is what a strategy links.
 
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
 compile_error!("tripline's shared memory is specified for 64-bit little-endian machines");
@@ -27,6 +28,9 @@ compile_error!("tripline's shared memory is specified for 64-bit little-endian m
 pub mod control;
 #[forbid(unsafe_code)]
 pub mod engine;
+#[cfg(feature = "sidecar")]
+#[forbid(unsafe_code)]
+pub mod journal;
 #[cfg(feature = "sidecar")]
 pub mod keeper;
 #[forbid(unsafe_code)]

@@ -195,6 +195,10 @@ impl Gates {
         self.epoch
     }
 
+    pub(super) const fn next_epoch(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
+    }
+
     /// A word; HALTED for one that does not exist.
     pub(super) fn word(&self, id: WordId) -> HaltWord {
         self.layout.word(id).map_or(HaltWord::default(), |index| self.words[index].word)

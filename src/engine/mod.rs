@@ -241,6 +241,12 @@ impl Engine {
         self.lease = lease;
     }
 
+    /// For how long a gate word may be trusted after it was read.
+    #[must_use]
+    pub const fn lease(&self) -> Nanos {
+        self.lease
+    }
+
     /// The limits it decides by.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -323,10 +329,19 @@ impl Engine {
             Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
             Event::Roll { session } => self.on_roll(session),
             Event::WallClock { utc_ns } => self.on_wall_clock(utc_ns),
+            Event::Recovered { away, .. } => self.on_recovered(away),
+            Event::Doubt { scope, reason, .. } => self.halt(scope, reason),
             // Time passed, or the record of a decision: nothing to decide.
-            Event::Tick { .. } | Event::Transition { .. } | Event::EpochAck { .. } => {}
+            Event::Tick { .. } | Event::Transition { .. } | Event::EpochAck { .. } | Event::Check { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }
+    }
+
+    /// Another core goes on where one died. Nobody else was away: their deadlines move, and nothing decided before is
+    /// of the newest epoch.
+    fn on_recovered(&mut self, away: Nanos) {
+        self.gates.next_epoch();
+        self.clients.stall(away, self.now);
     }
 
     /// Handles every deadline not after `due`. Each owner sets its next one after now, so this ends.

@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use crate::model::event::LivenessSign;
 use crate::shm::lane::{Lane, format_return_ring};
 use crate::shm::segment::Segment;
-use crate::shm::shared::{OPERATOR_LANE, Shared};
+use crate::shm::shared::{OPERATOR_LANE, OpenLane, Shared};
 use crate::shm::socket::{Listener, Socket};
 use crate::wire::hello::{Grant, Refusal};
 use crate::wire::layout::Geometry;
@@ -24,7 +25,10 @@ enum State {
     },
     /// The core still reads what the client left.
     Closing {
+        strategy: u16,
         lane: Arc<Segment>,
+        returns: Arc<Segment>,
+        sign: LivenessSign,
     },
 }
 
@@ -86,8 +90,9 @@ impl Lanes {
         self.entries
             .iter()
             .flat_map(|entry| match &entry.state {
-                State::Used { lane, returns, .. } => [Some(lane.fd()), Some(returns.fd())],
-                State::Closing { lane } => [Some(lane.fd()), None],
+                State::Used { lane, returns, .. } | State::Closing { lane, returns, .. } => {
+                    [Some(lane.fd()), Some(returns.fd())]
+                }
                 State::Free => [None, None],
             })
             .flatten()
@@ -126,18 +131,53 @@ impl Lanes {
 
     /// The client is gone; the core is about to drain the lane.
     /// True unless it was closing already, or nobody's.
-    pub(super) fn closing(&mut self, lane: u16) -> bool {
+    pub(super) fn closing(&mut self, lane: u16, sign: LivenessSign) -> bool {
         let Some(entry) = self.entries.get_mut(usize::from(lane)) else { return false };
-        let State::Used { lane, .. } = &entry.state else { return false };
-        entry.state = State::Closing { lane: Arc::clone(lane) };
+        let State::Used { strategy, lane, returns } = &entry.state else { return false };
+        let (strategy, lane, returns) = (*strategy, Arc::clone(lane), Arc::clone(returns));
+        entry.state = State::Closing { strategy, lane, returns, sign };
         true
+    }
+
+    /// The numbers of lanes in use.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u16> + '_ {
+        self.open_lanes().into_iter().map(|lane| lane.number)
+    }
+
+    /// Every lane in use, for a core that takes over.
+    pub(super) fn open_lanes(&self) -> Vec<OpenLane> {
+        let entries = (0..).zip(&self.entries);
+        let lanes = entries.filter_map(|(number, entry)| {
+            let (strategy, lane, returns, closing) = match &entry.state {
+                State::Used { strategy, lane, returns } => (*strategy, lane, returns, None),
+                State::Closing { strategy, lane, returns, sign } => (*strategy, lane, returns, Some(*sign)),
+                State::Free => return None,
+            };
+            let (lane, returns) = (Arc::clone(lane), Arc::clone(returns));
+            Some(OpenLane { number, strategy, generation: entry.generation, lane, returns, closing })
+        });
+        lanes.collect()
+    }
+
+    /// Lets the next child inherit the mappings of every lane.
+    pub(super) fn share_with_children(&self) -> io::Result<()> {
+        self.segments().try_for_each(|segment| segment.share_with_children())
+    }
+
+    /// Withholds them again.
+    pub(super) fn keep_from_children(&self) -> io::Result<()> {
+        self.segments().try_for_each(|segment| segment.keep_from_children())
+    }
+
+    fn segments(&self) -> impl Iterator<Item = Arc<Segment>> {
+        self.open_lanes().into_iter().flat_map(|open| [open.lane, open.returns])
     }
 
     /// The core has let go of the lane. Its memory goes back at once, whoever still maps it.
     pub(super) fn free(&mut self, lane: u16) {
         if let Some(entry) = self.entries.get_mut(usize::from(lane)) {
             match std::mem::replace(&mut entry.state, State::Free) {
-                State::Closing { lane } | State::Used { lane, .. } => lane.punch(),
+                State::Closing { lane, .. } | State::Used { lane, .. } => lane.punch(),
                 State::Free => {}
             }
         }

@@ -6,12 +6,14 @@
 //!           fork ┌───┴───┐ fork
 //!              core    control
 //! ```
-//! It parses nothing but fixed-size packets. When the core dies it closes every gate, ends control and exits with a
-//! failure, so that whoever started it starts it again; the gates of attached clients stay HALTED until they attach
-//! to the new one. When the keeper itself dies, both children die with it and the leases run out.
+//! It parses nothing but fixed-size packets. When the core dies it ends every lease and forks another one on the same
+//! mappings, which knows from the journal what the dead one did; clients do nothing, their gates read HALTED until its
+//! first lease. A core that dies again soon is replaced later each time. When the keeper itself dies, both children die
+//! with it and the leases run out.
 
 mod lanes;
 mod process;
+mod successor;
 mod visitor;
 
 use std::collections::VecDeque;
@@ -25,12 +27,13 @@ pub use process::{ask_to_end, end_with_parent};
 use crate::model::Name;
 use crate::model::event::LivenessSign;
 use crate::shm::directory::Directory;
-use crate::shm::shared::Shared;
+use crate::shm::shared::{OpenLane, Shared};
 use crate::shm::socket::{Listener, Received, Socket};
 use crate::wire::layout::Geometry;
 use crate::wire::link::Link;
 use lanes::Lanes;
 use process::{Child, ChildExit, Signals};
+use successor::Successor;
 use visitor::{Visitor, Wants};
 
 /// What the keeper must know.
@@ -44,6 +47,21 @@ pub struct Options {
     pub geometry: Geometry,
     /// Name and user of each strategy, by index.
     pub strategies: Vec<(Name, u32)>,
+    /// Whether a core that dies is replaced: there is a journal.
+    pub replaces_core: bool,
+}
+
+/// What a core is given.
+#[derive(Debug)]
+pub struct Handover {
+    /// Everything shared.
+    pub shared: Shared,
+    /// The core's end of the socket.
+    pub link: Socket,
+    /// The lanes that clients have.
+    pub lanes: Vec<OpenLane>,
+    /// Cores that died before it.
+    pub restarts: u32,
 }
 
 /// Why a sidecar could not start, or had to end.
@@ -66,7 +84,7 @@ pub enum KeeperError {
         /// The process id in the lock file.
         holder: String,
     },
-    /// The core ended by itself.
+    /// The core ended by itself, and there is no journal by which another could go on.
     #[error("the core {0}; every gate reads HALTED, start the sidecar again and let the strategies attach")]
     CoreDied(ChildExit),
     /// The core did not get ready.
@@ -103,20 +121,14 @@ fn os(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
 pub fn run(
     options: Options,
     fill_directory: impl FnOnce(&Directory),
-    core: impl FnOnce(Shared, Socket) -> io::Result<()>,
+    mut core: impl FnMut(Handover) -> io::Result<()>,
     mut control: impl FnMut(Shared) -> io::Result<()>,
 ) -> Result<(), KeeperError> {
     let _lock = process::claim_runtime_dir(&options.runtime_dir, options.group)?;
     let signals = Signals::new().map_err(os("signalfd"))?;
     let shared = Shared::create(options.geometry, fill_directory).map_err(os("shared segments"))?;
-    let (link, core_link) = Socket::pair().map_err(os("socketpair"))?;
-    let private = [link.fd().as_raw_fd(), signals.fd().as_raw_fd()];
-    let role = || {
-        process::close_inherited(&private);
-        core(shared.clone(), core_link)
-    };
-    let core = Child::fork(role).map_err(os("fork of the core"))?;
-    link.set_nonblocking().map_err(os("socket of the core"))?;
+    let private = [signals.fd().as_raw_fd()];
+    let (child, link) = fork_core(&mut core, &private, &shared, Vec::new(), 0)?;
     shared.seal().map_err(os("sealing the shared segments"))?;
     shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
     let mut keeper = Keeper {
@@ -124,7 +136,8 @@ pub fn run(
         visitors: Vec::new(),
         listener: None,
         link,
-        core,
+        core: child,
+        successor: Successor::default(),
         control: None,
         control_due: Instant::now(),
         unsaid: VecDeque::new(),
@@ -135,10 +148,29 @@ pub fn run(
         shared,
         options,
     };
-    let outcome = keeper.keep(&mut control);
+    let outcome = keeper.keep(&mut core, &mut control);
     keeper.shared.gate.close();
     keeper.end_children();
     outcome
+}
+
+/// Starts a core, which inherits every mapping that is shared with children now.
+fn fork_core(
+    core: &mut impl FnMut(Handover) -> io::Result<()>,
+    private: &[RawFd],
+    shared: &Shared,
+    lanes: Vec<OpenLane>,
+    restarts: u32,
+) -> Result<(Child, Socket), KeeperError> {
+    let (link, core_link) = Socket::pair().map_err(os("socketpair"))?;
+    let private: Vec<RawFd> = private.iter().copied().chain([link.fd().as_raw_fd()]).collect();
+    let role = || {
+        process::close_inherited(&private);
+        core(Handover { shared: shared.clone(), link: core_link, lanes, restarts })
+    };
+    let child = Child::fork(role).map_err(os("fork of the core"))?;
+    link.set_nonblocking().map_err(os("socket of the core"))?;
+    Ok((child, link))
 }
 
 struct Keeper {
@@ -147,6 +179,7 @@ struct Keeper {
     signals: Signals,
     link: Socket,
     core: Child,
+    successor: Successor,
     control: Option<Child>,
     /// When a control process that ended may be started again.
     control_due: Instant,
@@ -164,7 +197,11 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn keep(&mut self, control: &mut impl FnMut(Shared) -> io::Result<()>) -> Result<(), KeeperError> {
+    fn keep(
+        &mut self,
+        core: &mut impl FnMut(Handover) -> io::Result<()>,
+        control: &mut impl FnMut(Shared) -> io::Result<()>,
+    ) -> Result<(), KeeperError> {
         loop {
             self.wait()?;
             while let Some(signal) = self.signals.next() {
@@ -173,11 +210,19 @@ impl Keeper {
                     _ => {}
                 }
             }
-            if let Some(exit) = self.core.reap() {
-                self.shared.gate.close();
-                return if self.stop_by.is_some() { Ok(()) } else { Err(KeeperError::CoreDied(exit)) };
-            }
             let now = Instant::now();
+            if let Some(exit) = self.core.reap()
+                && self.successor.due.is_none()
+            {
+                self.shared.gate.end_leases();
+                if self.stop_by.is_some() {
+                    return Ok(());
+                }
+                self.lose_core(exit, now)?;
+            }
+            if self.successor.due.is_some_and(|due| now >= due) {
+                self.replace_core(core)?;
+            }
             if self.stop_by.is_some_and(|by| now >= by) {
                 return Ok(());
             }
@@ -204,7 +249,7 @@ impl Keeper {
     fn wait(&self) -> Result<(), KeeperError> {
         let now = Instant::now();
         let control_due = self.wants_control().then_some(self.control_due);
-        let deadlines = [self.ready_by, self.stop_by, control_due];
+        let deadlines = [self.ready_by, self.stop_by, control_due, self.successor.due];
         let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
         let retry = (!self.unsaid.is_empty()).then(|| now + RETRY_AFTER);
         let deadlines = deadlines.into_iter().chain([retry]);
@@ -245,12 +290,15 @@ impl Keeper {
     }
 
     fn open_doors(&mut self, lease_ns: u64) -> Result<(), KeeperError> {
+        (self.ready_by, self.lease_ns) = (None, lease_ns);
+        if self.listener.is_some() {
+            tracing::info!(event = "recovered", restarts = self.successor.restarts, "another core goes on");
+            return Ok(());
+        }
         let path = self.options.runtime_dir.join("attach.sock");
         let listener = Listener::bind(&path, 0o660).map_err(os("attach socket"))?;
         process::give_to_group(&path, self.options.group).map_err(os("group of the attach socket"))?;
         self.listener = Some(listener);
-        self.ready_by = None;
-        self.lease_ns = lease_ns;
         tracing::info!(event = "ready", lease_ns, socket = %path.display(), "strategies may attach");
         Ok(())
     }
@@ -336,7 +384,7 @@ impl Keeper {
 
     fn close_lane(&mut self, lane: Option<u16>, sign: LivenessSign) {
         // A lane closes once: a late word of it must not touch whoever has its number by then.
-        if let Some(lane) = lane.filter(|&lane| self.lanes.closing(lane)) {
+        if let Some(lane) = lane.filter(|&lane| self.lanes.closing(lane, sign)) {
             tracing::info!(event = "lane_closed", lane, sign = ?sign, "a client left");
             self.unsaid.push_back(Link::Close { lane, sign });
             self.say_all();

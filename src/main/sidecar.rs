@@ -3,6 +3,7 @@
 //! The configuration is read here, before any process exists; the keeper that then runs for months parses nothing.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tripline::control::cli::ExitCode;
@@ -11,8 +12,9 @@ use tripline::control::config::{self, Config};
 use tripline::control::{logs, operator_lane};
 use tripline::engine::guard_name;
 use tripline::engine::limits::{InstrumentKind, Limits};
-use tripline::keeper::{self, KeeperError};
-use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice};
+use tripline::journal::store::Store;
+use tripline::keeper::{self, Handover, KeeperError};
+use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice, Inheritance, Journal};
 use tripline::shm::attach::Segments;
 use tripline::shm::client::{Client, OPERATOR};
 use tripline::shm::directory::{Directory, InstrumentEntry};
@@ -53,6 +55,7 @@ fn keep(config: Config) -> Result<(), KeeperError> {
         group: config.sidecar.group,
         geometry: geometry(&config.limits),
         strategies: config.limits.strategies.iter().map(|s| (s.name, s.uid)).collect(),
+        replaces_core: true,
     };
     let limits = config.limits.clone();
     let core_options = CoreOptions {
@@ -69,13 +72,31 @@ fn keep(config: Config) -> Result<(), KeeperError> {
         lease: config.sidecar.lease,
         stall_probe: config.sidecar.stall_probe,
     };
+    // Calibrated once, before any core is forked: one that takes over has no time for it.
+    let _calibrated = runtime::clock::EngineClock::new();
+    let journal_dir = config.sidecar.runtime_dir.join("journal");
     keeper::run(
         options,
         |directory| fill(directory, &config.limits),
-        |shared, link| runtime::run(limits, core_options, shared, link),
+        |handover| {
+            let Handover { shared, link, lanes, restarts } = handover;
+            let journal = Some(open_journal(&journal_dir)?);
+            runtime::run(limits.clone(), core_options, Inheritance { shared, link, lanes, restarts, journal })
+        },
         |shared| control(config.clone(), shared),
     )
 }
+
+/// The journal of this runtime directory, mapped anew by each core.
+fn open_journal(dir: &Path) -> io::Result<Journal> {
+    let named = |error| io::Error::other(format!("journal {}: {error}", dir.display()));
+    let store = Store::open(dir).map_err(named)?;
+    let log = store.hot_log(HOT_ENTRIES).map_err(named)?;
+    Ok(Journal { store, log })
+}
+
+/// Entries of the hot log: 16 MiB.
+const HOT_ENTRIES: u32 = 1 << 18;
 
 /// Sizes of everything, from the limits.
 fn geometry(limits: &Limits) -> Geometry {

@@ -326,6 +326,8 @@ macro_rules! event_table {
             129 STALL Stall { duration: Nanos = 0 @ 0 }
             /// Sidecar only: a lane was opened (1) or closed (0) for a strategy.
             130 LANE Lane { lane: u16 = 0 @ 0, strategy: u16 = 0 @ 16, open: u8 = 0 @ 32, generation: u64 = 1 @ 0 }
+            /// Sidecar only: a core took over from one that died so long ago.
+            133 RECOVERED Recovered { restarts: u64 = 0 @ 0, away: Nanos = 1 @ 0 }
             /// Sidecar only: the session rolled; ids only grow.
             134 ROLL Roll { session: u64 = 0 @ 0 }
             /// Sidecar only: a scope changed state.
@@ -342,6 +344,10 @@ macro_rules! event_table {
             144 LIVENESS Liveness { lane: u16 = 0 @ 0, strategy: u16 = 0 @ 16, sign: LivenessSign = 0 @ 32, beat: u64 = 1 @ 0 }
             /// Sidecar only: what the wall clock says, for venue windows that are aligned to it.
             145 WALL_CLOCK WallClock { utc_ns: i64 = 0 @ 0 }
+            /// Sidecar only: it cannot vouch for a scope any more, and halts it.
+            146 DOUBT Doubt { scope: Scope = 0 @ 0, reason: Reason = 0 @ 48, detail: u64 = 1 @ 0 }
+            /// Sidecar only: a digest of the journal and of what its inputs led to, until now.
+            147 CHECK Check { chain: u64 = 0 @ 0 }
         }
     };
 }

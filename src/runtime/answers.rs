@@ -22,7 +22,7 @@ use crate::engine::{LaneDirective, LaneVerdict};
 use crate::shm::outstanding::Outstanding;
 use crate::shm::ring::{Producer, Slots};
 use crate::sync::AtomicU64;
-use crate::wire::answer::Answer;
+use crate::wire::answer::{Answer, VERDICT_KIND};
 use crate::wire::layout::SLOTS_PER_REQUEST;
 use crate::wire::record::Words;
 
@@ -60,6 +60,49 @@ impl Answers {
             directives: VecDeque::with_capacity(WAITING),
             notice: None,
         }
+    }
+
+    /// The ring of a lane whose core died: what is unread in it counts.
+    pub(super) fn resume(slots: Slots, requests: Outstanding<Queued>, others: u32) -> Self {
+        let ring = Producer::recover(slots.clone());
+        let unread = ring.published().filter(|(_, words)| words[1] as u8 != VERDICT_KIND);
+        let unread: Vec<u64> = unread.map(|(position, _)| position).collect();
+        let mut others_sent = VecDeque::with_capacity(unread.len().max(others as usize));
+        others_sent.extend(unread);
+        Self { ring, others: others_sent, ..Self::new(slots, requests, others) }
+    }
+
+    /// Reserves what the requests without a final verdict are owed; with each, whether its QUEUED was decided.
+    pub(super) fn owe(&mut self, requests: &VecDeque<(u64, Queued)>) {
+        for &(position, queued) in requests {
+            if self.requests.insert(position, queued) {
+                let slots = if queued { 1 } else { u64::from(SLOTS_PER_REQUEST) };
+                self.reserved = self.reserved.saturating_add(slots);
+            }
+        }
+    }
+
+    /// Sends a verdict that a core decided before it died, unless it is in the ring. Its slot was reserved.
+    pub(super) fn verdict_again(&mut self, verdict: &LaneVerdict, cursor: &AtomicU64) {
+        let LaneVerdict { position, handle, epoch, record, .. } = *verdict;
+        let words = Answer::Verdict { record, position, epoch: epoch as u16, handle }.to_words();
+        if !self.has_sent(&words) {
+            let pushed = self.ring.push(&words, cursor);
+            debug_assert!(pushed.is_ok(), "a reserved slot is free");
+        }
+    }
+
+    /// The same for a directive, which may have to wait.
+    pub(super) fn directive_again(&mut self, directive: &LaneDirective, cursor: &AtomicU64) {
+        let LaneDirective { handle, directive: task, .. } = *directive;
+        if !self.has_sent(&Answer::Directive { handle, directive: task }.to_words()) {
+            self.directive(directive, cursor);
+        }
+    }
+
+    /// Whether the ring still holds this answer. What is no longer in it was read long ago.
+    pub(super) fn has_sent(&self, words: &Words) -> bool {
+        self.ring.published().any(|(_, sent)| sent.iter().skip(1).eq(words.iter().skip(1)))
     }
 
     /// Reserves what the request at `position` needs. `false`: it must not be applied.

@@ -7,15 +7,19 @@ use super::bridge::{self, MappedLane};
 use super::clock::EngineClock;
 use super::commit::Commit;
 use super::duty::Duty;
+use super::history::{Beginning, History, Journal};
 use super::housekeeping::Housekeeping;
 use super::idle::Idle;
 use super::lanes::ActiveLane;
 use super::pin;
-use crate::engine::{Engine, Limits};
+use super::takeover::{self, Takeover};
+use crate::engine::Limits;
+use crate::journal::log::Identity;
+use crate::journal::shadow;
 use crate::model::Nanos;
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
-use crate::shm::shared::Shared;
+use crate::shm::shared::{OpenLane, Shared};
 use crate::shm::socket::Socket;
 use crate::shm::stats::StatsWriter;
 use crate::wire::layout::Geometry;
@@ -58,6 +62,21 @@ pub struct CoreOptions {
     pub stall_probe: Nanos,
 }
 
+/// What a core is started with besides its limits.
+#[derive(Debug)]
+pub struct Inheritance {
+    /// Everything shared.
+    pub shared: Shared,
+    /// The keeper's socket.
+    pub link: Socket,
+    /// The lanes that clients have.
+    pub lanes: Vec<OpenLane>,
+    /// Cores of this keeper that died before.
+    pub restarts: u32,
+    /// The journal; without one nothing survives the core.
+    pub journal: Option<Journal>,
+}
+
 impl CpuChoice {
     fn choose(self, isolated: &[usize]) -> Option<usize> {
         match self {
@@ -86,8 +105,9 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 /// Runs the core until shutdown. Every gate is closed when it returns or panics.
 ///
 /// # Errors
-/// What the kernel said when the cold thread could not be started.
-pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -> io::Result<()> {
+/// What the kernel said when the cold threads could not be started or the journal not be opened.
+pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io::Result<()> {
+    let Inheritance { shared, link, lanes, restarts, journal } = inheritance;
     pin::block_terminal_signals();
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
@@ -98,11 +118,15 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     let on_isolated = pinned.is_some_and(|cpu| isolated.contains(&cpu));
     pin::sleep_precisely();
     let mut clock = EngineClock::new();
-    let (lease, lengthened) = choose_lease(&options, on_isolated, &mut clock);
+    let (lease, lengthened) = choose_lease(&options, restarts, on_isolated, &mut clock);
     let spins = options.idle.spins(on_isolated);
+    let begun = clock.now();
+    let words = takeover::words_left(&shared.gate, &shared.geometry);
+    let limits = with_operators_lane(limits, &shared.geometry);
+    let history = open_history(journal.as_ref(), Beginning { limits, lease, now: begun })?;
     let now = clock.now();
-    let mut engine = Engine::new(with_operators_lane(limits, &shared.geometry), now);
-    engine.set_lease(lease);
+    let lease = history.replica.engine().lease();
+    let takeover = Takeover::new(takeover::Found { lanes, restarts, words }, &history);
     let mut degraded = Degraded::empty();
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
@@ -111,6 +135,9 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
     degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
+    if let Some(journal) = journal {
+        start_shadow(journal, cpu)?;
+    }
     degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
     let row = LoopRow {
         lease,
@@ -121,16 +148,22 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         cpu: pinned.map_or(u64::MAX, |cpu| cpu as u64),
         isolated: on_isolated,
         spinning: spins,
+        transitions: history.replica.transitions(),
         ..LoopRow::default()
     };
+    let others = shared.geometry.other_answers();
+    let operator = MappedLane::operators(shared.operator, shared.operator_returns, others);
+    let operator = takeover.operators(operator, &history.replica, now);
+    let History { replica, writer, .. } = history;
+    let engine = replica.into_engine();
     let mut duty = Duty {
         clock,
+        commit: Commit::new(writer, engine.counters().records),
         engine,
         gate: shared.gate,
         positions: shared.positions,
         lanes,
         open,
-        commit: Commit::default(),
         idle: Idle::new(spins, now),
         bridge,
         house: Housekeeping::new(stats, row),
@@ -140,12 +173,33 @@ pub fn run(limits: Limits, options: CoreOptions, shared: Shared, link: Socket) -
         drained: 0,
         shutdown: false,
     };
-    let others = shared.geometry.other_answers();
-    let operator = MappedLane::operators(shared.operator, shared.operator_returns, others);
-    duty.open_lane(Box::new(operator), now);
-    duty.publish_first_words();
+    duty.resume_lane(operator);
+    takeover.carry_out(&mut duty, &shared.geometry, now);
     duty.tell_wall_clock(now);
     duty.run();
+    Ok(())
+}
+
+fn open_history(journal: Option<&Journal>, beginning: Beginning) -> io::Result<History> {
+    match journal {
+        Some(journal) => journal.open(beginning),
+        None => Ok(beginning.unrecorded()),
+    }
+}
+
+/// Starts the thread that follows the journal, away from the loop's processor.
+fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
+    let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
+    std::thread::Builder::new().name("tripline-shadow".into()).spawn(move || {
+        if let Some(cpu) = off {
+            pin::keep_off(cpu);
+        }
+        let Journal { store, log } = journal;
+        match store.newest(&log, id) {
+            Some(replica) => shadow::follow(&log, &store, id, replica),
+            None => log.report_trouble(log.released()),
+        }
+    })?;
     Ok(())
 }
 
@@ -163,7 +217,7 @@ fn with_operators_lane(mut limits: Limits, geometry: &Geometry) -> Limits {
 
 impl Duty {
     /// The words as the engine starts them; no lease runs yet, so nothing reads them as permission.
-    fn publish_first_words(&self) {
+    pub(super) fn publish_words(&self) {
         for (id, word) in self.engine.words() {
             self.gate.store(super::duty::scope_of(id), word);
         }
@@ -187,14 +241,21 @@ fn close_gates_on_panic(gate: GatePage) {
 
 /// The configured lease, or the default for this processor, lengthened to four times the worst stall that a short
 /// probe sees, so that the sidecar does not halt everybody by its own jitter.
-fn choose_lease(options: &CoreOptions, isolated: bool, clock: &mut EngineClock) -> (Nanos, bool) {
+fn choose_lease(
+    options: &CoreOptions,
+    restarts: u32,
+    isolated: bool,
+    clock: &mut EngineClock,
+) -> (Nanos, bool) {
     if let Some(lease) = options.lease {
         return (lease, false);
     }
+    // A core that takes over has its lease from the journal, and gates wait for it.
+    let probe = if restarts == 0 { options.stall_probe } else { Nanos::ZERO };
     let default = if isolated { ISOLATED_LEASE } else { SHARED_LEASE };
     let start = clock.now();
     let (mut last, mut worst) = (start, Nanos::ZERO);
-    while last.since(start) < options.stall_probe {
+    while last.since(start) < probe {
         let now = clock.now();
         worst = worst.max(now.since(last));
         last = now;

@@ -22,7 +22,7 @@ use crate::shm::lane::Lane;
 use crate::shm::outstanding::Outstanding;
 use crate::shm::ring::Slots;
 use crate::shm::segment::{Access, Segment};
-use crate::shm::shared::OPERATOR_LANE;
+use crate::shm::shared::{OPERATOR_LANE, OpenLane};
 use crate::shm::socket::{Received, Socket};
 use crate::wire::layout::{Geometry, LANE_MAGIC, RETURN_MAGIC};
 use crate::wire::link::Link;
@@ -40,8 +40,24 @@ pub(super) struct MappedLane {
 impl MappedLane {
     /// The operator's, which makes no requests.
     pub(super) fn operators(lane: Lane, returns: Slots, others: u32) -> Self {
-        let answers = Answers::new(returns, Outstanding::new(0), others);
+        let answers = Answers::resume(returns, Outstanding::new(0), others);
         Self { number: OPERATOR_LANE, strategy: OPERATOR, generation: 0, lane, answers }
+    }
+
+    /// One that the keeper mapped for a core before this one.
+    pub(super) fn inherited(open: OpenLane, geometry: &Geometry) -> Self {
+        let OpenLane { number, strategy, generation, lane, returns, .. } = open;
+        Self {
+            number,
+            strategy,
+            generation,
+            lane: Lane::new(lane, geometry.lane_slots),
+            answers: Answers::resume(
+                Slots::new(returns, geometry.return_slots),
+                Outstanding::new(geometry.open_requests()),
+                geometry.other_answers(),
+            ),
+        }
     }
 }
 

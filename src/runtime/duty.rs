@@ -12,6 +12,7 @@
 
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used)]
 
+use super::answers::Answers;
 use super::bridge::{FromLoop, LoopEnd, MappedLane, ToLoop};
 use super::clock::EngineClock;
 use super::commit::Commit;
@@ -20,12 +21,13 @@ use super::idle::Idle;
 use super::lanes::ActiveLane;
 use crate::engine::{Engine, Source, WordId};
 use crate::model::event::LivenessSign;
-use crate::model::verdict::StateNotice;
+use crate::model::verdict::{StateNotice, VerdictRecord};
 use crate::model::{Event, Flags, HaltWord, Handle, Message, Nanos, Scope};
 use crate::shm::clock::monotonic;
 use crate::shm::gate::GatePage;
 use crate::shm::positions::Positions;
 use crate::shm::ring::Taken;
+use crate::sync::AtomicU64;
 use crate::wire::answer::Answer;
 use crate::wire::record::{Words, decode};
 
@@ -69,6 +71,8 @@ impl Duty {
         let now = self.clock.now();
         self.gate.renew(self.deadline(monotonic()));
         self.last_turn = now;
+        // What a core that takes over did until now kept every lane waiting.
+        self.lanes.iter_mut().flatten().for_each(|lane| lane.kept_up_at = now);
         self.tell(FromLoop::Ready { lease_ns: self.lease.0 });
         while !self.shutdown {
             let worked = self.turn();
@@ -83,6 +87,10 @@ impl Duty {
         let t0 = self.clock.now();
         let r0 = (t0 >= self.lease_due).then(monotonic);
         self.house.turned();
+        // Without room in the journal nothing is taken in, and the lease runs out.
+        if !self.commit.has_room() {
+            return false;
+        }
         self.note_own_stall(t0);
         self.run_timers(t0);
         self.hear_cold_thread(t0);
@@ -148,24 +156,31 @@ impl Duty {
 
     pub(super) fn open_lane(&mut self, mapped: Box<MappedLane>, t0: Nanos) {
         let (lane, strategy, generation) = (mapped.number, mapped.strategy, mapped.generation);
-        let Some(place @ None) = self.lanes.get_mut(usize::from(lane)) else {
+        if self.has_lane(lane) || usize::from(lane) >= self.lanes.len() {
             return self.tell(FromLoop::Refused(mapped));
-        };
-        let active = ActiveLane::new(mapped, t0);
+        }
+        self.resume_lane(ActiveLane::new(mapped, t0));
+        self.apply_own(t0, Event::Lane { lane, strategy, open: 1, generation });
+        self.tell(FromLoop::Opened { lane });
+    }
+
+    /// Puts a lane into the loop, at the position where its reading goes on.
+    pub(super) fn resume_lane(&mut self, active: ActiveLane) {
+        let lane = active.mapped.number;
+        let Some(place) = self.lanes.get_mut(usize::from(lane)) else { return };
         self.positions.publish(lane, active.events.position());
-        self.positions.listen(lane, generation);
-        let operators = active.is_operators();
+        self.positions.listen(lane, active.mapped.generation);
         *place = Some(active);
         let at = self.open.partition_point(|&open| open < lane);
         self.open.insert(at, lane);
-        if !operators {
-            self.apply_own(t0, Event::Lane { lane, strategy, open: 1, generation });
-            self.tell(FromLoop::Opened { lane });
-        }
+    }
+
+    pub(super) fn has_lane(&self, lane: u16) -> bool {
+        self.lanes.get(usize::from(lane)).is_some_and(Option::is_some)
     }
 
     /// The halt comes first; what the client still left in its lane is applied in the turns that follow.
-    fn close_lane(&mut self, lane: u16, sign: LivenessSign, t0: Nanos) {
+    pub(super) fn close_lane(&mut self, lane: u16, sign: LivenessSign, t0: Nanos) {
         let Some(Some(active)) = self.lanes.get_mut(usize::from(lane)) else {
             return self.tell(FromLoop::NotHere { lane });
         };
@@ -177,7 +192,7 @@ impl Duty {
         }
     }
 
-    fn tell(&mut self, news: FromLoop) {
+    pub(super) fn tell(&mut self, news: FromLoop) {
         // The queue holds an answer for every lane several times over; one that does not fit was never asked for.
         let _no_room = self.bridge.news.push(news);
     }
@@ -191,6 +206,10 @@ impl Duty {
                 self.let_go_if_closing(index, t0);
                 return worked;
             }
+            if !self.commit.has_room() {
+                return worked;
+            }
+            let Some(Some(lane)) = self.lanes.get_mut(index) else { return worked };
             match lane.events.take() {
                 Taken::Record(words) => self.consume(index, &words, t0),
                 Taken::Empty => {
@@ -205,7 +224,7 @@ impl Duty {
                 Taken::Corrupt { stamp } => {
                     lane.quarantined = true;
                     self.positions.listen(lane.mapped.number, 0);
-                    self.reject(index, CORRUPT_STAMP, stamp, t0);
+                    self.reject(index, None, CORRUPT_STAMP, stamp, t0);
                     return true;
                 }
             }
@@ -237,8 +256,8 @@ impl Duty {
             Ok(message) => Ok((Source::Lane { lane: number, strategy, position }, message)),
         };
         match source {
-            Ok((source, message)) => self.apply(t0, source, &message),
-            Err(code) => self.reject(index, code, header, t0),
+            Ok((source, message)) => self.apply(t0, Some(number), source, &message),
+            Err(code) => self.reject(index, Some(number), code, header, t0),
         }
         self.drained = self.drained.wrapping_add(1);
         if let Some(Some(lane)) = self.lanes.get_mut(index) {
@@ -247,11 +266,13 @@ impl Duty {
         }
     }
 
-    fn reject(&mut self, index: usize, code: u16, header: u64, t0: Nanos) {
+    /// `consumed` is the lane whose position the record takes up, if it does.
+    fn reject(&mut self, index: usize, consumed: Option<u16>, code: u16, header: u64, t0: Nanos) {
         let Some(Some(lane)) = self.lanes.get_mut(index) else { return };
         let (number, position) = (lane.mapped.number, lane.events.position());
         self.house.rejected();
-        self.apply_own(t0, Event::RejectedRecord { lane: number, code, position, header });
+        let event = Event::RejectedRecord { lane: number, code, position, header };
+        self.apply(t0, consumed, Source::Sidecar, &own(event));
     }
 
     /// Only a position that moved: a store per turn would take the line from a client that watches it.
@@ -285,18 +306,18 @@ impl Duty {
 
     /// Applies an input of the sidecar's own.
     pub(super) fn apply_own(&mut self, now: Nanos, event: Event) {
-        let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event };
-        self.apply(now, Source::Sidecar, &message);
+        self.apply(now, None, Source::Sidecar, &own(event));
     }
 
     /// Decide, tighten, commit, then everything else: loosen, then verdicts, directives and notices.
-    fn apply(&mut self, now: Nanos, source: Source, message: &Message) {
+    fn apply(&mut self, now: Nanos, lane: Option<u16>, source: Source, message: &Message) {
         let outcome = self.engine.apply(now, source, message);
         let changes = outcome.changes();
         for change in changes.iter().filter(|change| change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
-        self.commit.append(message);
+        self.commit.input(now, lane, message);
+        self.commit.outcome(now, outcome);
         for change in changes.iter().filter(|change| !change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
@@ -332,6 +353,39 @@ impl Duty {
         }
     }
 
+    /// Lets the return ring of a lane that is open have an answer a dead core may not have sent.
+    pub(super) fn redeliver(&mut self, lane: u16, send: impl FnOnce(&mut Answers, &AtomicU64)) {
+        if let Some(lane) = strategys(&mut self.lanes, lane) {
+            let (answers, cursor) = lane.answers();
+            send(answers, cursor);
+        }
+    }
+
+    /// Answers the operator's last command, if the dead core did not.
+    pub(super) fn reply_again(&mut self, record: VerdictRecord) {
+        if let Some(Some(lane)) = self.lanes.first_mut() {
+            let position = lane.events.position().wrapping_sub(1);
+            let answer = Answer::Verdict { record, position, epoch: 0, handle: Handle::default() };
+            let (answers, cursor) = lane.answers();
+            let words = answer.to_words();
+            if !answers.has_sent(&words) {
+                answers.notice(words, cursor);
+            }
+        }
+    }
+
+    /// Applies what is due, and what every client had published by now.
+    pub(super) fn drain_what_waits(&mut self, t0: Nanos) {
+        self.run_timers(t0);
+        for lane in self.open.clone() {
+            let waiting = self.lanes.get(usize::from(lane)).and_then(Option::as_ref);
+            let mut left = waiting.map_or(0, |lane| lane.events.waiting());
+            while left > 0 && self.drain(usize::from(lane), t0) {
+                left = left.saturating_sub(BATCH as u64);
+            }
+        }
+    }
+
     /// Tells the stats page and every lane a transition concerns.
     fn announce(&mut self, now: Nanos, decided: Nanos) {
         let Self { engine, lanes, house, .. } = self;
@@ -356,6 +410,11 @@ impl Duty {
             }
         }
     }
+}
+
+/// A record of the sidecar's own.
+fn own(event: Event) -> Message {
+    Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event }
 }
 
 /// A lane, if it is open and a strategy's.

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use super::duty::Duty;
 use crate::engine::Transition;
 use crate::model::event::LivenessSign;
-use crate::model::{Event, Nanos};
+use crate::model::{Event, Nanos, Reason, Scope};
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::stats::StatsWriter;
 use crate::wire::stats::{LATENCY_BUCKETS, LoopRow, TRANSITIONS_KEPT, TransitionRow, bucket_of};
@@ -33,6 +33,8 @@ pub(super) struct Housekeeping {
     anchored_at: Nanos,
     wall: Wall,
     dirty: bool,
+    /// The shadow's trouble has been told.
+    heeded: bool,
     jitter: u64,
     stats: StatsWriter,
     row: LoopRow,
@@ -49,6 +51,7 @@ impl Housekeeping {
             anchored_at: Nanos::ZERO,
             wall: Wall::default(),
             dirty: true,
+            heeded: false,
             jitter: 0x9e37_79b9_7f4a_7c15,
             stats,
             row,
@@ -138,6 +141,7 @@ impl Wall {
 
 impl Duty {
     pub(super) fn keep_house(&mut self, t0: Nanos) {
+        self.heed_shadow(t0);
         for index in 0..self.lanes.len() {
             self.look_at(index, t0);
         }
@@ -145,11 +149,20 @@ impl Duty {
             self.house.anchored_at = t0;
             self.clock.anchor_again();
             self.tell_wall_clock(t0);
+            self.commit.check(t0);
         }
         if self.house.dirty || t0.since(self.house.copied_at) >= COPY_OUT_EVERY {
             self.copy_out(t0);
         }
         self.house.due = self.house.next_due(t0);
+    }
+
+    /// A journal that nobody could follow is no ground to permit anything on.
+    fn heed_shadow(&mut self, t0: Nanos) {
+        if let Some(entry) = self.commit.trouble().filter(|_| !self.house.heeded) {
+            self.house.heeded = true;
+            self.apply_own(t0, Event::Doubt { scope: Scope::Firm, reason: Reason::Replay, detail: entry });
+        }
     }
 
     /// Tells the engine what the wall clock said at `t0`, if it does not know.

@@ -8,6 +8,7 @@
 
 use super::answers::Answers;
 use super::bridge::MappedLane;
+use crate::journal::replica::LaneState;
 use crate::model::Nanos;
 use crate::model::event::LivenessSign;
 use crate::shm::client::OPERATOR;
@@ -52,6 +53,20 @@ impl ActiveLane {
             beat_at: now,
             acked_epoch: 0,
             mapped,
+        }
+    }
+
+    /// The lane of a core that died, where the journal says it was left.
+    pub(super) fn resume(mapped: Box<MappedLane>, state: &LaneState, now: Nanos) -> Self {
+        let events = Consumer::resume(mapped.lane.slots(), state.position);
+        let mut mapped = mapped;
+        mapped.answers.owe(&state.requests);
+        Self {
+            kept_up_position: events.position(),
+            published: events.position(),
+            events,
+            acked_epoch: mapped.lane.echoed_epoch(),
+            ..Self::new(mapped, now)
         }
     }
 

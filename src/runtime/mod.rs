@@ -1,7 +1,8 @@
 //! HOT: the core process: the engine, and the pinned loop that feeds it.
 //!
 //! [`boot`] prepares everything that may block or allocate; `duty` is the loop; `lanes` the rings it drains;
-//! `answers` the rings it answers in; `commit` the one place where a record becomes history; `housekeeping` what may wait; `bridge` the cold
+//! `answers` the rings it answers in; `commit` the one place where a record becomes history;
+//! `history` what a core knows when it starts, `takeover` how it goes on for one that died; `housekeeping` what may wait; `bridge` the cold
 //! thread that maps lanes for it. Between boot and shutdown the loop allocates nothing, locks nothing, logs nothing
 //! and makes no system call other than going idle.
 
@@ -21,9 +22,12 @@ mod bridge;
 pub mod clock;
 mod commit;
 mod duty;
+mod history;
 mod housekeeping;
 mod idle;
 mod lanes;
 pub mod pin;
+mod takeover;
 
-pub use boot::{CoreOptions, CpuChoice, IdleChoice, run};
+pub use boot::{CoreOptions, CpuChoice, IdleChoice, Inheritance, run};
+pub use history::Journal;

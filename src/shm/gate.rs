@@ -132,6 +132,19 @@ impl GatePage {
         }
     }
 
+    /// A word as it stands; `None` for a scope without one, and for a word that was never stored, or closed.
+    #[must_use]
+    pub fn load(&self, scope: Scope) -> Option<HaltWord> {
+        // SYNC(halt-word): pairs with the release store of a writer that is no more.
+        let raw = self.word(scope)?.load(Ordering::Acquire);
+        (raw != 0).then(|| HaltWord::from_raw(raw))
+    }
+
+    /// Ends every lease; the words stay.
+    pub fn end_leases(&self) {
+        self.renew(Nanos::ZERO);
+    }
+
     /// Ends every lease and halts every account, book and instrument, whatever state the writer was in.
     pub fn close(&self) {
         self.renew(Nanos::ZERO);

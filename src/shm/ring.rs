@@ -124,6 +124,27 @@ impl Producer {
         Self { slots, next, consumed }
     }
 
+    /// The producing end of a ring that only a producer can write, for one that was restarted: goes on behind the newest
+    /// stamp. Until the consumer's position is looked at no slot counts as free.
+    #[must_use]
+    pub fn recover(slots: Slots) -> Self {
+        let first = slots.first_position();
+        // SYNC(slot-published): as in `resume`.
+        let stamps = (0..slots.capacity).map(|slot| slots.slot(slot)[0].load(Ordering::Acquire));
+        let next = stamps.max().unwrap_or(first).max(first);
+        Self { consumed: next.wrapping_sub(slots.capacity).max(first), slots, next }
+    }
+
+    /// Copies of the records still in the ring, for a producer that was restarted.
+    pub fn published(&self) -> impl Iterator<Item = (u64, Words)> + '_ {
+        let first = self.next.saturating_sub(self.slots.capacity).max(self.slots.first_position());
+        (first..self.next).map(|position| {
+            let slot = self.slots.slot(position);
+            // Relaxed: this side wrote them, in a process that is no more.
+            (position, core::array::from_fn(|word| slot[word].load(Ordering::Relaxed)))
+        })
+    }
+
     /// The position the next record will get.
     #[must_use]
     pub fn position(&self) -> u64 {

@@ -89,6 +89,27 @@ impl Segment {
         Ok(Self { map, file })
     }
 
+    /// A named file of `bytes`, made if it does not exist, mapped for writing, allocated and touched. It outlives every
+    /// process, has no seals, and must be nobody else's: it belongs in a private directory.
+    ///
+    /// # Errors
+    /// What open, fallocate or mmap said. A file that has another size is refused, not changed.
+    pub fn in_file(path: &std::path::Path, bytes: usize) -> io::Result<Self> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path)?;
+        let found = file.metadata()?.len();
+        if found != 0 && found != bytes as u64 {
+            return Err(io::Error::other(format!("it has {found} bytes instead of {bytes}")));
+        }
+        let length = i64::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: a plain system call on a descriptor we own; no memory is passed.
+        check(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, length) })?;
+        let map = MmapOptions::new().len(bytes).populate().map_raw(&file)?;
+        Ok(Self { map, file })
+    }
+
     /// A received segment: size, seals and magic checked before anything else is believed.
     ///
     /// # Errors
@@ -189,6 +210,16 @@ impl Segment {
     pub fn keep_from_children(&self) -> io::Result<()> {
         // SAFETY: exactly the range of our own mapping; only later forks are affected, not this process.
         check(unsafe { libc::madvise(self.map.as_mut_ptr().cast(), self.map.len(), libc::MADV_DONTFORK) })
+            .map(drop)
+    }
+
+    /// Undoes [`Segment::keep_from_children`]: the next child inherits this mapping.
+    ///
+    /// # Errors
+    /// What madvise said.
+    pub fn share_with_children(&self) -> io::Result<()> {
+        // SAFETY: as in `keep_from_children`.
+        check(unsafe { libc::madvise(self.map.as_mut_ptr().cast(), self.map.len(), libc::MADV_DOFORK) })
             .map(drop)
     }
 

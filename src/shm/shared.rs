@@ -10,6 +10,7 @@ use super::positions::Positions;
 use super::ring::Slots;
 use super::segment::Segment;
 use super::stats::stats_bytes;
+use crate::model::event::LivenessSign;
 use crate::wire::layout::Geometry;
 
 /// The lane of the operator's commands: control's, never handed to a client.
@@ -34,6 +35,23 @@ pub struct Shared {
     pub operator_returns: Slots,
     /// The segment of that ring.
     pub operator_returns_segment: Arc<Segment>,
+}
+
+/// A lane that a client has, as a core that takes over finds it.
+#[derive(Clone, Debug)]
+pub struct OpenLane {
+    /// Lane number.
+    pub number: u16,
+    /// Its strategy.
+    pub strategy: u16,
+    /// Clients this lane number has served.
+    pub generation: u64,
+    /// The lane.
+    pub lane: Arc<Segment>,
+    /// Its return ring.
+    pub returns: Arc<Segment>,
+    /// Its client is gone, this way.
+    pub closing: Option<LivenessSign>,
 }
 
 impl Shared {
@@ -63,22 +81,31 @@ impl Shared {
         })
     }
 
+    fn withheld(&self) -> [&Arc<Segment>; 5] {
+        [
+            self.gate.segment(),
+            self.positions.segment(),
+            &self.stats,
+            self.directory.segment(),
+            &self.operator_returns_segment,
+        ]
+    }
+
+    /// Lets the next child inherit every mapping again: a core that takes over writes what is sealed by now.
+    ///
+    /// # Errors
+    /// What madvise said.
+    pub fn share_with_children(&self) -> io::Result<()> {
+        self.withheld().into_iter().try_for_each(|segment| segment.share_with_children())
+    }
+
     /// Leaves the mappings out of every process forked from now on, all but the operator's lane: what control may read
     /// it maps again from the descriptors, and the seals let it map that for reading only.
     ///
     /// # Errors
     /// What madvise said.
     pub fn keep_from_children(&self) -> io::Result<()> {
-        for segment in [
-            self.gate.segment(),
-            self.positions.segment(),
-            &self.stats,
-            self.directory.segment(),
-            &self.operator_returns_segment,
-        ] {
-            segment.keep_from_children()?;
-        }
-        Ok(())
+        self.withheld().into_iter().try_for_each(|segment| segment.keep_from_children())
     }
 
     /// Seals every page that clients are to read, once the core has its mappings.

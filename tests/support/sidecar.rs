@@ -305,8 +305,13 @@ impl Sidecar {
 
     /// Attaches as `strategy`. Under load the keeper's patience of 100 ms may run out: then it is asked again.
     pub fn attach(&self, strategy: &str) -> Attached {
+        Self::attach_at(&self.attach_path(), strategy)
+    }
+
+    /// The same, in a thread that does not hold the sidecar.
+    pub fn attach_at(path: &Path, strategy: &str) -> Attached {
         let name = Name::new(strategy).expect("a name");
-        let client = wait_for("the strategy attaches", || match Client::attach(&self.attach_path(), name) {
+        let client = wait_for("the strategy attaches", || match Client::attach(path, name) {
             Ok(client) => Some(client),
             Err(AttachError::Refused(Refusal::TimedOut | Refusal::Busy | Refusal::CoreSilent)) => None,
             Err(error) => panic!("{strategy} cannot attach: {error}"),

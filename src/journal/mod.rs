@@ -1,0 +1,19 @@
+//! The journal: every input of the engine, in order, so that a core that dies is replaced by one that knows the same.
+//!
+//! ```text
+//!            hot loop ──append──> hot log (shared memory, wraps) ──> recovery: newest snapshot, then what follows
+//!                                     │ reads behind it
+//!                                  shadow: a second engine, off the hot processor ──> snapshots, releases what is old
+//! ```
+//! [`record`] is the 64-byte form of an entry, [`log`] the ring of them in memory that outlives the core, [`replica`] an
+//! engine fed from entries, [`store`] the directory with the hot log's file and the snapshots, [`shadow`] the thread
+//! that keeps it short.
+//!
+//! The same replica recovers a core, stands behind the running one and replays a journal for a person: three uses, one
+//! way of reading. Deliberately absent: any decision; what an entry means is the engine's.
+
+pub mod log;
+pub mod record;
+pub mod replica;
+pub mod shadow;
+pub mod store;

@@ -1,0 +1,153 @@
+//! COLD: how a core takes over from one that died: lanes, verdicts, words.
+//!
+//! What the journal says happened has happened, whether or not the dead core still told anybody. So, in this order:
+//! what the last input led to is delivered where it was not; lanes that the journal or the keeper does not know are
+//! closed; everything a client had published by then is drained; and only then is a first lease written. Clients do
+//! nothing and notice nothing but gates that were closed for a while.
+//!
+//! A halt word can be stored before its record is committed. Its record is then still in a lane, or its timer still due,
+//! and is decided again; a word that stays looser than the dead core left it is latched, UNRECORDED.
+
+use super::bridge::{FromLoop, MappedLane};
+use super::duty::{Duty, scope_of};
+use super::history::{Doubt, History};
+use super::lanes::ActiveLane;
+use crate::engine::{LaneDirective, LaneVerdict};
+use crate::journal::replica::{LaneState, Replica};
+use crate::model::event::LivenessSign;
+use crate::model::verdict::VerdictRecord;
+use crate::model::{Event, HaltWord, Nanos, Reason, Scope};
+use crate::shm::gate::GatePage;
+use crate::shm::shared::OpenLane;
+use crate::wire::layout::Geometry;
+
+/// What a core finds when it starts.
+pub(super) struct Found {
+    /// The lanes that the keeper has.
+    pub(super) lanes: Vec<OpenLane>,
+    /// Cores of this keeper that died before.
+    pub(super) restarts: u32,
+    /// Words as the dead core left them.
+    pub(super) words: Vec<(Scope, HaltWord)>,
+}
+
+/// What is left to do once the duty cycle stands.
+pub(super) struct Takeover {
+    found: Found,
+    journaled: Vec<LaneState>,
+    verdicts: Vec<LaneVerdict>,
+    directives: Vec<LaneDirective>,
+    reply: Option<VerdictRecord>,
+    doubt: Option<Doubt>,
+    resumed: bool,
+    away_since: Nanos,
+}
+
+/// The words of the gate page that a core left there.
+pub(super) fn words_left(gate: &GatePage, geometry: &Geometry) -> Vec<(Scope, HaltWord)> {
+    let accounts = (0..geometry.accounts).map(Scope::Account);
+    let books = (0..geometry.books).map(Scope::Book);
+    let instruments = (0..geometry.accounts).flat_map(|account| {
+        (0..geometry.instruments).map(move |instrument| Scope::Instrument(account, instrument))
+    });
+    let scopes = accounts.chain(books).chain(instruments);
+    scopes.filter_map(|scope| gate.load(scope).map(|word| (scope, word))).collect()
+}
+
+impl Takeover {
+    pub(super) fn new(found: Found, history: &History) -> Self {
+        let History { replica, doubt, resumed, .. } = history;
+        let outcome = replica.engine().outcome();
+        Self {
+            found,
+            journaled: replica.lanes().to_vec(),
+            verdicts: outcome.verdicts().to_vec(),
+            directives: outcome.directives().to_vec(),
+            reply: outcome.reply(),
+            doubt: *doubt,
+            resumed: *resumed,
+            away_since: replica.now(),
+        }
+    }
+
+    /// The operator's lane, where the dead core left it.
+    pub(super) fn operators(&self, mapped: MappedLane, replica: &Replica, now: Nanos) -> ActiveLane {
+        match replica.lanes().first().filter(|_| self.resumed && self.found.restarts > 0) {
+            Some(state) => ActiveLane::resume(Box::new(mapped), state, now),
+            None => ActiveLane::new(Box::new(mapped), now),
+        }
+    }
+
+    /// Goes on where the dead core stopped. No lease runs yet.
+    pub(super) fn carry_out(mut self, duty: &mut Duty, geometry: &Geometry, now: Nanos) {
+        let lanes = std::mem::take(&mut self.found.lanes);
+        lanes.into_iter().for_each(|lane| self.resume_lane(duty, lane, geometry, now));
+        duty.publish_words();
+        if self.resumed {
+            self.deliver_last(duty);
+            let away = now.since(self.away_since);
+            let restarts = u64::from(self.found.restarts);
+            duty.apply_own(now, Event::Recovered { restarts, away });
+            self.close_lost_lanes(duty, now);
+        }
+        if let Some(Doubt { reason, sequence }) = self.doubt {
+            duty.apply_own(now, Event::Doubt { scope: Scope::Firm, reason, detail: sequence });
+        }
+        duty.drain_what_waits(now);
+        self.latch_unrecorded(duty, now);
+    }
+
+    fn resume_lane(&self, duty: &mut Duty, lane: OpenLane, geometry: &Geometry, now: Nanos) {
+        let number = lane.number;
+        let state = self.journaled.get(usize::from(number));
+        let known =
+            state.filter(|state| self.resumed && state.open == Some((lane.strategy, lane.generation)));
+        let Some(state) = known else {
+            // Closed already, as far as anybody will ever know.
+            return duty.tell(FromLoop::NotHere { lane: number });
+        };
+        let closing = lane.closing;
+        let mapped = MappedLane::inherited(lane, geometry);
+        duty.resume_lane(ActiveLane::resume(Box::new(mapped), state, now));
+        if let Some(sign) = closing {
+            duty.close_lane(number, sign, now);
+        }
+    }
+
+    /// Delivers what the last input of the journal led to, unless the dead core did.
+    fn deliver_last(&self, duty: &mut Duty) {
+        for verdict in &self.verdicts {
+            duty.redeliver(verdict.lane, |answers, cursor| answers.verdict_again(verdict, cursor));
+        }
+        for directive in &self.directives {
+            duty.redeliver(directive.lane, |answers, cursor| answers.directive_again(directive, cursor));
+        }
+        if let Some(reply) = self.reply {
+            duty.reply_again(reply);
+        }
+    }
+
+    /// Lanes that were open when the journal ended and that the keeper does not have.
+    fn close_lost_lanes(&self, duty: &mut Duty, now: Nanos) {
+        for (lane, state) in (0..).zip(&self.journaled) {
+            let Some((strategy, generation)) = state.open.filter(|_| !duty.has_lane(lane)) else { continue };
+            // Under this keeper it was never granted, so nobody wrote to it. With the keeper before went the lane itself
+            // and whatever was in it.
+            if self.found.restarts == 0 {
+                let (sign, beat) = (LivenessSign::HangUp, 0);
+                duty.apply_own(now, Event::Liveness { lane, strategy, sign, beat });
+            }
+            duty.apply_own(now, Event::Lane { lane, strategy, open: 0, generation });
+        }
+    }
+
+    fn latch_unrecorded(&self, duty: &mut Duty, now: Nanos) {
+        for &(scope, left) in self.found.words.iter().filter(|_| self.resumed) {
+            let stands = duty.engine.words().find(|(id, _)| scope_of(*id) == scope);
+            if stands.is_some_and(|(_, word)| word.state > left.state) {
+                let detail = left.to_raw();
+                duty.apply_own(now, Event::Doubt { scope, reason: Reason::Unrecorded, detail });
+            }
+        }
+    }
+}
