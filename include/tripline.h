@@ -43,9 +43,9 @@
  *             given: they spin, then yield, then sleep 50 microseconds at a time. Nothing else makes a system call,
  *             except reading the clock where the kernel has no fast reading of it, and tripline_detach.
  * Dead sidecar The gate reads HALTED within the lease (tripline status shows it). Waits end then, with a verdict of the
- *             library's own: see tripline_wait. Publishing goes on until the lane is full; a core that dies takes the
- *             events it has not read with it. After the sidecar has been started again, detach and attach. Halts do not
- *             survive its restart in this version.
+ *             library's own: see tripline_wait. Publishing goes on until the lane is full. A core that dies is followed by
+ *             another one that knows the same and reads on: do nothing, the gate opens again. When the whole sidecar has
+ *             been started again, detach and attach; until an operator's reset the strategy is halted, CLIENT_DEAD.
  * Memory      The library owns the client and everything behind it. Strings you pass are not kept. Strings it returns
  *             are valid for ever, that of tripline_last_error until the thread's next failed call.
  * Returns     int32_t: 0 or a count on success, negative TRIPLINE_ERR_* on failure. Numbers are never reused.

@@ -2,17 +2,21 @@
 
 #![allow(unsafe_code)]
 
+mod support;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use support::sidecar::Place;
 use tripline::control::config;
+use tripline::journal::store::Store;
 use tripline::model::event::{CommandVerb, Intent, TimeInForce};
 use tripline::model::event::{LivenessSign, OrderAttrs, OrderId, OrderType};
 use tripline::model::{Event, Flags, Handle, Lots, Message, Scope, Ticks};
-use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice};
+use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice, Inheritance, Journal};
 use tripline::shm::lane::{Lane, format_return_ring};
 use tripline::shm::ring::{Consumer, Full, Producer, Taken};
 use tripline::shm::segment::Segment;
@@ -210,11 +214,17 @@ fn the_loop_allocates_nothing_between_ready_and_shutdown() {
     let (keeper, link) = Socket::pair().expect("a socket pair");
     keeper.set_timeout(Duration::from_millis(50)).expect("a timeout");
     let theirs = shared.clone();
+    let place = Place::new();
+    let store = Store::open(place.path()).expect("a directory");
+    let log = store.hot_log(1 << 12).expect("a hot log");
+    let journal = Journal { store, log };
     let core = std::thread::spawn(move || {
         WATCHED.set(true);
         let options =
             CoreOptions { cpu: CpuChoice::Unpinned, idle: IdleChoice::Backoff, ..CoreOptions::default() };
-        runtime::run(limits, options, theirs, link)
+        let (lanes, restarts) = (Vec::new(), 0);
+        let inheritance = Inheritance { shared: theirs, link, lanes, restarts, journal: Some(journal) };
+        runtime::run(limits, options, inheritance)
     });
     hear(&keeper, Link::Ready { lease_ns: 0 });
     let booted = ALLOCATIONS.load(Ordering::SeqCst);

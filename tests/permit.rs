@@ -85,7 +85,10 @@ fn attrs() -> OrderAttrs {
 fn a_dead_core_denies_what_opens_and_leaves_exits_to_the_venue() {
     let sidecar = Sidecar::start(&setup());
     let mut one = sidecar.attach_and_pass("one");
-    process::signal(sidecar.core(), libc::SIGKILL);
+    let core = sidecar.core();
+    // So that no other core takes over meanwhile.
+    process::signal(sidecar.keeper(), libc::SIGSTOP);
+    process::signal(core, libc::SIGKILL);
     wait_for("the gate closes", || (one.gate() == Gate::Halted).then_some(()));
     let mut ask = |flags, event| one.client.permit(one.target.handle, flags, event, PATIENCE).map(record);
     let verdict = ask(Flags::empty(), order(1, 5, Intent::Open)).expect("the library answers");
@@ -94,6 +97,10 @@ fn a_dead_core_denies_what_opens_and_leaves_exits_to_the_venue() {
     assert_eq!(verdict.verdict, Verdict::ExitUnverified);
     let cancel = Event::OrderCancel { order: id(2), attrs: attrs() };
     assert_eq!(ask(Flags::empty(), cancel).expect("the library answers").verdict, Verdict::Pass);
+    process::signal(sidecar.keeper(), libc::SIGCONT);
+    one.await_pass(&sidecar);
+    let verdict = permit(&mut one, Flags::empty(), order(3, 5, Intent::Open));
+    assert_eq!((verdict.verdict, verdict.order), (Verdict::Pass, 3), "the next core");
 }
 
 #[test]

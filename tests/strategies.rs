@@ -302,7 +302,10 @@ fn a_killed_core_halts_all_three_within_the_lease() {
             strategy.price(100_000);
             strategy.await_line("bid 1 at 99900: sent");
         }
-        process::signal(sidecar.core(), libc::SIGKILL);
+        let core = sidecar.core();
+        // The lease alone: no other core takes over before the strategies have looked.
+        process::signal(sidecar.keeper(), libc::SIGSTOP);
+        process::signal(core, libc::SIGKILL);
         pin::sleep(LEASE_NS);
         for (strategy, _) in &mut strategies {
             strategy.price(100_001);
@@ -314,5 +317,6 @@ fn a_killed_core_halts_all_three_within_the_lease() {
             let refused = strategy.await_line("buy 1 at 100001: ");
             assert_eq!(refused, "buy 1 at 100001: DROPPED LEASE_EXPIRED", "{name}");
         }
+        process::signal(sidecar.keeper(), libc::SIGCONT);
     }
 }

@@ -80,25 +80,26 @@ fn stays_halted(attached: &Attached) {
 }
 
 #[test]
-fn a_killed_core_halts_every_gate_within_the_lease_and_ends_the_keeper_with_its_name() {
+fn a_killed_core_halts_every_gate_within_the_lease_and_the_next_one_opens_them_again() {
     let mut seed = Seed::new("two_process a_killed_core");
     let (mut worst, tries) = (Closing::default(), tries(100));
-    for _ in 0..tries {
-        let mut sidecar = Sidecar::start(&Setup::default());
-        let attached = sidecar.attach_and_pass("one");
+    let sidecar = Sidecar::start(&Setup::default());
+    let attached = sidecar.attach_and_pass("one");
+    let keeper = sidecar.keeper();
+    for number in 0..tries {
         let core = sidecar.core();
+        attached.await_pass(&sidecar);
         some_time(&mut seed);
         signal(core, libc::SIGKILL);
         worst = worst.worst(close_after(&attached, monotonic()));
-        while sidecar.try_wait().is_none() {
-            assert_eq!(attached.gate(), Gate::Halted);
-            pin::sleep(100_000);
-        }
-        stays_halted(&attached);
-        assert_eq!(sidecar.wait().code(), Some(1));
-        let log = sidecar.log();
-        assert!(log.contains("the core was ended by signal 9"), "{log}");
+        attached.await_pass(&sidecar);
+        wait_for("another core tells", || {
+            (sidecar.status().looping?.core_pid != u64::from(core)).then_some(())
+        });
+        assert_eq!((sidecar.keeper(), sidecar.status().causes), (keeper, vec![]), "try {number}");
     }
+    let log = sidecar.log();
+    assert!(log.contains("was ended by signal 9"), "{log}");
     worst.tell("core killed", tries);
 }
 
@@ -106,9 +107,9 @@ fn a_killed_core_halts_every_gate_within_the_lease_and_ends_the_keeper_with_its_
 fn a_killed_core_halts_every_gate_by_the_lease_alone_while_the_keeper_cannot_act() {
     let mut seed = Seed::new("two_process a_killed_core_halts_every_gate_by_the_lease");
     let (mut worst, tries) = (Closing::default(), tries(100));
+    let sidecar = Sidecar::start(&Setup::default());
+    let attached = sidecar.attach_and_pass("one");
     for _ in 0..tries {
-        let mut sidecar = Sidecar::start(&Setup::default());
-        let attached = sidecar.attach_and_pass("one");
         let core = sidecar.core();
         signal(sidecar.keeper(), libc::SIGSTOP);
         attached.await_pass(&sidecar);
@@ -117,7 +118,7 @@ fn a_killed_core_halts_every_gate_by_the_lease_alone_while_the_keeper_cannot_act
         worst = worst.worst(close_after(&attached, monotonic()));
         stays_halted(&attached);
         signal(sidecar.keeper(), libc::SIGCONT);
-        assert_eq!(sidecar.wait().code(), Some(1));
+        attached.await_pass(&sidecar);
     }
     worst.tell("core killed while the keeper is stopped", tries);
 }
@@ -287,24 +288,25 @@ fn a_killed_strategy_stays_halted_until_an_operator_resets_it_and_a_clean_detach
 }
 
 #[test]
-fn after_a_restart_a_new_handle_passes_and_the_old_one_stays_halted() {
+fn after_a_restart_the_old_handle_stays_halted_and_its_strategy_waits_for_a_reset() {
     let tries = tries(30);
     let mut sidecar = Sidecar::start(&Setup::default());
     let mut old: Vec<Attached> = Vec::new();
     for number in 0..tries {
-        let attached = sidecar.attach_and_pass("one");
-        old.push(attached);
-        // In turn: told to end, core killed, keeper killed.
-        match number % 3 {
-            0 => signal(sidecar.keeper(), libc::SIGTERM),
-            1 => signal(sidecar.core(), libc::SIGKILL),
-            _ => signal(sidecar.keeper(), libc::SIGKILL),
-        }
-        let expected = [Some(0), Some(1), None][number as usize % 3];
-        assert_eq!(sidecar.wait().code(), expected, "{}", sidecar.log());
+        old.push(sidecar.attach_and_pass("one"));
+        // In turn: told to end, killed.
+        let (end, code) = [(libc::SIGTERM, Some(0)), (libc::SIGKILL, None)][number as usize % 2];
+        signal(sidecar.keeper(), end);
+        assert_eq!(sidecar.wait().code(), code, "{}", sidecar.log());
         old[number as usize].await_halt();
         sidecar.start_again();
         let fresh = sidecar.attach_and_pass("two");
+        let again = sidecar.attach("one");
+        let cause = sidecar.cause("strategy:one", "CLIENT_DEAD");
+        assert_eq!(again.gate(), Gate::Halted, "what it did meanwhile is not known");
+        sidecar.reset(&cause);
+        again.await_pass(&sidecar);
+        drop(again);
         for handle in &old {
             assert_eq!(handle.gate(), Gate::Halted, "try {number}");
         }

@@ -294,6 +294,3 @@ impl Writer {
         self.next = self.next.wrapping_add(1);
     }
 }
-
-#[cfg(test)]
-mod tests;

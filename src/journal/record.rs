@@ -107,7 +107,13 @@ fn checksum(words: &Words, dt: u64) -> u32 {
     if let Some(place) = bytes.get_mut(56..60) {
         place.copy_from_slice(&(dt as u32).to_le_bytes());
     }
-    crc32c::crc32c(bytes.get(..COVERED).unwrap_or_default())
+    checksum_of(bytes.get(..COVERED).unwrap_or_default())
+}
+
+/// CRC32C, of an entry or anything else that is kept.
+#[must_use]
+pub fn checksum_of(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@
 //! before the older of the two newest snapshots. Where it stops, the hot log fills and the hot loop stops consuming and
 //! renewing: nothing is lost, and every gate closes. It is also a check: what it decides must be what the core recorded.
 
-use std::time::Duration;
-
 use super::log::{Found, HotLog};
 use super::replica::Replica;
 use super::store::Store;
+use crate::model::Nanos;
+use crate::shm::clock::sleep;
 
 /// How long it waits when it has caught up: its lag.
-const NAP: Duration = Duration::from_millis(2);
-/// Snapshots for each time the log wraps.
-const PER_ROUND: u64 = 4;
+const NAP: Nanos = Nanos::from_millis(2);
+/// Snapshots for each time the log wraps: a core that takes over has a sixteenth of it to follow, and what came since.
+const PER_ROUND: u64 = 16;
 
 /// Follows `log` until the process ends. `replica` is what the newest snapshot holds.
 pub fn follow(log: &HotLog, store: &Store, id: u64, mut replica: Replica) {
@@ -27,7 +27,7 @@ pub fn follow(log: &HotLog, store: &Store, id: u64, mut replica: Replica) {
                     return log.report_trouble(stamp.sequence);
                 }
             }
-            Found::End => std::thread::sleep(NAP),
+            Found::End => sleep(NAP.0),
             // The writer may have committed two entries between two looks: look again.
             Found::Damaged if log.read(replica.next()) != Found::Damaged => {}
             Found::Damaged => {
@@ -48,7 +48,7 @@ pub fn follow(log: &HotLog, store: &Store, id: u64, mut replica: Replica) {
                 // The log keeps what it has; if this goes on it fills, and the hot loop stops.
                 Err(error) => {
                     tracing::error!(event = "snapshot", %error, "a snapshot could not be written");
-                    std::thread::sleep(NAP);
+                    sleep(NAP.0);
                 }
             }
         }

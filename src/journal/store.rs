@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::log::{FIRST, Found, HotLog, Identity};
+use super::record::checksum_of;
 use super::replica::{Divergence, LaneState, Replica};
 use crate::engine::Engine;
 use crate::model::Nanos;
@@ -196,13 +197,10 @@ impl Store {
     }
 }
 
-/// Whether the log holds everything from `next` on: an entry or its end there, and the entry before.
+/// Whether the log goes on where a snapshot ends: nothing from there on was overwritten, and the entry before it is there.
 fn reaches(log: &HotLog, next: u64) -> bool {
-    next >= log.released()
-        && (next == FIRST
-            || matches!(log.read(next.wrapping_sub(1)), Found::Entry(..))
-            || next == log.released())
-        && log.read(next) != Found::Damaged
+    let released = log.released();
+    next == released || next > released && matches!(log.read(next.wrapping_sub(1)), Found::Entry(..))
 }
 
 fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
@@ -250,14 +248,14 @@ fn to_bytes(id: u64, replica: &Replica) -> Vec<u8> {
         bytes.extend(words.into_iter().chain(requests).flat_map(u64::to_le_bytes));
     }
     bytes.extend(engine);
-    let checksum = crc32c::crc32c(&bytes);
+    let checksum = checksum_of(&bytes);
     bytes.extend(checksum.to_le_bytes());
     bytes
 }
 
 fn from_bytes(id: u64, bytes: &[u8]) -> Result<Replica, SnapshotProblem> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(SnapshotProblem::Damaged)?;
-    if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
+    if checksum_of(body) != u32::from_le_bytes(*checksum) {
         return Err(SnapshotProblem::Damaged);
     }
     let mut rest = body;

@@ -127,18 +127,15 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     let now = clock.now();
     let lease = history.replica.engine().lease();
     let takeover = Takeover::new(takeover::Found { lanes, restarts, words }, &history);
-    let mut degraded = Degraded::empty();
-    degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
-    degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
-    degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
-    degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
-    degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
     if let Some(journal) = journal {
         start_shadow(journal, cpu)?;
     }
-    degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
+    let mut degraded = Degraded::empty();
+    degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
+    degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
+    let degraded = with_what_the_machine_lacks(degraded, on_isolated);
     let row = LoopRow {
         lease,
         degraded: degraded.bits(),
@@ -178,6 +175,15 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     duty.tell_wall_clock(now);
     duty.run();
     Ok(())
+}
+
+/// Locks memory, and marks what is not to be had here.
+fn with_what_the_machine_lacks(mut degraded: Degraded, on_isolated: bool) -> Degraded {
+    degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
+    degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
+    degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());
+    degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
+    degraded
 }
 
 fn open_history(journal: Option<&Journal>, beginning: Beginning) -> io::Result<History> {

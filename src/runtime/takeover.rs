@@ -81,14 +81,18 @@ impl Takeover {
     /// Goes on where the dead core stopped. No lease runs yet.
     pub(super) fn carry_out(mut self, duty: &mut Duty, geometry: &Geometry, now: Nanos) {
         let lanes = std::mem::take(&mut self.found.lanes);
+        let gone: Vec<_> = lanes.iter().filter_map(|lane| Some((lane.number, lane.closing?))).collect();
         lanes.into_iter().for_each(|lane| self.resume_lane(duty, lane, geometry, now));
         duty.publish_words();
         if self.resumed {
+            // Before any other input: a core that dies on the way leaves this one as the last.
             self.deliver_last(duty);
             let away = now.since(self.away_since);
             let restarts = u64::from(self.found.restarts);
             duty.apply_own(now, Event::Recovered { restarts, away });
             self.close_lost_lanes(duty, now);
+            let gone = gone.into_iter().filter(|(lane, _)| duty.has_lane(*lane)).collect::<Vec<_>>();
+            gone.into_iter().for_each(|(lane, sign)| duty.close_lane(lane, sign, now));
         }
         if let Some(Doubt { reason, sequence }) = self.doubt {
             duty.apply_own(now, Event::Doubt { scope: Scope::Firm, reason, detail: sequence });
@@ -106,12 +110,8 @@ impl Takeover {
             // Closed already, as far as anybody will ever know.
             return duty.tell(FromLoop::NotHere { lane: number });
         };
-        let closing = lane.closing;
         let mapped = MappedLane::inherited(lane, geometry);
         duty.resume_lane(ActiveLane::resume(Box::new(mapped), state, now));
-        if let Some(sign) = closing {
-            duty.close_lane(number, sign, now);
-        }
     }
 
     /// Delivers what the last input of the journal led to, unless the dead core did.

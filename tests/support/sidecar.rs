@@ -236,10 +236,11 @@ impl Sidecar {
 
     /// The core, as the sidecar tells it and the kernel confirms it.
     pub fn core(&self) -> u32 {
-        let told = self.status().looping.expect("a core").core_pid;
-        let core = u32::try_from(told).expect("a process id");
-        assert!(process::children(self.keeper()).contains(&core), "{core} is no child of the keeper");
-        core
+        // Right after a core has taken over the page may still be the dead one's.
+        wait_for("the core tells its process", || {
+            let core = u32::try_from(self.status().looping?.core_pid).expect("a process id");
+            process::children(self.keeper()).contains(&core).then_some(core)
+        })
     }
 
     /// The control process.

@@ -12,7 +12,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["model"]),
     ("shm", &["model", "wire", "sync"]),
     ("engine", &["model", "wire::stats"]),
-    ("runtime", &["model", "wire", "sync", "shm", "engine"]),
+    ("journal", &["model", "wire", "sync", "shm", "engine"]),
+    ("runtime", &["model", "wire", "sync", "shm", "engine", "journal"]),
     ("keeper", &["model", "wire", "shm"]),
     ("control", &["model", "wire", "sync", "shm", "engine"]),
     ("ffi", &["model", "wire", "sync", "shm", "engine"]),
@@ -23,6 +24,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
 pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("memmap2", &["src/shm/segment"]),
     ("libc", &["src/shm/", "src/keeper", "src/runtime/pin", "ffi/"]),
+    ("crc32c", &["src/journal/record"]),
     ("core_affinity", &["src/runtime/pin"]),
     ("quanta", &["src/runtime/clock"]),
     ("rtrb", &["src/runtime/bridge"]),
@@ -44,7 +46,17 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("postcard", &["src/engine/snapshot"]),
     ("serde_json", &["src/control/"]),
     ("toml", &["src/control/"]),
-    ("tracing", &["src/keeper", "src/runtime/bridge", "src/control/", "src/main"]),
+    (
+        "tracing",
+        &[
+            "src/keeper",
+            "src/journal/",
+            "src/runtime/bridge",
+            "src/runtime/history",
+            "src/control/",
+            "src/main",
+        ],
+    ),
     ("tracing_subscriber", &["src/control/", "src/main"]),
     // Macros that leave no trace in a signature: allowed wherever the product is.
     ("bitflags", &["src/"]),
