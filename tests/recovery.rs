@@ -156,7 +156,7 @@ impl Scribe {
 
     fn recovered(&self) -> Replica {
         match self.store.recover(&self.log) {
-            Recovery::Whole(replica) => *replica,
+            Recovery::Whole { replica, .. } => *replica,
             other => panic!("{other:?}"),
         }
     }
@@ -308,7 +308,7 @@ fn a_snapshot_newer_than_the_log_is_left_out() {
     for word in 0..8 {
         scribe.word(replica.next() - 1, word).store(0, Ordering::Relaxed);
     }
-    let Recovery::Whole(older) = scribe.store.recover(&scribe.log) else {
+    let Recovery::Whole { replica: older, .. } = scribe.store.recover(&scribe.log) else {
         panic!("the first snapshot serves")
     };
     assert_eq!(older.next(), replica.next() - 1);

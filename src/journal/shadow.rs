@@ -15,9 +15,15 @@ const NAP: Nanos = Nanos::from_millis(2);
 /// Snapshots for each time the log wraps: a core that takes over has a sixteenth of it to follow, and what came since.
 const PER_ROUND: u64 = 16;
 
+/// Entries after which there is to be another snapshot.
+#[must_use]
+pub fn every(log: &HotLog) -> u64 {
+    log.capacity().div_ceil(PER_ROUND).max(1)
+}
+
 /// Follows `log` until the process ends. `replica` is what the newest snapshot holds.
 pub fn follow(log: &HotLog, store: &Store, id: u64, mut replica: Replica) {
-    let every = log.capacity().div_ceil(PER_ROUND).max(1);
+    let every = every(log);
     let mut taken = replica.next();
     loop {
         match log.read(replica.next()) {

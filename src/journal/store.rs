@@ -78,7 +78,12 @@ pub enum Recovery {
     /// There is none.
     Nothing,
     /// It was followed to its end.
-    Whole(Box<Replica>),
+    Whole {
+        /// What it leads to.
+        replica: Box<Replica>,
+        /// The entries that were followed from the newest snapshot on.
+        followed: u64,
+    },
     /// It could not be followed any further than the replica, if there is one.
     Broken(Option<Box<Replica>>, Problem),
 }
@@ -204,6 +209,7 @@ fn reaches(log: &HotLog, next: u64) -> bool {
 }
 
 fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
+    let from = replica.next();
     loop {
         match log.read(replica.next()) {
             Found::Entry(stamp, words) => {
@@ -211,7 +217,10 @@ fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
                     return Recovery::Broken(Some(replica), divergence.into());
                 }
             }
-            Found::End => return Recovery::Whole(replica),
+            Found::End => {
+                let followed = replica.next().wrapping_sub(from);
+                return Recovery::Whole { replica, followed };
+            }
             Found::Damaged => {
                 let sequence = replica.next();
                 return Recovery::Broken(Some(replica), Problem::Damaged { sequence });

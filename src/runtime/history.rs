@@ -9,6 +9,7 @@ use std::io;
 use crate::engine::{Engine, Limits};
 use crate::journal::log::{FIRST, HotLog, Identity, Writer};
 use crate::journal::replica::Replica;
+use crate::journal::shadow;
 use crate::journal::store::{Problem, Recovery, Store};
 use crate::model::{Nanos, Reason};
 
@@ -65,9 +66,10 @@ impl Journal {
         let same_boot = self.log.identity().is_none_or(|identity| identity.boot == boot);
         match self.store.recover(&self.log) {
             Recovery::Nothing => self.begin(boot, beginning.replica(), None),
-            Recovery::Whole(replica) => {
+            Recovery::Whole { replica, followed } => {
                 let same_limits = replica.engine().limits().to_bytes() == beginning.limits.to_bytes();
                 if same_boot && same_limits {
+                    self.spare_the_next(&replica, followed)?;
                     return Ok(self.resume(*replica));
                 }
                 let why = if same_boot { "the limits have changed" } else { "the machine was restarted" };
@@ -85,6 +87,15 @@ impl Journal {
                 self.set_aside(doubt, &problem)?;
                 self.begin(boot, beginning.replica(), Some(doubt))
             }
+        }
+    }
+
+    /// A core that had much to follow leaves a snapshot to the one behind it: where cores die one after the other their
+    /// shadows may never come to take any.
+    fn spare_the_next(&self, replica: &Replica, followed: u64) -> io::Result<()> {
+        match self.log.identity().filter(|_| replica.is_whole() && followed >= shadow::every(&self.log)) {
+            Some(identity) => Ok(self.log.release(self.store.write(identity.id, replica)?)),
+            None => Ok(()),
         }
     }
 
