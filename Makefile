@@ -1,7 +1,7 @@
 # Tripline: what a person types. `make` alone lists it. Everything else is cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bench bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
+.PHONY: demo test bench crash-matrix bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -30,6 +30,10 @@ demo: release ## Start a sidecar and strategies: queue an order burst, open the 
 test: need-rust need-c need-cpp ## Run every test, then once more optimised with all checks on
 	$(CARGO) test --workspace
 	$(CARGO) test --workspace --profile checked --tests
+
+crash-matrix: need-rust need-c ## Kill the core at every instruction, then a thousand times under load (takes long)
+	TRIPLINE_STRIDE=1 $(CARGO) test --release --test crash_steps -- --nocapture
+	TRIPLINE_TEST_TRIES=1000 $(CARGO) test --release --test crash -- --nocapture
 
 bench: need-rust need-c ## Measure event to halt between two pinned processes
 	$(CARGO) bench --bench event_to_halt

@@ -80,6 +80,7 @@ fn describe() {
     );
     describe_counter!("tripline_loop_ticks_total", "Turns of the loop.");
     describe_counter!("tripline_loop_stalls_total", "Stalls longer than a quarter of the lease.");
+    describe_counter!("tripline_core_restarts_total", "Cores that died and were followed by another.");
     describe_counter!("tripline_records_total", "Records applied.");
     describe_counter!("tripline_records_rejected_total", "Lane records that were refused.");
     describe_counter!("tripline_orders_seen_total", "Orders announced, over all strategies.");
@@ -107,6 +108,7 @@ fn loop_counters(desk: &Desk, stats: &Stats) {
     let row = &stats.looping;
     counter!("tripline_loop_ticks_total").absolute(row.ticks);
     counter!("tripline_loop_stalls_total").absolute(row.stalls);
+    counter!("tripline_core_restarts_total").absolute(row.restarts);
     counter!("tripline_records_total").absolute(row.records);
     counter!("tripline_records_rejected_total").absolute(row.rejected);
     counter!("tripline_orders_seen_total").absolute(row.orders);

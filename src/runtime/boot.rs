@@ -21,7 +21,7 @@ use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
 use crate::shm::shared::{OpenLane, Shared};
 use crate::shm::socket::Socket;
-use crate::shm::stats::StatsWriter;
+use crate::shm::stats::{StatsReader, StatsWriter};
 use crate::wire::layout::Geometry;
 use crate::wire::stats::{Degraded, LoopRow};
 
@@ -125,19 +125,16 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     let limits = with_operators_lane(limits, &shared.geometry);
     let history = open_history(journal.as_ref(), Beginning { limits, lease, now: begun })?;
     let now = clock.now();
-    let lease = history.replica.engine().lease();
     let takeover = Takeover::new(takeover::Found { lanes, restarts, words }, &history);
+    let before = left_by_the_dead(&shared, restarts);
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
-    if let Some(journal) = journal {
-        start_shadow(journal, cpu)?;
-    }
-    let mut degraded = Degraded::empty();
+    journal.map_or(Ok(()), |journal| start_shadow(journal, cpu))?;
+    let mut degraded = what_the_machine_lacks(on_isolated);
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
-    let degraded = with_what_the_machine_lacks(degraded, on_isolated);
     let row = LoopRow {
-        lease,
+        lease: history.replica.engine().lease(),
         degraded: degraded.bits(),
         core_pid: u64::from(std::process::id()),
         started: monotonic(),
@@ -146,13 +143,15 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
         isolated: on_isolated,
         spinning: spins,
         transitions: history.replica.transitions(),
-        ..LoopRow::default()
+        restarts: u64::from(restarts),
+        ..before
     };
     let others = shared.geometry.other_answers();
     let operator = MappedLane::operators(shared.operator, shared.operator_returns, others);
     let operator = takeover.operators(operator, &history.replica, now);
     let History { replica, writer, .. } = history;
     let engine = replica.into_engine();
+    let lease = engine.lease();
     let mut duty = Duty {
         clock,
         commit: Commit::new(writer, engine.counters().records),
@@ -177,8 +176,17 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     Ok(())
 }
 
+/// The counters of the loop itself as the dead core told them last; where it died while telling, they start again.
+fn left_by_the_dead(shared: &Shared, restarts: u32) -> LoopRow {
+    let told = (restarts > 0).then(|| StatsReader::new(Arc::clone(&shared.stats), &shared.geometry).read());
+    let LoopRow { ticks, rejected, stalls, worst_stall, .. } =
+        told.flatten().map(|stats| stats.looping).unwrap_or_default();
+    LoopRow { ticks, rejected, stalls, worst_stall, ..LoopRow::default() }
+}
+
 /// Locks memory, and marks what is not to be had here.
-fn with_what_the_machine_lacks(mut degraded: Degraded, on_isolated: bool) -> Degraded {
+fn what_the_machine_lacks(on_isolated: bool) -> Degraded {
+    let mut degraded = Degraded::empty();
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
     degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
     degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());

@@ -93,10 +93,11 @@ impl Journal {
     /// A core that had much to follow leaves a snapshot to the one behind it: where cores die one after the other their
     /// shadows may never come to take any.
     fn spare_the_next(&self, replica: &Replica, followed: u64) -> io::Result<()> {
-        match self.log.identity().filter(|_| replica.is_whole() && followed >= shadow::every(&self.log)) {
-            Some(identity) => Ok(self.log.release(self.store.write(identity.id, replica)?)),
-            None => Ok(()),
+        let is_due = replica.is_whole() && followed >= shadow::every(&self.log);
+        if let Some(identity) = self.log.identity().filter(|_| is_due) {
+            self.log.release(self.store.write(identity.id, replica)?);
         }
+        Ok(())
     }
 
     fn resume(&self, replica: Replica) -> History {

@@ -241,6 +241,8 @@ rows! {
         directives: u64,
         /// Directives nobody carried out in time.
         failed_directives: u64,
+        /// Cores that died before this one and were followed.
+        restarts: u64,
     }
 
     /// One account.

@@ -68,6 +68,8 @@ pub struct Setup {
     pub orders: u32,
     /// More keys of each of them.
     pub keys: &'static str,
+    /// Largest position of each book.
+    pub max_position: &'static str,
     /// More tables, at the end of the file.
     pub tables: &'static str,
 }
@@ -82,6 +84,7 @@ impl Default for Setup {
             strategies: vec![("one", "1h", None), ("two", "1h", None)],
             orders: 4_096,
             keys: "",
+            max_position: "unlimited",
             tables: "",
         }
     }
@@ -93,7 +96,7 @@ pub const CAPITAL: i64 = 100_000;
 impl Setup {
     /// The configuration file.
     pub fn toml(&self, runtime_dir: &Path) -> String {
-        let Self { lease, lanes, lane_slots, http, strategies, orders, keys, tables } = self;
+        let Self { lease, lanes, lane_slots, http, strategies, orders, keys, max_position, tables } = self;
         let mut text = format!(
             r#"schema = 1
 [instance]
@@ -149,7 +152,7 @@ recover_for = "0s"
 {uid}[[strategy.book]]
 account = "main"
 capital = "{CAPITAL}"
-max_position = "unlimited"
+max_position = "{max_position}"
 max_order_qty = "unlimited"
 max_order_notional = "unlimited"
 unknown_fee_bps = 0

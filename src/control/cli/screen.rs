@@ -138,6 +138,11 @@ fn loop_lines(text: &mut String, looping: &LoopReport, lanes: usize) {
         looping.stalls
     );
     line(text, "loop", &shown);
+    if looping.restarts > 0 {
+        let cores = if looping.restarts == 1 { "core" } else { "cores" };
+        let shown = format!("{} {cores} died and went on from the journal; see the log", looping.restarts);
+        line(text, "restarts", &shown);
+    }
     let mut latency = String::new();
     if let (Some(median), Some(p99)) = (looping.decision_p50_ns, looping.decision_p99_ns) {
         let (median, p99) = (clock::age_text(Nanos(median)), clock::age_text(Nanos(p99)));

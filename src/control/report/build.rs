@@ -126,6 +126,7 @@ fn loop_report(stats: &Stats, limits: &Limits, moment: Moment) -> LoopReport {
         stalls: row.stalls,
         worst_stall_ns: row.worst_stall.0,
         core_pid: row.core_pid,
+        restarts: row.restarts,
         started: clock::utc_text(row.started_utc_ns),
         lane_capacity: u64::from(limits.capacity.lanes),
         stragglers: row.stragglers,

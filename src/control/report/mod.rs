@@ -145,6 +145,8 @@ pub struct LoopReport {
     pub worst_stall_ns: u64,
     /// Process id of the core.
     pub core_pid: u64,
+    /// Cores of this sidecar that died and were followed.
+    pub restarts: u64,
     /// When it started, UTC.
     pub started: String,
     /// Lanes it was configured for.

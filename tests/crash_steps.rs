@@ -1,0 +1,248 @@
+//! The core killed at single instructions between taking a record and telling what it led to, and its successor on its way
+//! to a first lease: whatever the instruction, each event counts once and each request has one verdict.
+//!
+//! The core is stopped while a fill and a request wait in its lane, then runs so many instructions (ptrace) and is killed.
+//! How many it takes from there to the position that says both are consumed is measured first. The strides are spread
+//! over that; `TRIPLINE_STRIDE=1 cargo test --release --test crash_steps` takes every instruction.
+
+#![allow(unsafe_code)]
+
+mod support;
+
+use support::process::{children, signal};
+use support::seed::Seed;
+use support::sidecar::{Attached, Setup, Sidecar};
+use support::{not_run, wait_for};
+use tripline::model::event::{DoneStatus, Initiator, Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::verdict::{Verdict, VerdictRecord};
+use tripline::model::{Event, Flags, Lots, Nanos, Ticks};
+use tripline::runtime::pin;
+use tripline::shm::client::ClientError;
+use tripline::wire::answer::Answer;
+
+/// Kills in an ordinary run; the stride follows.
+const KILLS: u64 = 24;
+/// Instructions after which a core that has not consumed two records never will.
+const MOST_STEPS: u64 = 3_000_000;
+/// Lots an order may add to a position of one: a reserve that leaked would leave no room for the next.
+const ROOM: i64 = 3;
+
+fn setup() -> Setup {
+    Setup { lease: "1s", keys: "duplicates = \"off\"", max_position: "4", ..Setup::default() }
+}
+
+/// A core under ptrace, stopped.
+struct Traced(libc::pid_t);
+
+impl Traced {
+    /// Stops the loop's thread; `None` where the kernel does not allow it.
+    fn stop(core: u32) -> Option<Self> {
+        let pid = core as libc::pid_t;
+        // SAFETY: integer and null arguments; the pid is of a process this test's sidecar started.
+        let seized = unsafe {
+            libc::ptrace(libc::PTRACE_SEIZE, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
+        };
+        if seized != 0 {
+            return None;
+        }
+        // SAFETY: as above; the process is traced by this thread.
+        unsafe {
+            libc::ptrace(libc::PTRACE_INTERRUPT, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
+        };
+        let traced = Self(pid);
+        traced.wait();
+        Some(traced)
+    }
+
+    fn wait(&self) -> i32 {
+        let mut status = 0;
+        // SAFETY: `status` is live.
+        let waited = unsafe { libc::waitpid(self.0, &raw mut status, libc::__WALL) };
+        assert_eq!(waited, self.0, "the core can be waited for");
+        status
+    }
+
+    /// Runs one instruction.
+    fn step(&self) {
+        // SAFETY: as in `stop`; the process is stopped.
+        unsafe {
+            libc::ptrace(
+                libc::PTRACE_SINGLESTEP,
+                self.0,
+                std::ptr::null_mut::<u8>(),
+                std::ptr::null_mut::<u8>(),
+            )
+        };
+        let status = self.wait();
+        assert!(libc::WIFSTOPPED(status), "the core runs on: {status:#x}");
+    }
+
+    fn kill(self) {
+        signal(self.0 as u32, libc::SIGKILL);
+        while !libc::WIFSIGNALED(self.wait()) {}
+    }
+
+    fn go_on(self) {
+        // SAFETY: as in `stop`.
+        unsafe {
+            libc::ptrace(libc::PTRACE_DETACH, self.0, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
+        };
+    }
+}
+
+struct Scene {
+    sidecar: Sidecar,
+    control: u32,
+    attached: Attached,
+    fills: u64,
+    requests: u64,
+    next_id: u64,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let sidecar = Sidecar::start(&setup());
+        let control = sidecar.control();
+        let mut attached = sidecar.attach("one");
+        let mark =
+            Event::Mark { mark: Some(Ticks(100)), index: None, last: None, underlying: None, sequence: 1 };
+        attached.client.publish(attached.target.handle, Flags::empty(), mark).expect("room");
+        attached.await_pass(&sidecar);
+        Self { sidecar, control, attached, fills: 0, requests: 0, next_id: 0 }
+    }
+
+    fn core(&self) -> u32 {
+        wait_for("a core", || {
+            children(self.sidecar.keeper()).into_iter().find(|&child| child != self.control)
+        })
+    }
+
+    /// A fill and a request, in the lane of a core that stands still.
+    fn publish(&mut self) -> u64 {
+        self.next_id += 1;
+        let (handle, id) = (self.attached.target.handle, self.next_id);
+        let fill = Event::Fill { order: 0, exec: id, px: Ticks(100), qty: Lots(1), fee: 0 };
+        // In turn bought and sold, so that the position is 0 or 1.
+        let side = if id.is_multiple_of(2) { Flags::SELL } else { Flags::empty() };
+        self.attached.client.publish(handle, side, fill).expect("room");
+        let order = OrderId::new(id).expect("never zero");
+        let (order_type, tif) = (OrderType::Limit, TimeInForce::Gtc);
+        let attrs = OrderAttrs { order_type, tif, intent: Intent::Open, directive: 0 };
+        let (px, qty) = (Ticks(100), Lots(ROOM));
+        let new = Event::OrderNew { order, px, qty, attrs, group: 0, leg: 0, list_count: 0 };
+        (self.fills, self.requests) = (self.fills + 1, self.requests + 1);
+        self.attached.client.request(handle, Flags::empty(), new).expect("room")
+    }
+
+    fn is_consumed(&self) -> bool {
+        let (published, consumed) = self.attached.client.positions();
+        published == consumed
+    }
+
+    /// The one verdict on the request; what was permitted is over afterwards.
+    fn settle(&mut self, position: u64) {
+        let mut finals: Vec<VerdictRecord> = Vec::new();
+        wait_for("a verdict", || {
+            while let Some(answer) = self.poll() {
+                match answer {
+                    Answer::Verdict { record, position: of, .. } if record.verdict.is_final() => {
+                        assert_eq!(of, position, "nothing else was asked");
+                        finals.push(record);
+                    }
+                    _ => {}
+                }
+            }
+            (!finals.is_empty() && self.is_consumed()).then_some(())
+        });
+        assert_eq!(finals.len(), 1, "{finals:?}");
+        match finals[0].verdict {
+            Verdict::Pass => {
+                let order = OrderId::new(self.next_id).expect("never zero");
+                let (status, initiator) = (DoneStatus::Canceled, Initiator::Owner);
+                let done = Event::OrderDone { order, status, initiator, cum_qty: Lots(0), t_venue: 0 };
+                self.attached
+                    .client
+                    .publish(self.attached.target.handle, Flags::empty(), done)
+                    .expect("room");
+            }
+            // The lease it was given under had ended: the library has taken it back.
+            Verdict::Dropped => {}
+            other => panic!("{other:?}: {:?}; is something still reserved?", finals[0]),
+        }
+        self.attached.await_pass(&self.sidecar);
+        wait_for("everything is consumed", || self.is_consumed().then_some(()));
+    }
+
+    fn poll(&mut self) -> Option<Answer> {
+        match self.attached.client.poll() {
+            Ok(answer) => answer,
+            Err(ClientError::LaneClosed) => panic!("the lane was closed: {:?}", self.sidecar.status().causes),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn compare(&self, at: &str) {
+        let counted = wait_for("the status is of now", || {
+            let report = self.sidecar.status();
+            let (looping, told) = (report.looping?, report.requests?);
+            let counted = (looping.fills, told.requests, told.passed + told.denied);
+            (counted == (self.fills, self.requests, self.requests)).then_some((looping, report.causes))
+        });
+        assert_eq!((counted.0.duplicate_fills, counted.0.rejected), (0, 0), "{at}");
+        assert!(counted.1.is_empty(), "{at}: {:?}", counted.1);
+    }
+}
+
+#[test]
+fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_verdict() {
+    let mut seed = Seed::new("crash_steps wherever_a_core_is_killed");
+    let mut scene = Scene::new();
+    let Some(traced) = Traced::stop(scene.core()) else {
+        return not_run("crash_steps: this kernel does not let a test trace its sidecar (ptrace)");
+    };
+    let position = scene.publish();
+    let mut steps = 0;
+    while !scene.is_consumed() {
+        traced.step();
+        steps += 1;
+        assert!(steps < MOST_STEPS, "nothing is consumed");
+    }
+    traced.go_on();
+    scene.settle(position);
+    scene.compare("measured");
+    let asked = std::env::var("TRIPLINE_STRIDE").ok().and_then(|text| text.parse().ok());
+    let stride: u64 = asked.unwrap_or((steps / KILLS).max(1));
+    let (mut kills, mut again) = (0, 0);
+    // Not the same instructions in every run, unless each is.
+    let mut at = seed.below(stride);
+    while at <= steps + steps / 4 {
+        let traced = Traced::stop(scene.core()).expect("allowed before");
+        let position = scene.publish();
+        for _ in 0..at {
+            traced.step();
+        }
+        let core = traced.0 as u32;
+        traced.kill();
+        if seed.below(2) == 0 {
+            kill_the_next(&scene, core, &mut seed);
+            again += 1;
+        }
+        scene.settle(position);
+        scene.compare(&format!("killed after {at} of {steps} instructions"));
+        kills += 1;
+        at += stride;
+    }
+    println!(
+        "{steps} instructions, every {stride}: {kills} cores killed, and {again} successors before they were ready"
+    );
+}
+
+/// Kills the successor somewhere on its way to a first lease.
+fn kill_the_next(scene: &Scene, dead: u32, seed: &mut Seed) {
+    let next = wait_for("a successor", || {
+        let mut cores = children(scene.sidecar.keeper()).into_iter();
+        cores.find(|&child| child != scene.control && child != dead)
+    });
+    pin::sleep(seed.below(Nanos::from_millis(20).0) + 1);
+    signal(next, libc::SIGKILL);
+}
