@@ -8,7 +8,8 @@
 //! cpu C  core of a real `tripline run`    ▼  │       take, decode, apply, store the word
 //! ```
 //! Rounds alternate between halts and raw round trips, so that both meet the same noise: while the core is stopped
-//! by a signal, a thread pinned to its processor echoes cache lines. README.md beside this file tells the method,
+//! by a signal, a thread pinned to its processor echoes cache lines. A second sidecar without a journal takes its turn in
+//! each round on the same processor, so that what the journal costs is measured too. README.md beside this file tells the method,
 //! the numbers' meaning and what they do not show.
 //!
 //! A sample counts only if the gate passed before, if the halt epoch has advanced with it, and if the sidecar's own
@@ -117,34 +118,48 @@ fn measure(samples: usize) -> Result<Figures, Failure> {
     if !pin::pin_to(strategy_cpu) {
         return Err(format!("cannot be pinned to processor {strategy_cpu}"));
     }
-    let sidecar = Sidecar::start(core_cpu)?;
+    let sidecar = Sidecar::start(core_cpu, true)?;
+    let plain_sidecar = Sidecar::start(core_cpu, false)?;
     let inline = InlineGate::compile(sidecar.dir());
-    let mut strategy = Strategy::attach(&sidecar.run_dir())?;
+    let mut strategy = plain_sidecar.while_stopped(|| Strategy::attach(&sidecar.run_dir()))?;
+    let mut plain_strategy = sidecar.while_stopped(|| Strategy::attach(&plain_sidecar.run_dir()))?;
     let mut echo = Echo::start(core_cpu)?;
     let mut figures = Figures::new(strategy_cpu, core_cpu, clock_cost());
     let rounds = samples.div_ceil(ACCOUNTS);
     for round in 0..=rounds {
-        let mut halts = Series::new();
-        strategy.halt_each(|nanos| halts.add(nanos))?;
-        sidecar.reset_all(&strategy)?;
-        let mut permits = Series::new();
-        strategy.permit_each(|nanos| permits.add(nanos))?;
+        let journaled = plain_sidecar.while_stopped(|| decisions(&sidecar, &mut strategy))?;
+        let plain = sidecar.while_stopped(|| decisions(&plain_sidecar, &mut plain_strategy))?;
         let (mut trips, mut paced) = (Series::new(), Series::new());
-        sidecar.with_core_stopped(|| {
-            echo.block(TRIPS, || {}, |nanos| trips.add(nanos))?;
-            echo.block(PACED_TRIPS, || strategy.pause(), |nanos| paced.add(nanos))
+        sidecar.while_stopped(|| {
+            plain_sidecar.while_stopped(|| {
+                echo.block(TRIPS, || {}, |nanos| trips.add(nanos))?;
+                echo.block(PACED_TRIPS, || strategy.pause(), |nanos| paced.add(nanos))
+            })
         })?;
-        strategy.await_applied()?;
-        // The first round warms up: pages, caches and predictors of both processes.
+        // The first round warms up: pages, caches and predictors of all processes.
         if round > 0 {
-            figures.round(&halts, &permits, &trips, &paced);
+            figures.round(&journaled, &plain, &trips, &paced);
         }
     }
-    figures.publish_ns = strategy.publish_cost()?;
-    figures.gate_ns = strategy.gate_cost(&inline)?;
-    figures.checksum = strategy.checksum() ^ echo.checksum();
-    figures.core = sidecar.summary()?;
+    plain_sidecar.while_stopped(|| {
+        strategy.await_applied()?;
+        figures.publish_ns = strategy.publish_cost()?;
+        figures.gate_ns = strategy.gate_cost(&inline)?;
+        figures.core = sidecar.summary()?;
+        Ok(())
+    })?;
+    figures.checksum = strategy.checksum() ^ plain_strategy.checksum() ^ echo.checksum();
     Ok(figures)
+}
+
+/// A round's halts, and its permissions.
+fn decisions(sidecar: &Sidecar, strategy: &mut Strategy) -> Result<[Series; 2], Failure> {
+    let (mut halts, mut permits) = (Series::new(), Series::new());
+    strategy.await_applied()?;
+    strategy.halt_each(|nanos| halts.add(nanos))?;
+    sidecar.reset_all(strategy)?;
+    strategy.permit_each(|nanos| permits.add(nanos))?;
+    Ok([halts, permits])
 }
 
 /// What one reading of the clock adds to an interval: the median of empty intervals.

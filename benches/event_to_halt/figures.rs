@@ -22,10 +22,15 @@ pub(crate) struct Figures {
     clock_ns: u64,
     halts: Series,
     permits: Series,
+    /// The same through a sidecar without a journal.
+    plain_halts: Series,
+    plain_permits: Series,
     trips: Series,
     paced: Series,
     /// Per round: the median halt, and the median permission, over the median round trip.
     round_ratios: [Vec<f64>; 2],
+    /// Per round: the same over their medians without a journal.
+    journal_ratios: [Vec<f64>; 2],
     pub(crate) publish_ns: f64,
     /// Exported, inline.
     pub(crate) gate_ns: [Result<f64, Failure>; 2],
@@ -53,6 +58,12 @@ impl Series {
     }
 }
 
+fn median(ratios: &[f64]) -> f64 {
+    let mut ratios = ratios.to_vec();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or_default()
+}
+
 impl Figures {
     pub(crate) fn new(strategy_cpu: usize, core_cpu: usize, clock_ns: u64) -> Self {
         Self {
@@ -61,9 +72,12 @@ impl Figures {
             clock_ns,
             halts: Series::new(),
             permits: Series::new(),
+            plain_halts: Series::new(),
+            plain_permits: Series::new(),
             trips: Series::new(),
             paced: Series::new(),
             round_ratios: [Vec::new(), Vec::new()],
+            journal_ratios: [Vec::new(), Vec::new()],
             publish_ns: 0.0,
             gate_ns: [Ok(0.0), Ok(0.0)],
             checksum: 0,
@@ -71,14 +85,24 @@ impl Figures {
         }
     }
 
-    /// Takes in one round.
-    pub(crate) fn round(&mut self, halts: &Series, permits: &Series, trips: &Series, paced: &Series) {
+    /// Takes in one round: halts and permissions with a journal and without.
+    pub(crate) fn round(
+        &mut self,
+        journaled: &[Series; 2],
+        plain: &[Series; 2],
+        trips: &Series,
+        paced: &Series,
+    ) {
         let median = |series: &Series| series.at(0.5, self.clock_ns) as f64;
-        for (ratios, series) in self.round_ratios.iter_mut().zip([halts, permits]) {
-            ratios.push(median(series) / median(trips).max(1.0));
+        for (index, (series, plain)) in journaled.iter().zip(plain).enumerate() {
+            self.round_ratios[index].push(median(series) / median(trips).max(1.0));
+            self.journal_ratios[index].push(median(series) / median(plain).max(1.0));
         }
+        let [halts, permits] = journaled;
         self.halts.join(halts);
         self.permits.join(permits);
+        self.plain_halts.join(&plain[0]);
+        self.plain_permits.join(&plain[1]);
         self.trips.join(trips);
         self.paced.join(paced);
     }
@@ -90,19 +114,16 @@ impl Figures {
 
     /// The names under which ratios are told, their series, and the median of the rounds' ratios.
     fn ratios(&self) -> [(&'static str, &Series, f64); 2] {
-        let median = |ratios: &[f64]| {
-            let mut ratios = ratios.to_vec();
-            ratios.sort_unstable_by(f64::total_cmp);
-            ratios.get(ratios.len() / 2).copied().unwrap_or_default()
-        };
         let [halts, permits] = &self.round_ratios;
         [("event to halt", &self.halts, median(halts)), ("permit", &self.permits, median(permits))]
     }
 
-    fn rows(&self) -> [(&'static str, &Series); 4] {
+    fn rows(&self) -> [(&'static str, &Series); 6] {
         [
             ("event to halt", &self.halts),
             ("permit", &self.permits),
+            ("halt, no journal", &self.plain_halts),
+            ("permit, no j.", &self.plain_permits),
             ("raw round trip", &self.trips),
             ("raw, paced", &self.paced),
         ]
@@ -123,11 +144,11 @@ impl Figures {
             "strategy on cpu {}, core spinning on cpu {} ({isolated}); nanoseconds, clock of {} ns taken off",
             self.strategy_cpu, self.core_cpu, self.clock_ns
         )?;
-        write!(text, "{:<16}{:>9}", "", "samples")?;
+        write!(text, "{:<17}{:>9}", "", "samples")?;
         QUANTILES.iter().try_for_each(|(name, _)| write!(text, "{name:>10}"))?;
         writeln!(text, "{:>10}", "max")?;
         for (name, series) in self.rows() {
-            write!(text, "{name:<16}{:>9}", series.0.len())?;
+            write!(text, "{name:<17}{:>9}", series.0.len())?;
             for (_, quantile) in QUANTILES {
                 write!(text, "{:>10}", series.at(quantile, self.clock_ns))?;
             }
@@ -140,6 +161,11 @@ impl Figures {
                 "{name} / raw round trip: p50 {p50:.2}x, p99 {p99:.2}x, median of rounds {median:.2}x"
             )?;
         }
+        let [halts, permits] = self.journal_ratios.each_ref().map(|ratios| median(ratios));
+        writeln!(
+            text,
+            "with a journal / without, median of rounds: event to halt {halts:.3}x, permit {permits:.3}x"
+        )?;
         writeln!(text, "publish {:.1} ns", self.publish_ns)?;
         for (name, gate) in ["exported", "inline"].iter().zip(&self.gate_ns) {
             match gate {
@@ -181,6 +207,10 @@ impl Figures {
             "permit_ratio_p50": self.ratio(&self.permits, 0.5),
             "permit_ratio_p99": self.ratio(&self.permits, 0.99),
             "permit_ratio_median_of_rounds": self.ratios()[1].2,
+            "event_to_halt_no_journal": latency(&self.plain_halts),
+            "permit_no_journal": latency(&self.plain_permits),
+            "journal_ratio_median_of_rounds": median(&self.journal_ratios[0]),
+            "journal_permit_ratio_median_of_rounds": median(&self.journal_ratios[1]),
             "publish_ns": self.publish_ns,
             "gate_exported_ns": self.gate_ns[0].as_ref().ok(),
             "gate_inline_ns": self.gate_ns[1].as_ref().ok(),

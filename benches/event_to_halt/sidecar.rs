@@ -41,8 +41,9 @@ struct Stopped(libc::pid_t);
 
 impl Sidecar {
     /// Starts it with its core spinning on `cpu` and waits until it is ready.
-    pub(crate) fn start(cpu: usize) -> Result<Self, Failure> {
-        let dir = std::env::temp_dir().join(format!("tripline-bench-{}", std::process::id()));
+    pub(crate) fn start(cpu: usize, journaled: bool) -> Result<Self, Failure> {
+        let kind = if journaled { "journaled" } else { "plain" };
+        let dir = std::env::temp_dir().join(format!("tripline-bench-{}-{kind}", std::process::id()));
         fs::create_dir(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let mut sidecar = Self { dir, process: None, core: 0 };
         let config = sidecar.dir.join("bench.toml");
@@ -52,6 +53,7 @@ impl Sidecar {
         let log = fs::File::create(log).map_err(|error| format!("log: {error}"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
         command.args(["run", "--exit-with-parent", "--config"]).arg(&config);
+        command.args((!journaled).then_some("--no-journal"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         sidecar.process = Some(command.spawn().map_err(|error| format!("starting the sidecar: {error}"))?);
         let report = sidecar.await_ready()?;
@@ -136,10 +138,7 @@ impl Sidecar {
     }
 
     /// Runs `block` while the core does not run at all, which leaves its processor to the block.
-    pub(crate) fn with_core_stopped(
-        &self,
-        block: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn while_stopped<T>(&self, block: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         // SAFETY: an integer call; the core is a descendant of the sidecar that this run started and still holds.
         unsafe { libc::kill(self.core, libc::SIGSTOP) };
         let _continued = Stopped(self.core);

@@ -14,6 +14,7 @@
 mod lanes;
 mod process;
 mod successor;
+mod supervisor;
 mod visitor;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use crate::wire::link::Link;
 use lanes::Lanes;
 use process::{Child, ChildExit, Signals};
 use successor::Successor;
+use supervisor::Supervisor;
 use visitor::{Visitor, Wants};
 
 /// What the keeper must know.
@@ -138,6 +140,7 @@ pub fn run(
         link,
         core: child,
         successor: Successor::default(),
+        supervisor: Supervisor::from_environment(),
         control: None,
         control_due: Instant::now(),
         unsaid: VecDeque::new(),
@@ -180,6 +183,7 @@ struct Keeper {
     link: Socket,
     core: Child,
     successor: Successor,
+    supervisor: Supervisor,
     control: Option<Child>,
     /// When a control process that ended may be started again.
     control_due: Instant,
@@ -229,6 +233,8 @@ impl Keeper {
             if self.ready_by.is_some_and(|by| now >= by) {
                 return Err(KeeperError::NotReady(READY_WITHIN));
             }
+            self.supervisor.feed(&self.shared.gate, now);
+            process::reap_orphans(&self.children());
             self.say_all();
             self.hear_core()?;
             self.welcome();
@@ -237,8 +243,14 @@ impl Keeper {
         }
     }
 
+    /// The processes whose ends are waited for one by one.
+    fn children(&self) -> Vec<libc::pid_t> {
+        std::iter::once(&self.core).chain(&self.control).map(Child::pid).collect()
+    }
+
     fn stop(&mut self) {
         tracing::info!(event = "stopping", "told to stop");
+        self.supervisor.stopping();
         self.stop_by = Some(Instant::now() + STOP_WITHIN);
         self.listener = None;
         self.unsaid.push_back(Link::Shutdown);
@@ -249,7 +261,7 @@ impl Keeper {
     fn wait(&self) -> Result<(), KeeperError> {
         let now = Instant::now();
         let control_due = self.wants_control().then_some(self.control_due);
-        let deadlines = [self.ready_by, self.stop_by, control_due, self.successor.due];
+        let deadlines = [self.ready_by, self.stop_by, control_due, self.successor.due, self.supervisor.due()];
         let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
         let retry = (!self.unsaid.is_empty()).then(|| now + RETRY_AFTER);
         let deadlines = deadlines.into_iter().chain([retry]);
@@ -299,6 +311,7 @@ impl Keeper {
         let listener = Listener::bind(&path, 0o660).map_err(os("attach socket"))?;
         process::give_to_group(&path, self.options.group).map_err(os("group of the attach socket"))?;
         self.listener = Some(listener);
+        self.supervisor.ready();
         tracing::info!(event = "ready", lease_ns, socket = %path.display(), "strategies may attach");
         Ok(())
     }

@@ -73,6 +73,27 @@ pub fn ask_to_end(sidecar: &std::process::Child) {
     unsafe { libc::kill(sidecar.id() as libc::pid_t, libc::SIGTERM) };
 }
 
+/// Lets go of ended processes that are nobody's but this one's, as those of a container are when this is process 1;
+/// `own` are left to those who wait for them.
+pub(super) fn reap_orphans(own: &[libc::pid_t]) {
+    loop {
+        // SAFETY: zeros are a valid siginfo_t, which outlives the call; nothing is reaped yet.
+        let ended = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            if libc::waitid(libc::P_ALL, 0, &raw mut info, look) != 0 {
+                return;
+            }
+            info.si_pid()
+        };
+        if ended == 0 || own.contains(&ended) {
+            return;
+        }
+        // SAFETY: a null status is allowed; the pid is of an ended child that nobody else waits for.
+        unsafe { libc::waitpid(ended, std::ptr::null_mut(), libc::WNOHANG) };
+    }
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildExit {
@@ -119,6 +140,10 @@ impl Child {
         }
         // SAFETY: ends this child only; the keeper's exit handlers and buffers are not ours to run.
         unsafe { libc::_exit(i32::from(outcome.is_err())) }
+    }
+
+    pub(super) fn pid(&self) -> libc::pid_t {
+        self.pid
     }
 
     /// How it ended, if it has.

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
     if args.exit_with_parent {
         keeper::end_with_parent();
     }
-    match keep(config) {
+    match keep(config, !args.no_journal) {
         Ok(()) => ExitCode::Ok,
         Err(error) => {
             logs::failed("sidecar_ended", &error);
@@ -49,13 +49,13 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
     }
 }
 
-fn keep(config: Config) -> Result<(), KeeperError> {
+fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
     let options = keeper::Options {
         runtime_dir: config.sidecar.runtime_dir.clone(),
         group: config.sidecar.group,
         geometry: geometry(&config.limits),
         strategies: config.limits.strategies.iter().map(|s| (s.name, s.uid)).collect(),
-        replaces_core: true,
+        replaces_core: journaled,
     };
     let limits = config.limits.clone();
     let core_options = CoreOptions {
@@ -80,7 +80,7 @@ fn keep(config: Config) -> Result<(), KeeperError> {
         |directory| fill(directory, &config.limits),
         |handover| {
             let Handover { shared, link, lanes, restarts } = handover;
-            let journal = Some(open_journal(&journal_dir)?);
+            let journal = if journaled { Some(open_journal(&journal_dir)?) } else { None };
             runtime::run(limits.clone(), core_options, Inheritance { shared, link, lanes, restarts, journal })
         },
         |shared| control(config.clone(), shared),

@@ -140,6 +140,13 @@ impl GatePage {
         (raw != 0).then(|| HaltWord::from_raw(raw))
     }
 
+    /// Until when the leases run: all are renewed at once.
+    #[must_use]
+    pub fn deadline(&self) -> Nanos {
+        // SYNC(lease): pairs with the release store of `renew`.
+        Nanos(self.segment.word(self.geometry.account_at(0).wrapping_add(LEASE_AT)).load(Ordering::Acquire))
+    }
+
     /// Ends every lease; the words stay.
     pub fn end_leases(&self) {
         self.renew(Nanos::ZERO);

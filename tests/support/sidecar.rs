@@ -1,6 +1,7 @@
 //! A sidecar of its own for each test: started from the built program in a directory nobody else uses, killed and
 //! removed when it is dropped.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -169,14 +170,20 @@ unknown_fee_bps = 0
 pub struct Sidecar {
     pub place: Place,
     process: Option<Child>,
+    /// What its environment holds beside the test's own.
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Sidecar {
     /// Starts one and waits until strategies may attach.
     pub fn start(setup: &Setup) -> Self {
-        let place = Place::new();
+        Self::start_in(Place::new(), setup, vec![])
+    }
+
+    /// The same in a place that holds something already, with more in its environment.
+    pub fn start_in(place: Place, setup: &Setup, environment: Vec<(&'static str, OsString)>) -> Self {
         place.file("sidecar.toml", &setup.toml(&place.path().join("run")));
-        let mut sidecar = Self { place, process: None };
+        let mut sidecar = Self { place, process: None, environment };
         sidecar.start_again();
         sidecar
     }
@@ -191,6 +198,7 @@ impl Sidecar {
         let log = fs::File::create(self.log_path()).expect("a log");
         let mut command = Command::new(TRIPLINE);
         command.args(["run", "--exit-with-parent", "--config"]).arg(self.config());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("the program starts"));
         wait_for("the sidecar is ready", || {

@@ -25,6 +25,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("memmap2", &["src/shm/segment"]),
     ("libc", &["src/shm/", "src/keeper", "src/runtime/pin", "ffi/"]),
     ("crc32c", &["src/journal/record"]),
+    ("sd_notify", &["src/keeper/supervisor"]),
     ("core_affinity", &["src/runtime/pin"]),
     ("quanta", &["src/runtime/clock"]),
     ("rtrb", &["src/runtime/bridge"]),

@@ -64,6 +64,9 @@ pub struct RunArgs {
     /// End in order when the process that started it ends
     #[arg(long)]
     pub exit_with_parent: bool,
+    /// Keep no journal: when the core dies the sidecar ends. For measuring what the journal costs
+    #[arg(long, hide = true)]
+    pub no_journal: bool,
 }
 
 /// Options of `check`.
