@@ -20,7 +20,8 @@ use support::seed::Seed;
 use tripline::engine::limits::DropMode;
 use tripline::engine::{Engine, Limits, Source};
 use tripline::model::event::{
-    CommandVerb, DirectiveStatus, FeedbackForm, InstrumentStatus, Intent, LivenessSign, OrderAttrs,
+    CommandVerb, DirectiveStatus, FeedbackForm, InstrumentStatus, Intent, LivenessSign, OrderAction,
+    OrderAttrs, RejectClass,
 };
 use tripline::model::{Event, Flags, Handle, Lots, Message, Nanos, Ticks};
 
@@ -249,6 +250,11 @@ fn other_record(seed: &mut Seed, engine: &Engine, step: u64) -> (Source, Flags, 
     }
 }
 
+fn refused(order: u64) -> Event {
+    let (class, action) = (RejectClass::Invalid, OrderAction::New);
+    Event::OrderReject { order: id(order), class, action, venue_code: -1, cum_qty: Lots(0), t_venue: 0 }
+}
+
 #[test]
 fn a_restored_engine_goes_on_with_orders_and_requests_as_if_nothing_had_happened() {
     let mut seed = Seed::new("engine_snapshot a_restored_engine_goes_on_with_orders");
@@ -275,8 +281,7 @@ fn a_restored_engine_goes_on_with_orders_and_requests_as_if_nothing_had_happened
             if seed.below(RESTARTS) == 0 {
                 pair.restart();
             }
-            // Now and then what holds is left to hold, so that a restart falls into it.
-            if step % 8 == 0 && step % 1_000 < 700 {
+            if step % 8 == 0 {
                 pair.reset_everything();
             }
             if step % 50 == 0 {
@@ -296,13 +301,37 @@ fn a_restored_engine_goes_on_with_orders_and_requests_as_if_nothing_had_happened
         "a transition",
         "a verdict",
         "a word",
-        "an open breaker",
         "a closed bucket",
         "a used bucket",
         "an armed drawdown",
         "a waiting request",
     ];
     assert_seen(&tally, &expected);
+}
+
+#[test]
+fn a_breaker_that_is_open_is_still_open_and_closes_at_the_same_time() {
+    let mut pair = Pair::new(small(order_limits(DropMode::RejectNew)));
+    let mut order = 0;
+    let mut refuse = |pair: &mut Pair| {
+        order += 1;
+        pair.advance(pair.now.after(Nanos::from_millis(1)));
+        let (epoch, handle) = (pair.lasting.epoch() as u16, Handle::new(0, 0, Some(PLAIN)));
+        let source = Source::Lane { lane: 0, strategy: 0, position: order };
+        pair.apply(source, &Message { flags: Flags::empty(), epoch, handle, event: refused(order) });
+    };
+    let is_open = |pair: &Pair| pair.lasting.breaker_rows().any(|row| row.open);
+    while !is_open(&pair) {
+        refuse(&mut pair);
+        assert!(pair.now < Nanos::from_secs(60), "errors without end open no breaker");
+    }
+    pair.restart();
+    (0..5).for_each(|_| refuse(&mut pair));
+    assert!(is_open(&pair));
+    pair.advance(pair.now.after(Nanos::from_secs(600)));
+    pair.restart();
+    refuse(&mut pair);
+    pair.finish();
 }
 
 #[test]
