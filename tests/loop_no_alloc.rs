@@ -217,7 +217,7 @@ fn the_loop_allocates_nothing_between_ready_and_shutdown() {
     let place = Place::new();
     let store = Store::open(place.path()).expect("a directory");
     let log = store.hot_log(1 << 12).expect("a hot log");
-    let journal = Journal { store, log };
+    let journal = Journal { store, log, archive: None };
     let core = std::thread::spawn(move || {
         WATCHED.set(true);
         let options =

@@ -3,7 +3,8 @@
 //! ```text
 //!      0  magic, layout hash, journal id, capacity, boot id (2 words)      written once
 //!     64  released: the first sequence that must not be overwritten        written by the shadow thread
-//!    128  trouble: the sequence, plus one, at which the shadow disagreed   written by the shadow thread
+//!    128  trouble: a sequence, plus one; the reason it cannot be vouched for   written by the shadow thread
+//!    192  the first sequence that is not archived; age of the oldest such  written by the shadow thread
 //!   4096  entry of sequence s at slot s % capacity, 64 bytes each          written by the hot loop
 //! ```
 //! The last store of an append is the entry's first word; it commits the entry. A writer that dies before it leaves the
@@ -23,7 +24,7 @@
 use std::sync::Arc;
 
 use super::record::{MOST_DT, Stamp, chained, head, open, seal};
-use crate::model::{Event, Flags, Handle, Message, Nanos};
+use crate::model::{Event, Flags, Handle, Message, Nanos, Reason};
 use crate::shm::segment::Segment;
 use crate::sync::Ordering;
 use crate::wire::layout::LAYOUT_HASH;
@@ -36,6 +37,9 @@ const CAPACITY_AT: usize = 24;
 const BOOT_AT: usize = 32;
 const RELEASED_AT: usize = 64;
 const TROUBLE_AT: usize = 128;
+const WHY_AT: usize = 136;
+const ARCHIVED_AT: usize = 192;
+const LAG_AGE_AT: usize = 200;
 const ENTRIES_AT: usize = 4096;
 
 /// The first sequence of every journal.
@@ -113,6 +117,9 @@ impl HotLog {
             (BOOT_AT.wrapping_add(8), high),
             (RELEASED_AT, FIRST),
             (TROUBLE_AT, 0),
+            (WHY_AT, 0),
+            (ARCHIVED_AT, 0),
+            (LAG_AGE_AT, 0),
         ] {
             self.store(at, word);
         }
@@ -137,16 +144,39 @@ impl HotLog {
         self.store(RELEASED_AT, sequence);
     }
 
-    /// The first sequence at which the shadow came to something else than the core.
+    /// From which sequence on the core cannot be followed, or not be archived, and why.
     #[must_use]
     #[inline]
-    pub fn trouble(&self) -> Option<u64> {
-        self.word(TROUBLE_AT).checked_sub(1)
+    pub fn trouble(&self) -> Option<(u64, Reason)> {
+        let sequence = self.word(TROUBLE_AT).checked_sub(1)?;
+        Some((sequence, Reason::from_u16(self.word(WHY_AT) as u16).unwrap_or(Reason::Replay)))
     }
 
-    /// Tells the core that it cannot be followed from `sequence` on.
-    pub fn report_trouble(&self, sequence: u64) {
+    /// Tells the core that it cannot be followed, or not be archived, from `sequence` on. The sequence comes last.
+    pub fn report_trouble(&self, sequence: u64, reason: Reason) {
+        self.store(WHY_AT, u64::from(reason as u16));
         self.store(TROUBLE_AT, sequence.saturating_add(1));
+    }
+
+    /// Tells the core that trouble for this reason is over; what it halted stays halted.
+    pub fn end_trouble(&self, reason: Reason) {
+        if self.trouble().is_some_and(|(_, told)| told == reason) {
+            self.store(TROUBLE_AT, 0);
+        }
+    }
+
+    /// Leaves word of how far the archive is: everything before `sequence` is on disk, and the oldest entry that is not
+    /// has been waiting for `age`.
+    pub fn tell_archive_lag(&self, sequence: u64, age: Nanos) {
+        self.store(LAG_AGE_AT, age.0);
+        self.store(ARCHIVED_AT, sequence);
+    }
+
+    /// That word; `None` when nothing was ever archived.
+    #[must_use]
+    pub fn archive_lag(&self) -> Option<(u64, Nanos)> {
+        let (sequence, age) = (self.word(ARCHIVED_AT), Nanos(self.word(LAG_AGE_AT)));
+        (sequence != 0 || age != Nanos::ZERO).then_some((sequence, age))
     }
 
     /// What is at `sequence`.

@@ -4,14 +4,18 @@
 //!            hot loop ──append──> hot log (shared memory, wraps) ──> recovery: newest snapshot, then what follows
 //!                                     │ reads behind it
 //!                                  shadow: a second engine, off the hot processor ──> snapshots, releases what is old
+//!                                     │ what it has followed
+//!                                  archiver, beside it: the only one that touches a disk
 //! ```
 //! [`record`] is the 64-byte form of an entry, [`log`] the ring of them in memory that outlives the core, [`replica`] an
 //! engine fed from entries, [`store`] the directory with the hot log's file and the snapshots, [`shadow`] the thread
-//! that keeps it short.
+//! that keeps it short, [`archive`] the segments on disk and [`block`] their bytes.
 //!
 //! The same replica recovers a core, stands behind the running one and replays a journal for a person: three uses, one
 //! way of reading. Deliberately absent: any decision; what an entry means is the engine's.
 
+pub mod archive;
+pub mod block;
 pub mod log;
 pub mod record;
 pub mod replica;

@@ -1,19 +1,28 @@
 //! The shadow: a second engine that follows the journal a few milliseconds behind the hot loop, on another processor.
 //!
 //! It takes the snapshots, so that the hot loop never has to, and releases what recovery no longer needs: everything
-//! before the older of the two newest snapshots. Where it stops, the hot log fills and the hot loop stops consuming and
-//! renewing: nothing is lost, and every gate closes. It is also a check: what it decides must be what the core recorded.
+//! before the older of the two newest snapshots, and, with an [`archive`](super::archive), nothing that the archiver has
+//! still to write. Where it stops, the hot log fills and the hot loop stops consuming and renewing: nothing is lost, and
+//! every gate closes. It is also a check: what it decides must be what the core recorded.
+//!
+//! It watches the archiver too, and never waits for it: a disk that is behind for too long halts the firm, JOURNAL_LAG,
+//! and one that would fill the hot log is gone on without.
 
+use std::collections::VecDeque;
+
+use super::archive::{Desk, Settings};
 use super::log::{Found, HotLog};
 use super::replica::Replica;
-use super::store::Store;
-use crate::model::Nanos;
-use crate::shm::clock::sleep;
+use super::store::{Store, snapshot_bytes};
+use crate::model::{Nanos, Reason};
+use crate::shm::clock::{monotonic, sleep};
 
 /// How long it waits when it has caught up: its lag.
 const NAP: Nanos = Nanos::from_millis(2);
 /// Snapshots for each time the log wraps: a core that takes over has a sixteenth of it to follow, and what came since.
 const PER_ROUND: u64 = 16;
+/// How often the archiver is looked at, in entries; and at every nap.
+const LOOK_EVERY: u64 = 256;
 
 /// Entries after which there is to be another snapshot.
 #[must_use]
@@ -22,41 +31,129 @@ pub fn every(log: &HotLog) -> u64 {
 }
 
 /// Follows `log` until the process ends. `replica` is what the newest snapshot holds.
-pub fn follow(log: &HotLog, store: &Store, id: u64, mut replica: Replica) {
+pub fn follow(
+    log: &HotLog,
+    store: &Store,
+    id: u64,
+    mut replica: Replica,
+    archive: Option<(&Settings, &Desk)>,
+) {
     let every = every(log);
     let mut taken = replica.next();
+    let mut needed = log.released();
+    let mut watch = archive.map(|(settings, desk)| Watch::new(settings.lag, desk));
     loop {
-        match log.read(replica.next()) {
+        let next = replica.next();
+        if let Some(watch) = &mut watch {
+            watch.serve(id, &replica);
+        }
+        let found = log.read(next);
+        match found {
             Found::Entry(stamp, words) => {
                 if let Err(divergence) = replica.step(&stamp, &words) {
                     tracing::error!(event = "shadow", %divergence, "the journal does not lead to what the core decided");
-                    return log.report_trouble(stamp.sequence);
+                    return log.report_trouble(stamp.sequence, Reason::Replay);
                 }
             }
             Found::End => sleep(NAP.0),
             // The writer may have committed two entries between two looks: look again.
-            Found::Damaged if log.read(replica.next()) != Found::Damaged => {}
+            Found::Damaged if log.read(next) != Found::Damaged => {}
             Found::Damaged => {
-                tracing::error!(
-                    event = "shadow",
-                    sequence = replica.next(),
-                    "an entry of the hot log is damaged"
-                );
-                return log.report_trouble(replica.next());
+                tracing::error!(event = "shadow", sequence = next, "an entry of the hot log is damaged");
+                return log.report_trouble(next, Reason::Replay);
             }
         }
+        let mut look = found == Found::End || replica.next().is_multiple_of(LOOK_EVERY);
         if replica.next().wrapping_sub(taken) >= every && replica.is_whole() {
             match store.write(id, &replica) {
-                Ok(needed) => {
-                    log.release(needed);
-                    taken = replica.next();
-                }
+                Ok(oldest) => (needed, taken, look) = (oldest, replica.next(), true),
                 // The log keeps what it has; if this goes on it fills, and the hot loop stops.
                 Err(error) => {
                     tracing::error!(event = "snapshot", %error, "a snapshot could not be written");
                     sleep(NAP.0);
                 }
             }
+        }
+        if look {
+            let may_go =
+                watch.as_mut().map_or(needed, |watch| watch.look(log, &replica, needed, monotonic()));
+            if may_go > log.released() {
+                log.release(may_go);
+            }
+        }
+    }
+}
+
+/// What the shadow knows of the archiver.
+struct Watch<'a> {
+    bound: Nanos,
+    desk: &'a Desk,
+    /// When the shadow had come so far, oldest first: how old the oldest entry is that is not on disk.
+    marks: VecDeque<(u64, Nanos)>,
+    /// Since when the firm is halted for it; told again at each bound, so that a reset does not outlive the cause.
+    told_at: Option<Nanos>,
+}
+
+impl<'a> Watch<'a> {
+    /// Marks that are kept, and the least time between two.
+    const MARKS: usize = 1_024;
+    const MARK_EVERY: Nanos = Nanos::from_millis(5);
+
+    fn new(bound: Nanos, desk: &'a Desk) -> Self {
+        Self { bound, desk, marks: VecDeque::with_capacity(Self::MARKS), told_at: None }
+    }
+
+    /// What the archiver may write, and a snapshot when it wants to begin a segment.
+    fn serve(&self, id: u64, replica: &Replica) {
+        if self.desk.wants_start() && replica.is_whole() {
+            self.desk.offer(replica.next(), snapshot_bytes(id, replica));
+        }
+        self.desk.follow(replica.next());
+    }
+
+    /// Measures the lag and tells it. Returns the sequence before which the hot log may be overwritten.
+    fn look(&mut self, log: &HotLog, replica: &Replica, needed: u64, now: Nanos) -> u64 {
+        let (next, durable) = (replica.next(), self.desk.durable());
+        while self.marks.front().is_some_and(|&(sequence, _)| sequence <= durable) {
+            self.marks.pop_front();
+        }
+        let is_new = self.marks.back().is_none_or(|&(sequence, at)| {
+            next > sequence && now.since(at) >= Self::MARK_EVERY && self.marks.len() < Self::MARKS
+        });
+        if next > durable && is_new {
+            self.marks.push_back((next, now));
+        }
+        let age = self.marks.front().map_or(Nanos::ZERO, |&(_, at)| now.since(at));
+        log.tell_archive_lag(durable, age);
+        // Beyond it the hot loop would soon find no room. Then the entries are gone on without.
+        let most = log.capacity().saturating_mul(5) >> 3;
+        let is_full = next.wrapping_sub(log.released()) > most && self.desk.written() < needed;
+        if is_full || age > self.bound {
+            self.tell(log, next, age, now);
+        } else if self.told_at.take().is_some() {
+            tracing::info!(event = "archive", "the archive has caught up");
+            log.end_trouble(Reason::JournalLag);
+        }
+        if is_full {
+            self.desk.give_up_before(needed);
+            return needed;
+        }
+        needed.min(self.desk.written())
+    }
+
+    fn tell(&mut self, log: &HotLog, next: u64, age: Nanos, now: Nanos) {
+        if self.told_at.is_none() {
+            let behind = next.saturating_sub(self.desk.durable());
+            tracing::error!(
+                event = "archive",
+                behind,
+                age_ns = age.0,
+                "the archive is too far behind: halted"
+            );
+        }
+        if self.told_at.is_none_or(|at| now.since(at) > self.bound) {
+            self.told_at = Some(now);
+            log.report_trouble(next, Reason::JournalLag);
         }
     }
 }

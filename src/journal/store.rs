@@ -141,7 +141,7 @@ impl Store {
     /// What the kernel said.
     pub fn write(&self, id: u64, replica: &Replica) -> io::Result<u64> {
         let (path, partial) = (self.path(replica.next()), self.dir.join("snapshot.partial"));
-        fs::write(&partial, to_bytes(id, replica))?;
+        fs::write(&partial, snapshot_bytes(id, replica))?;
         fs::rename(&partial, &path)?;
         let kept = self.snapshots();
         for (_, path) in kept.iter().skip(KEPT) {
@@ -173,7 +173,7 @@ impl Store {
     pub fn newest(&self, log: &HotLog, id: u64) -> Option<Replica> {
         self.snapshots().into_iter().find_map(|(_, path)| {
             let read = fs::read(&path).map_err(SnapshotProblem::from);
-            match read.and_then(|bytes| from_bytes(id, &bytes)) {
+            match read.and_then(|bytes| replica_of(id, &bytes)) {
                 Ok(replica) if reaches(log, replica.next()) => Some(replica),
                 Ok(_) => {
                     tracing::warn!(event = "snapshot", path = %path.display(), "the hot log does not reach it");
@@ -229,12 +229,15 @@ fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
     }
 }
 
+/// A replica as bytes.
+///
 /// ```text
 /// magic · layout hash · journal id · next · now · chain · transitions · lanes · bytes of the engine
 /// per lane: open, strategy and generation · position · requests · each: position and queued
 /// engine · CRC32C of everything before
 /// ```
-fn to_bytes(id: u64, replica: &Replica) -> Vec<u8> {
+#[must_use]
+pub fn snapshot_bytes(id: u64, replica: &Replica) -> Vec<u8> {
     let engine = replica.engine().snapshot();
     let lanes = replica.lanes();
     let head = [
@@ -262,7 +265,11 @@ fn to_bytes(id: u64, replica: &Replica) -> Vec<u8> {
     bytes
 }
 
-fn from_bytes(id: u64, bytes: &[u8]) -> Result<Replica, SnapshotProblem> {
+/// The replica of the journal `id` in `bytes`.
+///
+/// # Errors
+/// [`SnapshotProblem`].
+pub fn replica_of(id: u64, bytes: &[u8]) -> Result<Replica, SnapshotProblem> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(SnapshotProblem::Damaged)?;
     if checksum_of(body) != u32::from_le_bytes(*checksum) {
         return Err(SnapshotProblem::Damaged);

@@ -12,6 +12,7 @@ use tripline::control::config::{self, Config};
 use tripline::control::{logs, operator_lane};
 use tripline::engine::guard_name;
 use tripline::engine::limits::{InstrumentKind, Limits};
+use tripline::journal::archive::Settings;
 use tripline::journal::store::Store;
 use tripline::keeper::{self, Handover, KeeperError};
 use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice, Inheritance, Journal};
@@ -80,7 +81,8 @@ fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
         |directory| fill(directory, &config.limits),
         |handover| {
             let Handover { shared, link, lanes, restarts } = handover;
-            let journal = if journaled { Some(open_journal(&journal_dir)?) } else { None };
+            let archive = config.sidecar.archive.clone();
+            let journal = if journaled { Some(open_journal(&journal_dir, archive)?) } else { None };
             runtime::run(limits.clone(), core_options, Inheritance { shared, link, lanes, restarts, journal })
         },
         |shared| control(config.clone(), shared),
@@ -88,11 +90,11 @@ fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
 }
 
 /// The journal of this runtime directory, mapped anew by each core.
-fn open_journal(dir: &Path) -> io::Result<Journal> {
+fn open_journal(dir: &Path, archive: Option<Settings>) -> io::Result<Journal> {
     let named = |error| io::Error::other(format!("journal {}: {error}", dir.display()));
     let store = Store::open(dir).map_err(named)?;
     let log = store.hot_log(HOT_ENTRIES).map_err(named)?;
-    Ok(Journal { store, log })
+    Ok(Journal { store, log, archive })
 }
 
 /// Entries of the hot log: 16 MiB.

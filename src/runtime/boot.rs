@@ -14,9 +14,10 @@ use super::lanes::ActiveLane;
 use super::pin;
 use super::takeover::{self, Takeover};
 use crate::engine::Limits;
+use crate::journal::archive::{Archiver, Desk};
 use crate::journal::log::Identity;
 use crate::journal::shadow;
-use crate::model::Nanos;
+use crate::model::{Nanos, Reason};
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
 use crate::shm::shared::{OpenLane, Shared};
@@ -201,18 +202,31 @@ fn open_history(journal: Option<&Journal>, beginning: Beginning) -> io::Result<H
     }
 }
 
-/// Starts the thread that follows the journal, away from the loop's processor.
+/// Starts the threads that follow and archive the journal, away from the loop's processor.
 fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
     let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
-    std::thread::Builder::new().name("tripline-shadow".into()).spawn(move || {
+    let Journal { store, log, archive } = journal;
+    let archive = archive.map(|settings| Arc::new((settings, Desk::default())));
+    if let Some(archive) = archive.clone() {
+        let log = log.clone();
+        let write = move || Archiver::new(&log, id, &archive.0, &archive.1).run();
+        beside_the_loop("tripline-archive", off, write)?;
+    }
+    beside_the_loop("tripline-shadow", off, move || match store.newest(&log, id) {
+        Some(replica) => {
+            let archive = archive.as_deref().map(|(settings, desk)| (settings, desk));
+            shadow::follow(&log, &store, id, replica, archive);
+        }
+        None => log.report_trouble(log.released(), Reason::Replay),
+    })
+}
+
+fn beside_the_loop(name: &str, off: Option<usize>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(move || {
         if let Some(cpu) = off {
             pin::keep_off(cpu);
         }
-        let Journal { store, log } = journal;
-        match store.newest(&log, id) {
-            Some(replica) => shadow::follow(&log, &store, id, replica),
-            None => log.report_trouble(log.released()),
-        }
+        work();
     })?;
     Ok(())
 }

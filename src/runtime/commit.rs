@@ -10,7 +10,7 @@
 use crate::engine::Outcome;
 use crate::journal::log::Writer;
 use crate::journal::replica::record_outcome;
-use crate::model::{Event, Flags, Handle, Message, Nanos};
+use crate::model::{Event, Flags, Handle, Message, Nanos, Reason};
 use crate::wire::record::encode;
 
 /// Part of the log that is kept free for what one turn decides by itself: one eighth.
@@ -65,8 +65,8 @@ impl Commit {
         })
     }
 
-    /// The entry from which on nobody can follow the journal.
-    pub(super) fn trouble(&self) -> Option<u64> {
+    /// The entry from which on nobody can follow the journal, or archive it, and why.
+    pub(super) fn trouble(&self) -> Option<(u64, Reason)> {
         self.writer.as_ref().and_then(|writer| writer.log().trouble())
     }
 

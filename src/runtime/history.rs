@@ -7,6 +7,7 @@
 use std::io;
 
 use crate::engine::{Engine, Limits};
+use crate::journal::archive;
 use crate::journal::log::{FIRST, HotLog, Identity, Writer};
 use crate::journal::replica::Replica;
 use crate::journal::shadow;
@@ -20,6 +21,8 @@ pub struct Journal {
     pub store: Store,
     /// Its hot log.
     pub log: HotLog,
+    /// Where everything is archived, if it is.
+    pub archive: Option<archive::Settings>,
 }
 
 /// Why a core does not vouch for what it starts with, and the entry at which that was noticed.

@@ -33,8 +33,8 @@ pub(super) struct Housekeeping {
     anchored_at: Nanos,
     wall: Wall,
     dirty: bool,
-    /// The shadow's trouble has been told.
-    heeded: bool,
+    /// The shadow's trouble that was told last.
+    heeded: Option<(u64, Reason)>,
     jitter: u64,
     stats: StatsWriter,
     row: LoopRow,
@@ -51,7 +51,7 @@ impl Housekeeping {
             anchored_at: Nanos::ZERO,
             wall: Wall::default(),
             dirty: true,
-            heeded: false,
+            heeded: None,
             jitter: 0x9e37_79b9_7f4a_7c15,
             stats,
             row,
@@ -157,11 +157,14 @@ impl Duty {
         self.house.due = self.house.next_due(t0);
     }
 
-    /// A journal that nobody could follow is no ground to permit anything on.
+    /// A journal that nobody could follow, or that no disk takes, is no ground to permit anything on.
     fn heed_shadow(&mut self, t0: Nanos) {
-        if let Some(entry) = self.commit.trouble().filter(|_| !self.house.heeded) {
-            self.house.heeded = true;
-            self.apply_own(t0, Event::Doubt { scope: Scope::Firm, reason: Reason::Replay, detail: entry });
+        let trouble = self.commit.trouble();
+        if trouble != self.house.heeded {
+            self.house.heeded = trouble;
+            if let Some((detail, reason)) = trouble {
+                self.apply_own(t0, Event::Doubt { scope: Scope::Firm, reason, detail });
+            }
         }
     }
 

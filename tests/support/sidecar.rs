@@ -190,7 +190,13 @@ impl Sidecar {
 
     /// Starts it in the same directory, once the one before has ended.
     pub fn start_again(&mut self) {
+        self.start_again_with(|_| ());
+    }
+
+    /// The same; meanwhile its place is changed.
+    pub fn start_again_with(&mut self, change: impl FnOnce(&Path)) {
         self.end();
+        change(self.place.path());
         for socket in ["attach.sock", "admin.sock"] {
             // A sidecar that was killed leaves its sockets, and readiness is told by the new ones.
             let _absent = fs::remove_file(self.run_dir().join(socket));

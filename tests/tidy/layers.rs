@@ -15,7 +15,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("journal", &["model", "wire", "sync", "shm", "engine"]),
     ("runtime", &["model", "wire", "sync", "shm", "engine", "journal"]),
     ("keeper", &["model", "wire", "shm"]),
-    ("control", &["model", "wire", "sync", "shm", "engine"]),
+    ("control", &["model", "wire", "sync", "shm", "engine", "journal"]),
     ("ffi", &["model", "wire", "sync", "shm", "engine"]),
 ];
 
@@ -39,7 +39,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("tokio", &["src/control/"]),
     ("clap", &["src/control/", "src/main"]),
     ("crossterm", &["src/control/"]),
-    ("csv", &["src/control/demo/"]),
+    ("csv", &["src/control/demo/", "src/control/cli/journal"]),
     ("flate2", &["src/control/demo/"]),
     ("humantime", &["src/control/"]),
     ("jiff", &["src/control/"]),

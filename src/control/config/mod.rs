@@ -10,6 +10,7 @@
 mod breakers;
 mod buckets;
 mod guards;
+mod journal;
 mod market;
 mod permission;
 mod problems;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::engine::Limits;
+use crate::journal::archive::Settings;
 use crate::model::Nanos;
 
 pub use guards::GUARD_NAME_MAX;
@@ -66,6 +68,8 @@ pub struct SidecarConfig {
     pub stall_probe: Nanos,
     /// Loopback address of the HTTP port; `None` serves only the admin socket. Port 0 lets the system choose.
     pub http: Option<SocketAddr>,
+    /// Where every entry of the journal is archived; `None` keeps only the hot log.
+    pub archive: Option<Settings>,
     /// What is logged.
     pub log_level: LogLevel,
 }

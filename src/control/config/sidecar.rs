@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::problems::Fault;
 use super::walk::{Section, Value};
-use super::{CpuChoice, IdleChoice, LogLevel, SidecarConfig, system, value};
+use super::{CpuChoice, IdleChoice, LogLevel, SidecarConfig, journal, system, value};
 use crate::engine::limits::Capacity;
 use crate::model::{Mode, Name, Nanos};
 
@@ -53,7 +53,7 @@ pub(super) fn id_or_name(
     look_up(&value::text(value)?).ok_or(Fault::UnknownUser { kind })
 }
 
-/// `[core]`, `[http]` and `[log]`.
+/// `[core]`, `[http]`, `[log]` and `[journal]`.
 pub(super) fn processes(root: &Section<'_, '_>, instance: &Instance) -> SidecarConfig {
     let core = root.table("core");
     let idle = value::word(&[
@@ -90,6 +90,7 @@ pub(super) fn processes(root: &Section<'_, '_>, instance: &Instance) -> SidecarC
     log.finish();
 
     SidecarConfig {
+        archive: journal::archive(root.table("journal"), &instance.runtime_dir),
         runtime_dir: instance.runtime_dir.clone(),
         group: instance.group,
         cpu,
