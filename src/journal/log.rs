@@ -85,6 +85,13 @@ impl HotLog {
         Self { segment, capacity: u64::from(capacity) }
     }
 
+    /// The log in a segment that somebody else formatted, with the capacity its size tells.
+    #[must_use]
+    pub fn to_read(segment: Arc<Segment>) -> Option<Self> {
+        let capacity = segment.len().checked_sub(ENTRIES_AT)?.checked_div(RECORD_BYTES)?;
+        (capacity != 0).then_some(Self { segment, capacity: capacity as u64 })
+    }
+
     /// The identity of the journal in it; `None` if there is none that this version can read.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {

@@ -164,6 +164,19 @@ impl Replica {
     /// # Errors
     /// [`Divergence`] says why it cannot be what a core with these limits wrote. The replica must not be used then.
     pub fn step(&mut self, stamp: &Stamp, words: &Words) -> Result<(), Divergence> {
+        self.step_seen(stamp, words, |_, _, _, _| ())
+    }
+
+    /// The same; `seen` is told of each input when it was applied: time, source, record and the engine behind it.
+    ///
+    /// # Errors
+    /// As [`Replica::step`].
+    pub fn step_seen(
+        &mut self,
+        stamp: &Stamp,
+        words: &Words,
+        seen: impl FnMut(Nanos, Source, &Message, &Engine),
+    ) -> Result<(), Divergence> {
         let sequence = stamp.sequence;
         self.now = self.now.after(stamp.dt);
         self.next = sequence.wrapping_add(1);
@@ -183,14 +196,20 @@ impl Replica {
             Event::Tick { now } => self.now = self.now.max(now),
             Event::Check { chain } if chain != before => return Err(Divergence::Chain { sequence }),
             Event::Check { .. } => {}
-            _ => self.apply(stamp, &message)?,
+            _ => self.apply(stamp, &message, seen)?,
         }
         Ok(())
     }
 
-    fn apply(&mut self, stamp: &Stamp, message: &Message) -> Result<(), Divergence> {
+    fn apply(
+        &mut self,
+        stamp: &Stamp,
+        message: &Message,
+        mut seen: impl FnMut(Nanos, Source, &Message, &Engine),
+    ) -> Result<(), Divergence> {
         let source = self.consume(stamp, message)?;
         self.engine.apply(self.now, source, message);
+        seen(self.now, source, message, &self.engine);
         let Self { engine, lanes, expected, chain, .. } = self;
         note_verdicts(lanes, engine.outcome().verdicts());
         self.transitions = self.transitions.wrapping_add(engine.outcome().transitions().len() as u64);

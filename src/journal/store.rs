@@ -99,6 +99,12 @@ impl Store {
         Ok(Self { dir: dir.to_path_buf() })
     }
 
+    /// The directory of a hot log that exists, for reading.
+    #[must_use]
+    pub fn beside(hot_log: &Path) -> Self {
+        Self { dir: hot_log.parent().map(Path::to_path_buf).unwrap_or_default() }
+    }
+
     /// The hot log's file, mapped; made if it does not exist.
     ///
     /// # Errors
@@ -166,6 +172,15 @@ impl Store {
             .collect();
         found.sort_by(|a, b| b.cmp(a));
         found
+    }
+
+    /// The oldest snapshot of a journal that its log still reaches.
+    #[must_use]
+    pub fn oldest(&self, log: &HotLog, id: u64) -> Option<Replica> {
+        self.snapshots().into_iter().rev().find_map(|(_, path)| {
+            let replica = replica_of(id, &fs::read(path).ok()?).ok()?;
+            reaches(log, replica.next()).then_some(replica)
+        })
     }
 
     /// The newest snapshot of a journal that its log still reaches.

@@ -110,6 +110,17 @@ impl Segment {
         Ok(Self { map, file })
     }
 
+    /// A named file as it is, mapped for reading only: nothing is made, allocated or touched.
+    ///
+    /// # Errors
+    /// What open or mmap said.
+    pub fn in_file_read_only(path: &std::path::Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let bytes = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let map = MmapOptions::new().len(bytes).map_raw_read_only(&file)?;
+        Ok(Self { map, file })
+    }
+
     /// A received segment: size, seals and magic checked before anything else is believed.
     ///
     /// # Errors

@@ -46,6 +46,11 @@ pub enum Command {
     Reset(ResetArgs),
     /// Go on after a cool-down that is over. Always asks
     Resume(ResumeArgs),
+    /// Read a journal: the last entries, whether it is whole, all of it
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Decide everything in a journal again, and compare
+    Replay(ReplayArgs),
     /// Watch a drawdown halt a strategy, on a price path
     Demo(DemoArgs),
     /// Show versions
@@ -164,6 +169,70 @@ pub struct ResumeArgs {
     /// Where the sidecar is
     #[command(flatten)]
     pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to read of a journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// One line per entry: the last ones, and with --follow those that come
+    Tail(TailArgs),
+    /// Check checksums and sequence
+    Verify(VerifyArgs),
+    /// Print every entry as CSV
+    Export(ExportArgs),
+}
+
+/// Options of `journal tail`.
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// A sidecar's journal directory, an archive directory, or one segment
+    #[arg(value_name = "PATH", default_value = "/run/tripline/journal")]
+    pub path: PathBuf,
+    /// Entries shown
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub lines: usize,
+    /// Go on with entries as they come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Print one JSON document per entry
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `journal verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A sidecar's journal directory, an archive directory, or one segment
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `journal export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A sidecar's journal directory, an archive directory, or one segment
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// As CSV, the only form there is
+    #[arg(long, required = true)]
+    pub csv: bool,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A sidecar's journal directory, an archive directory, or one segment
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Decide by the limits of this configuration too, and say where that first differs
+    #[arg(long, value_name = "FILE")]
+    pub limits: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,8 @@ pub mod admin;
 pub mod args;
 mod check;
 mod exit;
+mod journal;
+mod replay;
 mod resume;
 mod screen;
 #[cfg(test)]
@@ -49,6 +51,8 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Halt(args) => verbs::halt(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
         Command::Resume(args) => resume::resume(args, terminal),
+        Command::Journal(command) => journal::journal(command, terminal),
+        Command::Replay(args) => replay::replay(args, terminal),
         Command::Version(args) => version(args, terminal),
         Command::Run(_) | Command::Demo(_) | Command::Strategy(_) => return None,
     };
