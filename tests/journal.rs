@@ -5,14 +5,22 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 
-use support::sidecar::{Attached, Setup, Sidecar};
+use support::busy_days::{book_limits, book_record, order_limits, order_record};
+use support::desk::PLAIN;
+use support::journaled::Journaled;
+use support::seed::Seed;
+use support::sidecar::{Attached, Place, Setup, Sidecar, run};
 use support::wait_for;
+use tripline::engine::Source;
+use tripline::engine::limits::DropMode;
 use tripline::journal::archive::segments;
 use tripline::journal::block::{Reader, Step};
 use tripline::journal::store::replica_of;
-use tripline::model::{Event, Flags, Lots, Ticks};
+use tripline::model::{Event, Flags, Handle, Lots, Message, Nanos, Ticks};
+use tripline::wire::record::Words;
 
 /// A sidecar whose archive is at `archive` beside its runtime directory; `more` are keys of `[journal]`.
 fn start(archive: &str, more: &str) -> (Sidecar, PathBuf) {
@@ -35,7 +43,7 @@ fn fill(attached: &mut Attached, exec: u64, px: i64) {
 }
 
 /// Fills in the archive, and whether every segment, on its own, leads to what was recorded.
-fn archived_fills(dir: &std::path::Path) -> u64 {
+fn archived_fills(dir: &Path) -> u64 {
     let mut fills = 0;
     let mut reached = 0;
     for (id, first, path) in segments(dir).unwrap_or_default() {
@@ -103,4 +111,224 @@ fn an_archive_that_cannot_be_written_halts_the_firm_and_loses_no_event() {
         sidecar.reset(&cause);
         None
     });
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+#[test]
+fn the_commands_read_the_journal_of_a_running_sidecar_and_its_archive() {
+    let (mut sidecar, dir) = start("archive", "segment = \"64KiB\"\n");
+    let mut one = sidecar.attach_and_pass("one");
+    for exec in 1..=2_000 {
+        fill(&mut one, exec, 100);
+    }
+    wait_for("everything is on disk", || (archived_fills(&dir) == 2_000).then_some(()));
+    let hot = sidecar.run_dir().join("journal");
+    let live = json(&run(&["journal", "verify", text(&hot), "--json"], &[]));
+    assert_eq!((&live["ok"], &live["schema"]), (&true.into(), &"tripline.journal.verify/1".into()), "{live}");
+    let tailed = run(&["journal", "tail", text(&hot), "-n", "3"], &[]);
+    assert_eq!((code(&tailed), out(&tailed).lines().count()), (0, 3), "{tailed:?}");
+    let replayed = run(&["replay", text(&hot)], &[]);
+    assert!(out(&replayed).starts_with("every recorded outcome is equal: "), "{replayed:?}");
+    assert_eq!(code(&replayed), 0);
+    assert!(sidecar.status().not_ready.is_none() && sidecar.try_wait().is_none(), "it runs on");
+
+    // Nothing is added any more: now everything must count the same.
+    drop(one);
+    support::process::signal(sidecar.keeper(), libc::SIGKILL);
+    sidecar.wait();
+    let verified = json(&run(&["journal", "verify", text(&dir), "--json"], &[]));
+    assert_eq!(verified["problems"], serde_json::json!([]), "{verified}");
+    let pieces = verified["pieces"].as_array().expect("pieces");
+    assert!(pieces.len() >= 2, "{pieces:?}");
+    let entries = verified["entries"].as_u64().expect("a count");
+    let exported = run(&["journal", "export", text(&dir), "--csv"], &[]);
+    assert_eq!(code(&exported), 0, "{exported:?}");
+    let text_of = out(&exported);
+    assert_eq!(text_of.lines().count() as u64, entries + 1);
+    let fills: Vec<&str> = text_of.lines().filter(|line| line.contains(",FILL,")).collect();
+    assert_eq!(fills.len(), 2_000);
+    assert!(
+        fills[6].contains(",one,main,X,FILL,") && fills[6].contains("exec=7 px=100 qty=1 fee=0"),
+        "{}",
+        fills[6]
+    );
+    let replayed = json(&run(&["replay", text(&dir), "--json"], &[]));
+    assert_eq!((&replayed["equal"], &replayed["entries"]), (&true.into(), &entries.into()), "{replayed}");
+    // Every segment alone.
+    for (.., segment) in segments(&dir).expect("an archive") {
+        let alone = run(&["replay", text(&segment)], &[]);
+        assert_eq!(code(&alone), 0, "{alone:?}");
+    }
+}
+
+/// The entry of the seventh fill, from the export.
+fn entry_of_fill(dir: &Path, number: usize) -> u64 {
+    let exported = out(&run(&["journal", "export", text(dir), "--csv"], &[]));
+    let line = exported.lines().filter(|line| line.contains(",FILL,")).nth(number - 1).expect("a fill");
+    line.split(',').next().expect("a sequence").parse().expect("a number")
+}
+
+#[test]
+fn a_changed_limit_is_shown_at_the_entry_where_it_would_have_decided_otherwise() {
+    let (mut sidecar, dir) = start("archive", "");
+    let mut one = sidecar.attach_and_pass("one");
+    // Six lots up and down again: only a limit of five would have noticed.
+    for exec in 1..=12_u64 {
+        let event = Event::Fill { order: 0, exec, px: Ticks(100), qty: Lots(1), fee: 0 };
+        let flags = if exec > 6 { Flags::SELL } else { Flags::empty() };
+        one.client.publish(one.target.handle, flags, event).expect("there is room");
+    }
+    wait_for("everything is on disk", || (archived_fills(&dir) == 12).then_some(()));
+    drop(one);
+    support::process::signal(sidecar.keeper(), libc::SIGKILL);
+    sidecar.wait();
+    let same = run(&["replay", text(&dir), "--limits", text(&sidecar.config())], &[]);
+    assert!(out(&same).contains("with the other limits outcomes are the same"), "{same:?}");
+    let config = fs::read_to_string(sidecar.config()).expect("a configuration");
+    let tighter = config.replacen("max_position = \"unlimited\"", "max_position = \"5\"", 1);
+    let tighter = sidecar.place.file("tighter.toml", &tighter);
+    let other = run(&["replay", text(&dir), "--limits", text(&tighter), "--json"], &[]);
+    assert_eq!(code(&other), 0, "{other:?}");
+    let difference = &json(&other)["difference"];
+    assert_eq!(difference["entry"], entry_of_fill(&dir, 6), "{difference}");
+    assert_ne!(difference["recorded"], difference["other"]);
+    assert!(difference["other"].to_string().contains("MAX_POSITION"), "{difference}");
+}
+
+#[test]
+fn what_is_no_journal_is_refused_by_name() {
+    let place = Place::new();
+    let garbage = place.file("archive-0000000000000007-0000000000000001.seg", "nothing");
+    for (args, word) in [
+        (vec!["journal", "verify", "/no/such"], "/no/such"),
+        (vec!["journal", "tail", text(&garbage)], "damaged at its start"),
+        (vec!["replay", text(&garbage)], "damaged at its start"),
+        (vec!["replay", "/"], "holds no journal"),
+    ] {
+        let refused = run(&args, &[]);
+        assert_eq!(code(&refused), 1, "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(word), "{refused:?}");
+    }
+    assert_eq!(code(&run(&["journal", "export", "/"], &[])), 2, "export without its form");
+    assert!(!Path::new("/hot.log").exists(), "reading makes nothing");
+}
+
+/// The two busy days in turn, until `records` are journaled.
+fn busy(records: u64, seed: &mut Seed, kept: bool) -> Vec<Journaled> {
+    let mut done = Vec::new();
+    let mut total = 0;
+    while total < records {
+        let modes = [DropMode::RejectNew, DropMode::DropOldest, DropMode::DropLowest, DropMode::Halt];
+        let mode = modes[seed.below(4) as usize];
+        let is_of_books = seed.below(3) == 0;
+        let limits = if is_of_books { book_limits() } else { order_limits(mode) };
+        let mut day = Journaled::new(limits, kept);
+        let mut ids = Vec::new();
+        let wanted = (records - total).min(250_000);
+        for step in 1.. {
+            if day.entries >= wanted {
+                break;
+            }
+            day.advance(day.now.after(Nanos(seed.below(200_000))));
+            if is_of_books {
+                let (source, mut message) = book_record(step);
+                let source = match source {
+                    Source::Lane { strategy, .. } => {
+                        Source::Lane { lane: strategy + 1, strategy, position: 0 }
+                    }
+                    other => other,
+                };
+                if let (Source::Lane { lane, .. }, handle) = (source, message.handle) {
+                    message.handle = Handle::new(lane, handle.account().unwrap_or(0), handle.instrument());
+                }
+                day.tell(source, &message);
+            } else {
+                let (flags, event) = order_record(seed, &ids, step);
+                if matches!(event, Event::OrderNew { .. }) {
+                    ids.push(step);
+                    ids.drain(..ids.len().saturating_sub(64));
+                }
+                let strategy = seed.below(2) as u16;
+                let lane = strategy + 1;
+                let (epoch, handle) = (day.engine.epoch() as u16, Handle::new(lane, 0, Some(PLAIN)));
+                day.tell(
+                    Source::Lane { lane, strategy, position: 0 },
+                    &Message { flags, epoch, handle, event },
+                );
+            }
+        }
+        day.assert_equal();
+        total += day.entries;
+        done.push(day);
+        if !kept {
+            done.clear();
+        }
+    }
+    println!("{total} entries");
+    done
+}
+
+/// More: `TRIPLINE_RECORDS=10000000 cargo test --release --test journal a_replay`.
+#[test]
+fn a_replay_of_random_days_comes_to_the_digest_of_the_live_side() {
+    let records =
+        std::env::var("TRIPLINE_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000);
+    let mut seed = Seed::new("journal a_replay_of_random_days");
+    let began = std::time::Instant::now();
+    busy(records, &mut seed, false);
+    println!("in {:?}, decided twice", began.elapsed());
+}
+
+/// Entries that can be read, each of them as it was written, and whether damage was told.
+fn read(bytes: &[u8], written: &[Words]) -> Option<(u64, bool)> {
+    let (_, mut reader) = Reader::new(bytes.to_vec())?;
+    let mut count = 0;
+    loop {
+        match reader.step() {
+            Step::Entry(stamp, words) => {
+                assert_eq!((stamp.sequence, words), (count + 1, written[count as usize]));
+                count += 1;
+            }
+            Step::End { .. } => return Some((count, false)),
+            Step::Damaged { sequence } => {
+                assert!(sequence > count, "{sequence} was read already");
+                return Some((count, true));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_flipped_bit_and_no_torn_tail_of_an_archived_segment_goes_unseen() {
+    let mut seed = Seed::new("journal no_flipped_bit");
+    let days = busy(200, &mut seed, true);
+    let (bytes, written) = (days[0].segment(16), days[0].kept());
+    let (_, reader) = Reader::new(bytes.clone()).expect("a header");
+    let (body, whole) = (reader.at(), days[0].entries);
+    assert_eq!(read(&bytes, written), Some((whole, false)));
+    for bit in body * 8..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let (count, told) = read(&flipped, written).expect("a header");
+        assert!(told && count < whole, "bit {bit}: {count} entries");
+    }
+    for length in body..bytes.len() {
+        let (count, told) = read(&bytes[..length], written).expect("a header");
+        assert!(!told && count < whole && count.is_multiple_of(16), "{length}: {count}");
+    }
 }

@@ -6,6 +6,8 @@ pub mod busy_days;
 pub mod desk;
 pub mod exposure_oracle;
 pub mod exposure_tape;
+#[cfg(feature = "sidecar")]
+pub mod journaled;
 pub mod oracle;
 pub mod permit_oracle;
 #[cfg(feature = "sidecar")]
