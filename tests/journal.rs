@@ -94,6 +94,8 @@ fn an_archive_that_cannot_be_written_halts_the_firm_and_loses_no_event() {
     });
     drop(one);
     let cause = sidecar.cause("firm", "JOURNAL_LAG");
+    let lag = sidecar.status().looping.expect("a core");
+    assert!(lag.journal_lag > 0 && lag.journal_lag_age_ns > 500_000_000, "{lag:?}");
     assert_eq!(cause.state, "HALTED");
     one = sidecar.attach("one");
     for exec in 1..=500 {

@@ -109,6 +109,10 @@ fn loop_counters(desk: &Desk, stats: &Stats) {
     counter!("tripline_loop_ticks_total").absolute(row.ticks);
     counter!("tripline_loop_stalls_total").absolute(row.stalls);
     counter!("tripline_core_restarts_total").absolute(row.restarts);
+    describe_gauge!("tripline_journal_lag_records", "Entries of the journal that are not archived yet.");
+    gauge!("tripline_journal_lag_records").set(row.journal_lag as f64);
+    describe_gauge!("tripline_journal_lag_seconds", "How long the oldest of them has been waiting.");
+    gauge!("tripline_journal_lag_seconds").set(row.journal_lag_age.0 as f64 / 1e9);
     counter!("tripline_records_total").absolute(row.records);
     counter!("tripline_records_rejected_total").absolute(row.rejected);
     counter!("tripline_orders_seen_total").absolute(row.orders);

@@ -206,6 +206,11 @@ fn open_history(journal: Option<&Journal>, beginning: Beginning) -> io::Result<H
 fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
     let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
     let Journal { store, log, archive } = journal;
+    if archive.is_none() {
+        // What a core before this one left, which had an archive.
+        log.tell_archive_lag(0, Nanos::ZERO);
+        log.end_trouble(Reason::JournalLag);
+    }
     let archive = archive.map(|settings| Arc::new((settings, Desk::default())));
     if let Some(archive) = archive.clone() {
         let log = log.clone();

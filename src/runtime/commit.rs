@@ -70,6 +70,12 @@ impl Commit {
         self.writer.as_ref().and_then(|writer| writer.log().trouble())
     }
 
+    /// Entries that are not archived yet, and how long the oldest has been waiting.
+    pub(super) fn archive_lag(&self) -> (u64, Nanos) {
+        let told = self.writer.as_ref().and_then(|writer| Some((writer.next(), writer.log().archive_lag()?)));
+        told.map_or((0, Nanos::ZERO), |(next, (archived, age))| (next.saturating_sub(archived), age))
+    }
+
     /// Inputs so far.
     pub(super) fn sequence(&self) -> u64 {
         self.inputs

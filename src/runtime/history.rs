@@ -98,7 +98,11 @@ impl Journal {
     fn spare_the_next(&self, replica: &Replica, followed: u64) -> io::Result<()> {
         let is_due = replica.is_whole() && followed >= shadow::every(&self.log);
         if let Some(identity) = self.log.identity().filter(|_| is_due) {
-            self.log.release(self.store.write(identity.id, replica)?);
+            let needed = self.store.write(identity.id, replica)?;
+            // What no disk has yet stays, so that the archive has no gap.
+            let on_disk =
+                self.archive.as_ref().map_or(needed, |_| self.log.archive_lag().map_or(0, |lag| lag.0));
+            self.log.release(needed.min(on_disk).max(self.log.released()));
         }
         Ok(())
     }

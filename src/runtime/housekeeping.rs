@@ -220,9 +220,12 @@ impl Duty {
         house.copied_at = t0;
         house.dirty = false;
         let counters = engine.counters();
+        let (journal_lag, journal_lag_age) = commit.archive_lag();
         house.row = LoopRow {
             last_tick: monotonic(),
             records: commit.sequence(),
+            journal_lag,
+            journal_lag_age,
             epoch: u64::from(engine.epoch()),
             lanes: lanes.iter().flatten().filter(|lane| !lane.is_operators()).count() as u64,
             orders: counters.orders,

@@ -243,6 +243,10 @@ rows! {
         failed_directives: u64,
         /// Cores that died before this one and were followed.
         restarts: u64,
+        /// Entries of the journal that are not archived yet; 0 without an archive.
+        journal_lag: u64,
+        /// How long the oldest of them has been waiting.
+        journal_lag_age: Nanos,
     }
 
     /// One account.

@@ -138,6 +138,14 @@ fn loop_lines(text: &mut String, looping: &LoopReport, lanes: usize) {
         looping.stalls
     );
     line(text, "loop", &shown);
+    if looping.journal_lag_age_ns > 500_000_000 {
+        let age = clock::age_text(Nanos(looping.journal_lag_age_ns));
+        line(
+            text,
+            "archive",
+            &format!("{} entries behind, for {age}; see the disk of journal.archive", looping.journal_lag),
+        );
+    }
     if looping.restarts > 0 {
         let cores = if looping.restarts == 1 { "core" } else { "cores" };
         let shown = format!("{} {cores} died and went on from the journal; see the log", looping.restarts);

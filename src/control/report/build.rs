@@ -127,6 +127,8 @@ fn loop_report(stats: &Stats, limits: &Limits, moment: Moment) -> LoopReport {
         worst_stall_ns: row.worst_stall.0,
         core_pid: row.core_pid,
         restarts: row.restarts,
+        journal_lag: row.journal_lag,
+        journal_lag_age_ns: row.journal_lag_age.0,
         started: clock::utc_text(row.started_utc_ns),
         lane_capacity: u64::from(limits.capacity.lanes),
         stragglers: row.stragglers,

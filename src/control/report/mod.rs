@@ -147,6 +147,10 @@ pub struct LoopReport {
     pub core_pid: u64,
     /// Cores of this sidecar that died and were followed.
     pub restarts: u64,
+    /// Entries of the journal that are not archived yet; 0 without an archive.
+    pub journal_lag: u64,
+    /// How long the oldest of them has been waiting.
+    pub journal_lag_age_ns: u64,
     /// When it started, UTC.
     pub started: String,
     /// Lanes it was configured for.
