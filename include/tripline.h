@@ -45,7 +45,8 @@
  * Dead sidecar The gate reads HALTED within the lease (tripline status shows it). Waits end then, with a verdict of the
  *             library's own: see tripline_wait. Publishing goes on until the lane is full. A core that dies is followed by
  *             another one that knows the same and reads on: do nothing, the gate opens again. When the whole sidecar has
- *             been started again, detach and attach; until an operator's reset the strategy is halted, CLIENT_DEAD.
+ *             been started again, or its journal could not be followed (TRIPLINE_ERR_LOST), detach and attach; until an
+ *             operator's reset the strategy is halted.
  * Memory      The library owns the client and everything behind it. Strings you pass are not kept. Strings it returns
  *             are valid for ever, that of tripline_last_error until the thread's next failed call.
  * Returns     int32_t: 0 or a count on success, negative TRIPLINE_ERR_* on failure. Numbers are never reused.

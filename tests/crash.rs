@@ -208,7 +208,12 @@ fn kill(sidecar: &Sidecar, control: u32, observer: &Attached) -> Nanos {
         if observer.gate() == Gate::Halted {
             break;
         }
-        assert!(before <= LEASE, "the gate passed {before:?} after the core was killed");
+        // Where the observer had no processor while the gate was closed, it is the next core's lease already.
+        let followed = || children(sidecar.keeper()).iter().all(|&child| child != core);
+        assert!(before <= LEASE || followed(), "the gate passed {before:?} after the core was killed");
+        if before > LEASE {
+            return before;
+        }
     }
     loop {
         let gate = observer.gate();

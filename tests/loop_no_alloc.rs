@@ -216,14 +216,15 @@ fn the_loop_allocates_nothing_between_ready_and_shutdown() {
     let theirs = shared.clone();
     let place = Place::new();
     let store = Store::open(place.path()).expect("a directory");
-    let log = store.hot_log(1 << 12).expect("a hot log");
-    let journal = Journal { store, log, archive: None };
+    let log = store.hot_log(1 << 15).expect("a hot log");
+    let journal = Journal { store, log, archive: None, build: 0 };
     let core = std::thread::spawn(move || {
         WATCHED.set(true);
         let options =
             CoreOptions { cpu: CpuChoice::Unpinned, idle: IdleChoice::Backoff, ..CoreOptions::default() };
         let (lanes, restarts) = (Vec::new(), 0);
-        let inheritance = Inheritance { shared: theirs, link, lanes, restarts, journal: Some(journal) };
+        let (keeper, journal) = (1, Some(journal));
+        let inheritance = Inheritance { shared: theirs, link, lanes, restarts, keeper, journal };
         runtime::run(limits, options, inheritance)
     });
     hear(&keeper, Link::Ready { lease_ns: 0 });

@@ -16,7 +16,7 @@ use support::seed::Seed;
 use support::sidecar::{Attached, Setup, Sidecar};
 use support::strategy::{StrategyProcess, be_a_strategy};
 use support::{tries, wait_for};
-use tripline::model::{Event, Flags, Lots, Nanos, Ticks};
+use tripline::model::Nanos;
 use tripline::runtime::pin;
 use tripline::shm::clock::monotonic;
 use tripline::shm::gate::Gate;
@@ -356,83 +356,4 @@ fn a_runtime_directory_that_others_may_write_is_refused() {
     assert_eq!(ended.status.code(), Some(1));
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(said.contains("others than its owner may write to it"), "{said}");
-}
-
-#[test]
-fn what_a_strategy_published_before_it_and_the_core_were_killed_together_is_applied() {
-    let tries = tries(20);
-    let sidecar = Sidecar::start(&patient());
-    let marks = || wait_for("a core", || sidecar.status().looping).marks;
-    for number in 0..tries {
-        let mut strategy = StrategyProcess::start(&sidecar.run_dir(), "one");
-        let (core, before) = (sidecar.core(), marks());
-        signal(core, libc::SIGSTOP);
-        for px in 1..=10 {
-            strategy.ask(&format!("mark {px}"));
-        }
-        assert_eq!(marks(), before, "a core that stands still reads nothing");
-        signal(core, libc::SIGKILL);
-        strategy.kill();
-        let cause = sidecar.cause("strategy:one", "CLIENT_DEAD");
-        wait_for("the lane is drained", || (marks() == before + 10).then_some(()));
-        sidecar.reset(&cause);
-        let looping = sidecar.status().looping.expect("a core");
-        assert_eq!(looping.restarts, u64::from(number) + 1, "one core died each time");
-    }
-    println!("core and strategy killed: {tries} of {tries}, no event lost");
-}
-
-#[test]
-fn halts_and_positions_survive_the_end_of_everything() {
-    let mut sidecar = Sidecar::start(&Setup::default());
-    let mut one = sidecar.attach_and_pass("one");
-    let target = one.target.handle;
-    let fill = |exec, qty| Event::Fill { order: 0, exec, px: Ticks(100), qty: Lots(qty), fee: 0 };
-    one.client.publish(target, Flags::empty(), fill(1, 5)).expect("room");
-    let mark = Event::Mark { mark: Some(Ticks(110)), index: None, last: None, underlying: None, sequence: 1 };
-    one.client.publish(target, Flags::empty(), mark).expect("room");
-    let halted = sidecar.tripline(&["halt", "strategy:two", "--reason", "a test"]);
-    assert!(halted.status.success(), "{halted:?}");
-    let held = sidecar.cause("strategy:two", "OPERATOR");
-    let equity = wait_for("the fill is booked", || {
-        let books = sidecar.status().books;
-        books
-            .into_iter()
-            .find(|book| book.name == "one/main" && book.equity.starts_with("100050"))
-            .map(|book| book.equity)
-    });
-    signal(sidecar.keeper(), libc::SIGKILL);
-    sidecar.wait();
-    sidecar.start_again();
-    let again = sidecar.cause("strategy:two", "OPERATOR");
-    assert_eq!(again.nonce, held.nonce, "the same halt");
-    let book = sidecar.status().books.into_iter().find(|book| book.name == "one/main").expect("its book");
-    assert_eq!(book.equity, equity);
-    let mut one = sidecar.attach("one");
-    // Told again after the restart, it is still the same fill.
-    one.client.publish(one.target.handle, Flags::empty(), fill(1, 5)).expect("room");
-    wait_for("the repeat is counted", || (sidecar.status().looping?.duplicate_fills == 1).then_some(()));
-    sidecar.reset(&sidecar.cause("strategy:one", "CLIENT_DEAD"));
-    one.await_pass(&sidecar);
-}
-
-#[test]
-fn a_sidecar_that_is_started_with_other_limits_starts_halted_and_keeps_the_old_journal() {
-    let mut sidecar = Sidecar::start(&Setup::default());
-    let one = sidecar.attach_and_pass("one");
-    drop(one);
-    signal(sidecar.keeper(), libc::SIGTERM);
-    sidecar.wait();
-    let config = sidecar.config();
-    let text = std::fs::read_to_string(&config).expect("the configuration");
-    std::fs::write(&config, text.replace("capital = \"100000\"", "capital = \"200000\"")).expect("written");
-    sidecar.start_again();
-    let cause = sidecar.cause("firm", "REPLAY");
-    let one = sidecar.attach("one");
-    assert_eq!(one.gate(), Gate::Halted);
-    let kept = std::fs::read_dir(sidecar.run_dir().join("journal")).expect("a journal").flatten();
-    assert_eq!(kept.filter(|entry| entry.file_name().to_string_lossy().starts_with("aside-")).count(), 1);
-    assert!(sidecar.log().contains("the limits have changed"), "{}", sidecar.log());
-    sidecar.reset(&cause);
-    one.await_pass(&sidecar);
 }

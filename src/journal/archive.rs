@@ -62,6 +62,15 @@ pub struct Settings {
     pub lag: Nanos,
 }
 
+impl Settings {
+    /// Whether a sidecar has archived something there: it has run before, even where no hot log tells of it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let files = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.file_name().to_string_lossy().ends_with(SUFFIX))
+    }
+}
+
 /// Where shadow and archiver meet.
 #[derive(Debug)]
 pub struct Desk {

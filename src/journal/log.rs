@@ -1,10 +1,11 @@
 //! HOT: the hot log: a ring of entries in memory that outlives the core, with one writer.
 //!
 //! ```text
-//!      0  magic, layout hash, journal id, capacity, boot id (2 words)      written once
+//!      0  magic, layout hash, journal id, capacity, boot id (2), build      written once
 //!     64  released: the first sequence that must not be overwritten        written by the shadow thread
 //!    128  trouble: a sequence, plus one; the reason it cannot be vouched for   written by the shadow thread
 //!    192  the first sequence that is not archived; age of the oldest such  written by the shadow thread
+//!    256  keeper: whose lanes the open ones are                             written by a core before it first drains
 //!   4096  entry of sequence s at slot s % capacity, 64 bytes each          written by the hot loop
 //! ```
 //! The last store of an append is the entry's first word; it commits the entry. A writer that dies before it leaves the
@@ -35,11 +36,13 @@ const HASH_AT: usize = 8;
 const ID_AT: usize = 16;
 const CAPACITY_AT: usize = 24;
 const BOOT_AT: usize = 32;
+const BUILD_AT: usize = 48;
 const RELEASED_AT: usize = 64;
 const TROUBLE_AT: usize = 128;
 const WHY_AT: usize = 136;
 const ARCHIVED_AT: usize = 192;
 const LAG_AGE_AT: usize = 200;
+const KEEPER_AT: usize = 256;
 const ENTRIES_AT: usize = 4096;
 
 /// The first sequence of every journal.
@@ -59,6 +62,8 @@ pub struct Identity {
     pub id: u64,
     /// The kernel's boot it was begun in.
     pub boot: [u64; 2],
+    /// The program that began it: only the same one can read its snapshots.
+    pub build: u64,
 }
 
 /// What is at a sequence.
@@ -99,7 +104,7 @@ impl HotLog {
             && self.word(HASH_AT) == LAYOUT_HASH
             && self.word(CAPACITY_AT) == self.capacity;
         let boot = [self.word(BOOT_AT), self.word(BOOT_AT.wrapping_add(8))];
-        fits.then(|| Identity { id: self.word(ID_AT), boot })
+        fits.then(|| Identity { id: self.word(ID_AT), boot, build: self.word(BUILD_AT) })
     }
 
     /// Whether anything was ever written to it.
@@ -122,6 +127,8 @@ impl HotLog {
             (CAPACITY_AT, self.capacity),
             (BOOT_AT, low),
             (BOOT_AT.wrapping_add(8), high),
+            (BUILD_AT, identity.build),
+            (KEEPER_AT, 0),
             (RELEASED_AT, FIRST),
             (TROUBLE_AT, 0),
             (WHY_AT, 0),
@@ -131,6 +138,18 @@ impl HotLog {
             self.store(at, word);
         }
         self.store(0, MAGIC);
+    }
+
+    /// The keeper whose lanes are those that the journal tells to be open; 0 for none.
+    #[must_use]
+    pub fn keeper(&self) -> u64 {
+        self.word(KEEPER_AT)
+    }
+
+    /// Says that the lanes that are open now are this keeper's: what is to be said of those that went with another one is
+    /// in the journal.
+    pub fn set_keeper(&self, keeper: u64) {
+        self.store(KEEPER_AT, keeper);
     }
 
     /// Entries it has room for.
@@ -189,18 +208,10 @@ impl HotLog {
     /// What is at `sequence`.
     #[must_use]
     pub fn read(&self, sequence: u64) -> Found {
-        let slot = self.slot(sequence);
-        // SYNC(entry-committed): pairs with the release store in `Writer::append`.
-        let first = slot[0].load(Ordering::Acquire);
-        let mut words = [first, 0, 0, 0, 0, 0, 0, 0];
-        for (word, place) in words.iter_mut().zip(slot).skip(1) {
-            // Relaxed: ordered by the first word. A writer that has come round meanwhile leaves a mix, which the
-            // checksum refuses; readers stay within what is not released.
-            *word = place.load(Ordering::Relaxed);
-        }
+        let words = self.copy(sequence);
         match open(&words, self.capacity) {
             Some(stamp) if stamp.sequence == sequence => Found::Entry(stamp, words),
-            _ if self.is_of_round_before(first, sequence) && !self.is_entry(sequence.wrapping_add(1)) => {
+            _ if self.is_of_round_before(words[0], sequence) && !self.is_entry(sequence.wrapping_add(1)) => {
                 Found::End
             }
             _ => Found::Damaged,
@@ -219,14 +230,19 @@ impl HotLog {
     }
 
     fn is_entry(&self, sequence: u64) -> bool {
+        open(&self.copy(sequence), self.capacity).is_some_and(|stamp| stamp.sequence == sequence)
+    }
+
+    fn copy(&self, sequence: u64) -> Words {
         let slot = self.slot(sequence);
-        // SYNC(entry-committed): as in `read`.
+        // SYNC(entry-committed): pairs with the release store in `Writer::put`.
         let mut words = [slot[0].load(Ordering::Acquire), 0, 0, 0, 0, 0, 0, 0];
         for (word, place) in words.iter_mut().zip(slot).skip(1) {
-            // Relaxed: as in `read`.
+            // Relaxed: ordered by the first word. A writer that has come round meanwhile leaves a mix, which the
+            // checksum refuses; readers stay within what is not released.
             *word = place.load(Ordering::Relaxed);
         }
-        open(&words, self.capacity).is_some_and(|stamp| stamp.sequence == sequence)
+        words
     }
 
     fn slot(&self, sequence: u64) -> &[crate::sync::AtomicU64; 8] {
@@ -302,19 +318,26 @@ impl Writer {
     /// Appends an entry; w0 and w7 of `words` are not looked at. There must be room.
     #[inline]
     pub fn append(&mut self, now: Nanos, lane: Option<u16>, words: &Words) {
-        let mut dt = now.since(self.last);
-        if dt > MOST_DT {
-            let message = Message {
-                flags: Flags::empty(),
-                epoch: 0,
-                handle: Handle::default(),
-                event: Event::Tick { now },
-            };
-            self.put(Nanos::ZERO, None, &encode(&message));
-            dt = Nanos::ZERO;
-        }
+        self.bridge(now);
+        let dt = now.since(self.last);
         self.last = self.last.max(now);
         self.put(dt, lane, words);
+    }
+
+    /// Appends a CHECK: the digest of everything before it.
+    pub fn check(&mut self, now: Nanos) {
+        // A TICK is before it, too.
+        self.bridge(now);
+        self.append(now, None, &own(Event::Check { chain: self.chain }));
+    }
+
+    /// Writes a TICK where the time since the last entry is more than an entry can carry.
+    #[inline]
+    fn bridge(&mut self, now: Nanos) {
+        if now.since(self.last) > MOST_DT {
+            self.put(Nanos::ZERO, None, &own(Event::Tick { now }));
+            self.last = now;
+        }
     }
 
     fn put(&mut self, dt: Nanos, lane: Option<u16>, words: &Words) {
@@ -325,9 +348,13 @@ impl Writer {
             // Relaxed: published by the first word below.
             place.store(word, Ordering::Relaxed);
         }
-        // SYNC(entry-committed): pairs with the acquire load in `HotLog::read`. The commit: one instruction earlier
+        // SYNC(entry-committed): pairs with the acquire load in `HotLog::copy`. The commit: one instruction earlier
         // the log ends before this entry.
         slot[0].store(sealed[0], Ordering::Release);
         self.next = self.next.wrapping_add(1);
     }
+}
+
+fn own(event: Event) -> Words {
+    encode(&Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event })
 }

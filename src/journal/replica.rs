@@ -99,10 +99,13 @@ impl Replica {
         Self { engine, lanes, first_position, next, now, expected: VecDeque::new(), chain, transitions }
     }
 
-    /// The same, at the start of another journal.
+    /// The same, where the operator's lane is in use already.
     #[must_use]
-    pub fn rebased(self) -> Self {
-        Self { next: FIRST, chain: 0, expected: VecDeque::new(), ..self }
+    pub fn with_operator_at(mut self, position: u64) -> Self {
+        if let Some(operator) = self.lanes.get_mut(usize::from(OPERATOR_LANE)) {
+            operator.position = position;
+        }
+        self
     }
 
     /// The engine.
@@ -227,6 +230,11 @@ impl Replica {
         {
             *state = LaneState { position: self.first_position, ..LaneState::default() };
             state.open = (open != 0).then_some((strategy, generation));
+        }
+        if let Event::Recovered { fresh: 1, .. } = message.event
+            && let Some(operator) = self.lanes.get_mut(usize::from(OPERATOR_LANE))
+        {
+            operator.position = self.first_position;
         }
         let Some(lane) = stamp.lane else { return Ok(Source::Sidecar) };
         let unknown = Divergence::UnknownLane { sequence: stamp.sequence, lane };

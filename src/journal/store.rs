@@ -3,7 +3,8 @@
 //! ```text
 //! hot.log              the ring of entries, mapped; on tmpfs, so that no disk can hold the hot loop up
 //! snapshot-SEQUENCE    a replica as it stood before that entry; the two newest are kept
-//! aside-SEQUENCE.log   a hot log that could not be followed, up to which entry; for a person
+//! aside-ID-SEQUENCE/   a journal that could not be followed, its id and up to which entry; for a person
+//! retired.log          the hot log from before a run without a journal
 //! ```
 //! A snapshot is written beside its place and renamed, so that a name always means a whole file. It carries the id of
 //! its journal and a checksum of everything in it; one that is damaged, of another journal or newer than the log is left
@@ -67,8 +68,8 @@ pub enum Problem {
     /// No snapshot of this journal can be used.
     #[error("no snapshot of the journal can be used")]
     NoSnapshot,
-    /// The hot log is of another version, or no hot log.
-    #[error("the hot log was not written by this version")]
+    /// The hot log is of another version, or none although there are snapshots.
+    #[error("there is no hot log that this version wrote")]
     Foreign,
 }
 
@@ -118,26 +119,46 @@ impl Store {
         self.dir.join("hot.log")
     }
 
-    /// Begins a journal with a replica that has seen none of it: the hot log is formatted, older snapshots go.
+    /// Begins a journal with a replica that has seen none of it. The snapshot comes first and the log's magic last: a core
+    /// that dies in between leaves something that cannot be followed, never something that looks like nothing.
     ///
     /// # Errors
-    /// What the kernel said about the snapshot.
+    /// What the kernel said about the snapshots.
     pub fn begin(&self, log: &HotLog, identity: Identity, replica: &Replica) -> io::Result<()> {
-        for (_, path) in self.snapshots() {
-            fs::remove_file(path)?;
-        }
+        let old = self.snapshots();
+        self.put(identity.id, replica)?;
         log.format(identity);
-        self.write(identity.id, replica).map(drop)
+        let begun = self.path(replica.next());
+        old.iter().filter(|(_, path)| *path != begun).try_for_each(|(_, path)| fs::remove_file(path))
     }
 
-    /// Keeps a copy of a hot log that could not be followed, named by the entry at which that was noticed.
+    /// Keeps a copy of a journal that could not be followed, named by the entry at which that was noticed; one that is kept
+    /// already stays as it is.
     ///
     /// # Errors
     /// What the kernel said.
-    pub fn set_aside(&self, sequence: u64) -> io::Result<PathBuf> {
-        let path = self.dir.join(format!("aside-{sequence}.log"));
-        fs::copy(self.hot_path(), &path)?;
-        Ok(path)
+    pub fn set_aside(&self, id: u64, sequence: u64) -> io::Result<PathBuf> {
+        let dir = self.dir.join(format!("aside-{id:016x}-{sequence}"));
+        if dir.exists() {
+            return Ok(dir);
+        }
+        fs::create_dir(&dir)?;
+        fs::copy(self.hot_path(), dir.join("hot.log"))?;
+        for (_, snapshot) in self.snapshots() {
+            fs::copy(&snapshot, dir.join(snapshot.file_name().unwrap_or_default()))?;
+        }
+        Ok(dir)
+    }
+
+    /// Leaves a journal that is not gone on with so that no later core takes it for what happened last.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn retire(&self) -> io::Result<()> {
+        match fs::rename(self.hot_path(), self.dir.join("retired.log")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
 
     /// Writes a snapshot and removes the oldest beyond those that are kept. Returns the sequence that must stay in the
@@ -146,14 +167,18 @@ impl Store {
     /// # Errors
     /// What the kernel said.
     pub fn write(&self, id: u64, replica: &Replica) -> io::Result<u64> {
-        let (path, partial) = (self.path(replica.next()), self.dir.join("snapshot.partial"));
-        fs::write(&partial, snapshot_bytes(id, replica))?;
-        fs::rename(&partial, &path)?;
+        self.put(id, replica)?;
         let kept = self.snapshots();
         for (_, path) in kept.iter().skip(KEPT) {
             fs::remove_file(path)?;
         }
         Ok(kept.iter().take(KEPT).map(|kept| kept.0).min().unwrap_or(FIRST))
+    }
+
+    fn put(&self, id: u64, replica: &Replica) -> io::Result<()> {
+        let partial = self.dir.join("snapshot.partial");
+        fs::write(&partial, snapshot_bytes(id, replica))?;
+        fs::rename(&partial, self.path(replica.next()))
     }
 
     fn path(&self, next: u64) -> PathBuf {
@@ -205,13 +230,12 @@ impl Store {
     /// Follows the journal from its newest snapshot to its end.
     #[must_use]
     pub fn recover(&self, log: &HotLog) -> Recovery {
-        if log.is_blank() {
+        if log.is_blank() && self.snapshots().is_empty() {
             return Recovery::Nothing;
         }
         let Some(identity) = log.identity() else { return Recovery::Broken(None, Problem::Foreign) };
         match self.newest(log, identity.id) {
             Some(replica) => follow(log, Box::new(replica)),
-            None if log.read(FIRST) == Found::End && log.released() == FIRST => Recovery::Nothing,
             None => Recovery::Broken(None, Problem::NoSnapshot),
         }
     }

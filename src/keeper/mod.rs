@@ -266,7 +266,9 @@ impl Keeper {
         let retry = (!self.unsaid.is_empty()).then(|| now + RETRY_AFTER);
         let deadlines = deadlines.into_iter().chain([retry]);
         let next = deadlines.into_iter().flatten().chain(visitor_deadlines).min();
-        let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.fd(), self.link.fd()];
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.signals.fd()];
+        // The socket of a dead core has nothing more to say, all the time.
+        fds.extend(self.successor.due.is_none().then(|| self.link.fd()));
         fds.extend(self.listener.as_ref().map(Listener::fd));
         for visitor in &self.visitors {
             fds.extend(visitor.fds());
@@ -295,7 +297,11 @@ impl Keeper {
                 Some(Link::Ready { lease_ns }) => self.open_doors(lease_ns)?,
                 Some(Link::Opened { lane }) => self.grant(lane),
                 Some(Link::NoRoom { lane }) => self.refuse_lane(lane),
-                Some(Link::Closed { lane }) => self.lanes.free(lane),
+                Some(Link::Closed { lane }) => {
+                    // A core that knows nothing of a lane lets go of it while its client is still there.
+                    self.visitors.retain(|visitor| !visitor.has(lane));
+                    self.lanes.free(lane);
+                }
                 _ => tracing::warn!(event = "link", "the core said something unknown"),
             }
         }

@@ -1,16 +1,18 @@
 //! The core that follows one that died: when, and with what.
 
-use std::os::fd::AsRawFd;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::process::ChildExit;
 use super::{Handover, Keeper, KeeperError, Listener, READY_WITHIN, Visitor, fork_core, os};
 use crate::wire::hello::Refusal;
-use std::io;
-use std::os::fd::RawFd;
+use crate::wire::link::Link;
 
 /// How long the second successor of one that died before its first lease waits; each later one twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Cores of a sidecar that may die before any was ready.
+const TRIES: u32 = 3;
 /// The longest a successor waits.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,10 +40,12 @@ impl Successor {
 impl Keeper {
     /// Whoever waited for a lane of the dead core is sent away; it may come again.
     pub(super) fn lose_core(&mut self, exit: ChildExit, now: Instant) -> Result<(), KeeperError> {
-        if !self.options.replaces_core {
+        let pause = self.successor.pause(self.ready_by.is_none());
+        // Where none ever got as far as a first lease, the next one would meet the same reason.
+        let is_hopeless = self.listener.is_none() && self.successor.stillborn >= TRIES;
+        if !self.options.replaces_core || is_hopeless {
             return Err(KeeperError::CoreDied(exit));
         }
-        let pause = self.successor.pause(self.ready_by.is_none());
         tracing::error!(event = "core_died", %exit, pause = ?pause, "the core died; another one takes over");
         let waiting: Vec<u16> = self.lanes.numbers().filter(|&lane| self.is_awaited(lane)).collect();
         for lane in waiting {
@@ -50,7 +54,6 @@ impl Keeper {
             }
             self.lanes.free(lane);
         }
-        self.unsaid.clear();
         self.ready_by = None;
         self.successor.due = Some(now + pause);
         Ok(())
@@ -65,6 +68,8 @@ impl Keeper {
         &mut self,
         core: &mut impl FnMut(Handover) -> io::Result<()>,
     ) -> Result<(), KeeperError> {
+        // Which lanes are closing goes with the lanes.
+        self.unsaid.retain(|message| matches!(message, Link::Shutdown));
         let shared = self.shared.clone();
         shared.share_with_children().map_err(os("madvise of the shared segments"))?;
         self.lanes.share_with_children().map_err(os("madvise of the lanes"))?;

@@ -83,6 +83,11 @@ impl Visitor {
         matches!(self.step, Step::Core { lane } if lane == wanted)
     }
 
+    /// Whether this lane was granted to it.
+    pub(super) fn has(&self, wanted: u16) -> bool {
+        matches!(self.step, Step::Attached { lane } if lane == wanted)
+    }
+
     pub(super) fn wait_for_core(&mut self, lane: u16) {
         self.step = Step::Core { lane };
         self.by = Instant::now() + CORE;

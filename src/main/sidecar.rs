@@ -13,11 +13,13 @@ use tripline::control::{logs, operator_lane};
 use tripline::engine::guard_name;
 use tripline::engine::limits::{InstrumentKind, Limits};
 use tripline::journal::archive::Settings;
+use tripline::journal::record::chained;
 use tripline::journal::store::Store;
 use tripline::keeper::{self, Handover, KeeperError};
 use tripline::runtime::{self, CoreOptions, CpuChoice, IdleChoice, Inheritance, Journal};
 use tripline::shm::attach::Segments;
 use tripline::shm::client::{Client, OPERATOR};
+use tripline::shm::clock::monotonic;
 use tripline::shm::directory::{Directory, InstrumentEntry};
 use tripline::shm::segment::Segment;
 use tripline::shm::shared::{OPERATOR_LANE, Shared};
@@ -76,25 +78,42 @@ fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
     // Calibrated once, before any core is forked: one that takes over has no time for it.
     let _calibrated = runtime::clock::EngineClock::new();
     let journal_dir = config.sidecar.runtime_dir.join("journal");
+    let (build, keeper) = (this_build(), monotonic().0);
     keeper::run(
         options,
         |directory| fill(directory, &config.limits),
         |handover| {
             let Handover { shared, link, lanes, restarts } = handover;
             let archive = config.sidecar.archive.clone();
-            let journal = if journaled { Some(open_journal(&journal_dir, archive)?) } else { None };
-            runtime::run(limits.clone(), core_options, Inheritance { shared, link, lanes, restarts, journal })
+            let journal = open_journal(&journal_dir, archive, build, journaled)?;
+            let inheritance = Inheritance { shared, link, lanes, restarts, keeper, journal };
+            runtime::run(limits.clone(), core_options, inheritance)
         },
         |shared| control(config.clone(), shared),
     )
 }
 
-/// The journal of this runtime directory, mapped anew by each core.
-fn open_journal(dir: &Path, archive: Option<Settings>) -> io::Result<Journal> {
+/// The journal of this runtime directory, mapped anew by each core. Where none is wanted, one from before is retired.
+fn open_journal(
+    dir: &Path,
+    archive: Option<Settings>,
+    build: u64,
+    wanted: bool,
+) -> io::Result<Option<Journal>> {
     let named = |error| io::Error::other(format!("journal {}: {error}", dir.display()));
     let store = Store::open(dir).map_err(named)?;
+    if !wanted {
+        return store.retire().map(|()| None).map_err(named);
+    }
     let log = store.hot_log(HOT_ENTRIES).map_err(named)?;
-    Ok(Journal { store, log, archive })
+    Ok(Some(Journal { store, log, archive, build }))
+}
+
+/// Tells this program from any other build of it, by its file: snapshots are of the build that wrote them.
+fn this_build() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let program = std::fs::metadata("/proc/self/exe");
+    program.map_or(0, |file| chained(file.len(), file.mtime() as u64 ^ (file.mtime_nsec() as u64) << 32))
 }
 
 /// Entries of the hot log: 16 MiB.

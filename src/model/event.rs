@@ -327,7 +327,7 @@ macro_rules! event_table {
             /// Sidecar only: a lane was opened (1) or closed (0) for a strategy.
             130 LANE Lane { lane: u16 = 0 @ 0, strategy: u16 = 0 @ 16, open: u8 = 0 @ 32, generation: u64 = 1 @ 0 }
             /// Sidecar only: a core took over from one that died so long ago.
-            133 RECOVERED Recovered { restarts: u64 = 0 @ 0, away: Nanos = 1 @ 0 }
+            133 RECOVERED Recovered { restarts: u32 = 0 @ 0, fresh: u8 = 0 @ 32, away: Nanos = 1 @ 0 }
             /// Sidecar only: the session rolled; ids only grow.
             134 ROLL Roll { session: u64 = 0 @ 0 }
             /// Sidecar only: a scope changed state.

@@ -20,9 +20,10 @@ use crate::journal::shadow;
 use crate::model::{Nanos, Reason};
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::gate::GatePage;
-use crate::shm::shared::{OpenLane, Shared};
+use crate::shm::shared::{OPERATOR_LANE, OpenLane, Shared};
 use crate::shm::socket::Socket;
 use crate::shm::stats::{StatsReader, StatsWriter};
+use crate::sync::Ordering;
 use crate::wire::layout::Geometry;
 use crate::wire::stats::{Degraded, LoopRow};
 
@@ -74,6 +75,8 @@ pub struct Inheritance {
     pub lanes: Vec<OpenLane>,
     /// Cores of this keeper that died before.
     pub restarts: u32,
+    /// Which keeper this is: a number no other has.
+    pub keeper: u64,
     /// The journal; without one nothing survives the core.
     pub journal: Option<Journal>,
 }
@@ -108,7 +111,7 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 /// # Errors
 /// What the kernel said when the cold threads could not be started or the journal not be opened.
 pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io::Result<()> {
-    let Inheritance { shared, link, lanes, restarts, journal } = inheritance;
+    let Inheritance { shared, link, lanes, restarts, keeper, journal } = inheritance;
     pin::block_terminal_signals();
     close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
@@ -124,9 +127,13 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     let begun = clock.now();
     let words = takeover::words_left(&shared.gate, &shared.geometry);
     let limits = with_operators_lane(limits, &shared.geometry);
-    let history = open_history(journal.as_ref(), Beginning { limits, lease, now: begun })?;
+    // Relaxed: written by a core that is no more, or by the keeper before the fork.
+    let operator_at = shared.positions.consumed(OPERATOR_LANE).load(Ordering::Relaxed);
+    let history =
+        begin_or_follow(journal.as_ref(), &Beginning { limits, lease, now: begun, operator_at, keeper })?;
     let now = clock.now();
-    let takeover = Takeover::new(takeover::Found { lanes, restarts, words }, &history);
+    let found = takeover::Found { lanes, restarts, keeper, words };
+    let takeover = Takeover::new(found, &history, journal.as_ref());
     let before = left_by_the_dead(&shared, restarts);
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
@@ -147,9 +154,7 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
         restarts: u64::from(restarts),
         ..before
     };
-    let others = shared.geometry.other_answers();
-    let operator = MappedLane::operators(shared.operator, shared.operator_returns, others);
-    let operator = takeover.operators(operator, &history.replica, now);
+    let operator = takeover.operators(MappedLane::operators(&shared), &history.replica, now);
     let History { replica, writer, .. } = history;
     let engine = replica.into_engine();
     let lease = engine.lease();
@@ -170,11 +175,14 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
         drained: 0,
         shutdown: false,
     };
-    duty.resume_lane(operator);
-    takeover.carry_out(&mut duty, &shared.geometry, now);
+    takeover.carry_out(&mut duty, operator, &shared.geometry, now);
     duty.tell_wall_clock(now);
     duty.run();
     Ok(())
+}
+
+fn begin_or_follow(journal: Option<&Journal>, beginning: &Beginning) -> io::Result<History> {
+    journal.map_or_else(|| Ok(beginning.unrecorded()), |journal| journal.open(beginning))
 }
 
 /// The counters of the loop itself as the dead core told them last; where it died while telling, they start again.
@@ -195,17 +203,10 @@ fn what_the_machine_lacks(on_isolated: bool) -> Degraded {
     degraded
 }
 
-fn open_history(journal: Option<&Journal>, beginning: Beginning) -> io::Result<History> {
-    match journal {
-        Some(journal) => journal.open(beginning),
-        None => Ok(beginning.unrecorded()),
-    }
-}
-
 /// Starts the threads that follow and archive the journal, away from the loop's processor.
 fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
     let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
-    let Journal { store, log, archive } = journal;
+    let Journal { store, log, archive, .. } = journal;
     if archive.is_none() {
         // What a core before this one left, which had an archive.
         log.tell_archive_lag(0, Nanos::ZERO);

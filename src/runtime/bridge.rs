@@ -22,7 +22,7 @@ use crate::shm::lane::Lane;
 use crate::shm::outstanding::Outstanding;
 use crate::shm::ring::Slots;
 use crate::shm::segment::{Access, Segment};
-use crate::shm::shared::{OPERATOR_LANE, OpenLane};
+use crate::shm::shared::{OPERATOR_LANE, OpenLane, Shared};
 use crate::shm::socket::{Received, Socket};
 use crate::wire::layout::{Geometry, LANE_MAGIC, RETURN_MAGIC};
 use crate::wire::link::Link;
@@ -39,9 +39,11 @@ pub(super) struct MappedLane {
 
 impl MappedLane {
     /// The operator's, which makes no requests.
-    pub(super) fn operators(lane: Lane, returns: Slots, others: u32) -> Self {
-        let answers = Answers::resume(returns, Outstanding::new(0), others);
-        Self { number: OPERATOR_LANE, strategy: OPERATOR, generation: 0, lane, answers }
+    pub(super) fn operators(shared: &Shared) -> Self {
+        let others = shared.geometry.other_answers();
+        let answers = Answers::resume(shared.operator_returns.clone(), Outstanding::new(0), others);
+        let (number, strategy, generation) = (OPERATOR_LANE, OPERATOR, 0);
+        Self { number, strategy, generation, lane: shared.operator.clone(), answers }
     }
 
     /// One that the keeper mapped for a core before this one.

@@ -10,7 +10,7 @@
 use crate::engine::Outcome;
 use crate::journal::log::Writer;
 use crate::journal::replica::record_outcome;
-use crate::model::{Event, Flags, Handle, Message, Nanos, Reason};
+use crate::model::{Message, Nanos, Reason};
 use crate::wire::record::encode;
 
 /// Part of the log that is kept free for what one turn decides by itself: one eighth.
@@ -50,9 +50,7 @@ impl Commit {
     /// Leaves a digest in the journal by which replay can see that it came to the same.
     pub(super) fn check(&mut self, now: Nanos) {
         if let Some(writer) = &mut self.writer {
-            let event = Event::Check { chain: writer.chain() };
-            let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event };
-            writer.append(now, None, &encode(&message));
+            writer.check(now);
         }
     }
 
@@ -77,7 +75,7 @@ impl Commit {
     }
 
     /// Inputs so far.
-    pub(super) fn sequence(&self) -> u64 {
+    pub(super) fn inputs(&self) -> u64 {
         self.inputs
     }
 }

@@ -69,7 +69,9 @@ impl Duty {
     /// Turns until shutdown; the last turn halts every word.
     pub(super) fn run(&mut self) {
         let now = self.clock.now();
-        self.gate.renew(self.deadline(monotonic()));
+        if self.commit.has_room() {
+            self.gate.renew(self.deadline(monotonic()));
+        }
         self.last_turn = now;
         // What a core that takes over did until now kept every lane waiting.
         self.lanes.iter_mut().flatten().for_each(|lane| lane.kept_up_at = now);
@@ -89,6 +91,7 @@ impl Duty {
         self.house.turned();
         // Without room in the journal nothing is taken in, and the lease runs out.
         if !self.commit.has_room() {
+            self.shutdown |= matches!(self.bridge.orders.peek(), Ok(ToLoop::Shutdown));
             return false;
         }
         self.note_own_stall(t0);

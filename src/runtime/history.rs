@@ -1,18 +1,18 @@
 //! COLD: what a core knows when it starts: nothing, or what the journal says.
 //!
-//! A journal is followed only by a core with the same limits, in the same boot of the machine: prices of time and indices
-//! mean something else otherwise. Whatever cannot be followed is set aside for a person, and the core starts with every
+//! A journal is followed only by a core of the same build with the same limits, in the same boot of the machine: times,
+//! indices and snapshots mean something else otherwise. Whatever cannot be followed is set aside for a person, and the core starts with every
 //! scope halted: positions and orders are then to be reconciled, and an operator's reset says that they are.
 
-use std::io;
+use std::io::{self, Read};
 
-use crate::engine::{Engine, Limits};
+use crate::engine::{Engine, Limits, Source};
 use crate::journal::archive;
 use crate::journal::log::{FIRST, HotLog, Identity, Writer};
 use crate::journal::replica::Replica;
 use crate::journal::shadow;
 use crate::journal::store::{Problem, Recovery, Store};
-use crate::model::{Nanos, Reason};
+use crate::model::{Event, Flags, Handle, Message, Nanos, Reason, Scope};
 
 /// The journal of a sidecar, open.
 #[derive(Clone, Debug)]
@@ -23,13 +23,8 @@ pub struct Journal {
     pub log: HotLog,
     /// Where everything is archived, if it is.
     pub archive: Option<archive::Settings>,
-}
-
-/// Why a core does not vouch for what it starts with, and the entry at which that was noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Doubt {
-    pub(super) reason: Reason,
-    pub(super) sequence: u64,
+    /// Which program this is, as far as its snapshots go.
+    pub build: u64,
 }
 
 /// What the core goes on from.
@@ -37,7 +32,6 @@ pub(super) struct Doubt {
 pub(super) struct History {
     pub(super) replica: Replica,
     pub(super) writer: Option<Writer>,
-    pub(super) doubt: Option<Doubt>,
     /// There was a core before this one, and it is known what it did.
     pub(super) resumed: bool,
 }
@@ -47,64 +41,84 @@ pub(super) struct Beginning {
     pub(super) limits: Limits,
     pub(super) lease: Nanos,
     pub(super) now: Nanos,
+    /// The next position of the operator's lane, and who keeps the lanes.
+    pub(super) operator_at: u64,
+    pub(super) keeper: u64,
 }
 
 impl Beginning {
-    fn replica(self) -> Replica {
-        let mut engine = Engine::new(self.limits, self.now);
+    fn engine(&self) -> Engine {
+        let mut engine = Engine::new(self.limits.clone(), self.now);
         engine.set_lease(self.lease);
-        Replica::new(engine, self.now)
+        engine
     }
 
     /// Without a journal.
-    pub(super) fn unrecorded(self) -> History {
-        History { replica: self.replica(), writer: None, doubt: None, resumed: false }
+    pub(super) fn unrecorded(&self) -> History {
+        let replica = Replica::new(self.engine(), self.now).with_operator_at(self.operator_at);
+        History { replica, writer: None, resumed: false }
     }
 }
 
 impl Journal {
     /// Follows the journal, or begins one.
-    pub(super) fn open(&self, beginning: Beginning) -> io::Result<History> {
-        let boot = boot_id();
-        let same_boot = self.log.identity().is_none_or(|identity| identity.boot == boot);
+    pub(super) fn open(&self, beginning: &Beginning) -> io::Result<History> {
         match self.store.recover(&self.log) {
-            Recovery::Nothing => self.begin(boot, beginning.replica(), None),
-            Recovery::Whole { replica, followed } => {
-                let same_limits = replica.engine().limits().to_bytes() == beginning.limits.to_bytes();
-                if same_boot && same_limits {
-                    self.spare_the_next(&replica, followed)?;
-                    return Ok(self.resume(*replica));
+            Recovery::Nothing => match self.archive.as_ref().is_some_and(archive::Settings::is_in_use) {
+                true => self.begin_in_doubt(
+                    beginning,
+                    FIRST,
+                    Reason::Replay,
+                    &"there is an archive, but no journal",
+                ),
+                false => self.begin(beginning, beginning.engine()),
+            },
+            Recovery::Whole { replica, followed } => match self.objection(&replica, beginning) {
+                None => {
+                    self.spare_the_next(&replica, followed);
+                    Ok(self.resume(*replica))
                 }
-                let why = if same_boot { "the limits have changed" } else { "the machine was restarted" };
-                let doubt = Doubt { reason: Reason::Replay, sequence: replica.next() };
-                self.set_aside(doubt, &why)?;
-                self.begin(boot, beginning.replica(), Some(doubt))
-            }
+                Some(why) => self.begin_in_doubt(beginning, replica.next(), Reason::Replay, &why),
+            },
             Recovery::Broken(replica, problem) => {
                 let reason = match problem {
                     Problem::Divergence(_) => Reason::Replay,
                     _ => Reason::Corrupt,
                 };
-                let sequence = replica.as_ref().map_or(FIRST, |replica| replica.next());
-                let doubt = Doubt { reason, sequence };
-                self.set_aside(doubt, &problem)?;
-                self.begin(boot, beginning.replica(), Some(doubt))
+                let sequence = replica.map_or(FIRST, |replica| replica.next());
+                self.begin_in_doubt(beginning, sequence, reason, &problem)
             }
         }
     }
 
+    /// Why a journal that can be followed is not gone on with.
+    fn objection(&self, replica: &Replica, beginning: &Beginning) -> Option<&'static str> {
+        let boot = boot_id();
+        let identity = self.log.identity()?;
+        if identity.boot != boot || boot == [0, 0] {
+            return Some("the machine was restarted");
+        }
+        if identity.build != self.build {
+            return Some("another build of the program wrote it");
+        }
+        let same_limits = replica.engine().limits().to_bytes() == beginning.limits.to_bytes();
+        (!same_limits).then_some("the limits have changed")
+    }
+
     /// A core that had much to follow leaves a snapshot to the one behind it: where cores die one after the other their
     /// shadows may never come to take any.
-    fn spare_the_next(&self, replica: &Replica, followed: u64) -> io::Result<()> {
+    fn spare_the_next(&self, replica: &Replica, followed: u64) {
         let is_due = replica.is_whole() && followed >= shadow::every(&self.log);
-        if let Some(identity) = self.log.identity().filter(|_| is_due) {
-            let needed = self.store.write(identity.id, replica)?;
-            // What no disk has yet stays, so that the archive has no gap.
-            let on_disk =
-                self.archive.as_ref().map_or(needed, |_| self.log.archive_lag().map_or(0, |lag| lag.0));
-            self.log.release(needed.min(on_disk).max(self.log.released()));
+        let Some(identity) = self.log.identity().filter(|_| is_due) else { return };
+        match self.store.write(identity.id, replica) {
+            Ok(needed) => {
+                // What no disk has yet stays, so that the archive has no gap.
+                let on_disk =
+                    self.archive.as_ref().map_or(needed, |_| self.log.archive_lag().map_or(0, |lag| lag.0));
+                self.log.release(needed.min(on_disk).max(self.log.released()));
+            }
+            Err(error) => tracing::error!(event = "snapshot", %error, "a snapshot could not be written"),
         }
-        Ok(())
     }
 
     fn resume(&self, replica: Replica) -> History {
@@ -112,26 +126,42 @@ impl Journal {
         for (lane, [header, a, b, c, d, e]) in replica.unrecorded() {
             writer.append(replica.now(), *lane, &[0, *header, *a, *b, *c, *d, *e, 0]);
         }
-        History { replica, writer: Some(writer), doubt: None, resumed: true }
+        History { replica, writer: Some(writer), resumed: true }
     }
 
-    fn begin(&self, boot: [u64; 2], replica: Replica, doubt: Option<Doubt>) -> io::Result<History> {
-        let id = random_id();
-        self.store.begin(&self.log, Identity { id, boot }, &replica)?;
+    fn begin(&self, beginning: &Beginning, engine: Engine) -> io::Result<History> {
+        let replica = Replica::new(engine, beginning.now).with_operator_at(beginning.operator_at);
+        let identity = Identity { id: random_id()?, boot: boot_id(), build: self.build };
+        self.store.begin(&self.log, identity, &replica)?;
+        self.log.set_keeper(beginning.keeper);
         let writer = Writer::new(self.log.clone(), FIRST, replica.now(), replica.chain());
-        Ok(History { replica, writer: Some(writer), doubt, resumed: false })
+        Ok(History { replica, writer: Some(writer), resumed: false })
     }
 
-    fn set_aside(&self, doubt: Doubt, why: &dyn core::fmt::Display) -> io::Result<()> {
-        let kept = self.store.set_aside(doubt.sequence)?;
+    /// Sets the journal aside and begins another one with everything halted. The halt is in its first snapshot: there is no
+    /// moment at which a core that dies would leave a journal without it.
+    fn begin_in_doubt(
+        &self,
+        beginning: &Beginning,
+        sequence: u64,
+        reason: Reason,
+        why: &dyn core::fmt::Display,
+    ) -> io::Result<History> {
+        let id = self.log.identity().map_or(0, |identity| identity.id);
+        let kept = self.store.set_aside(id, sequence);
+        let kept = kept.map_or_else(|error| format!("nowhere: {error}"), |dir| dir.display().to_string());
         tracing::error!(
             event = "journal",
-            entry = doubt.sequence,
+            entry = sequence,
             why = %why,
-            kept = %kept.display(),
+            kept,
             "the journal cannot be followed; everything is halted: reconcile positions and orders with the venue, then reset"
         );
-        Ok(())
+        let mut engine = beginning.engine();
+        let event = Event::Doubt { scope: Scope::Firm, reason, detail: sequence };
+        let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event };
+        engine.apply(beginning.now, Source::Sidecar, &message);
+        self.begin(beginning, engine)
     }
 }
 
@@ -143,8 +173,8 @@ fn boot_id() -> [u64; 2] {
     [0, 16].map(|at| u64::from_str_radix(half(at), 16).unwrap_or_default())
 }
 
-fn random_id() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    // Keyed anew for each process from the kernel's random numbers.
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
+fn random_id() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }

@@ -223,7 +223,7 @@ impl Duty {
         let (journal_lag, journal_lag_age) = commit.archive_lag();
         house.row = LoopRow {
             last_tick: monotonic(),
-            records: commit.sequence(),
+            records: commit.inputs(),
             journal_lag,
             journal_lag_age,
             epoch: u64::from(engine.epoch()),

@@ -134,20 +134,15 @@ impl ActiveLane {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use super::*;
-    use crate::shm::lane::{Lane, format_return_ring};
-    use crate::shm::segment::Segment;
+    use crate::shm::shared::Shared;
     use crate::wire::layout::Geometry;
 
     #[test]
     fn an_epoch_counts_as_echoed_once_and_only_if_there_is_one() {
         let geometry = Geometry { lane_slots: 16, return_slots: 16, ..Geometry::default() };
-        let make = |bytes| Arc::new(Segment::create("lane", bytes).unwrap());
-        let lane = Lane::format(make(geometry.lane_bytes()), geometry.lane_slots);
-        let returns = format_return_ring(make(geometry.return_bytes()), geometry.return_slots);
-        let mapped = MappedLane::operators(lane.clone(), returns, 4);
+        let shared = Shared::create(geometry, |_| {}).unwrap();
+        let (lane, mapped) = (shared.operator.clone(), MappedLane::operators(&shared));
         let mut active = ActiveLane::new(Box::new(mapped), Nanos::ZERO);
         for (echoed, current, acked) in [
             (0, 1, None),

@@ -10,9 +10,10 @@
 
 use super::bridge::{FromLoop, MappedLane};
 use super::duty::{Duty, scope_of};
-use super::history::{Doubt, History};
+use super::history::{History, Journal};
 use super::lanes::ActiveLane;
 use crate::engine::{LaneDirective, LaneVerdict};
+use crate::journal::log::HotLog;
 use crate::journal::replica::{LaneState, Replica};
 use crate::model::event::LivenessSign;
 use crate::model::verdict::VerdictRecord;
@@ -27,6 +28,8 @@ pub(super) struct Found {
     pub(super) lanes: Vec<OpenLane>,
     /// Cores of this keeper that died before.
     pub(super) restarts: u32,
+    /// Which keeper this is.
+    pub(super) keeper: u64,
     /// Words as the dead core left them.
     pub(super) words: Vec<(Scope, HaltWord)>,
 }
@@ -38,8 +41,10 @@ pub(super) struct Takeover {
     verdicts: Vec<LaneVerdict>,
     directives: Vec<LaneDirective>,
     reply: Option<VerdictRecord>,
-    doubt: Option<Doubt>,
     resumed: bool,
+    /// The open lanes of the journal are this keeper's, and so is the operator's.
+    same_keeper: bool,
+    log: Option<HotLog>,
     away_since: Nanos,
 }
 
@@ -55,16 +60,17 @@ pub(super) fn words_left(gate: &GatePage, geometry: &Geometry) -> Vec<(Scope, Ha
 }
 
 impl Takeover {
-    pub(super) fn new(found: Found, history: &History) -> Self {
-        let History { replica, doubt, resumed, .. } = history;
+    pub(super) fn new(found: Found, history: &History, journal: Option<&Journal>) -> Self {
+        let History { replica, resumed, .. } = history;
         let outcome = replica.engine().outcome();
         Self {
+            same_keeper: journal.is_none_or(|journal| journal.log.keeper() == found.keeper),
+            log: journal.map(|journal| journal.log.clone()),
             found,
             journaled: replica.lanes().to_vec(),
             verdicts: outcome.verdicts().to_vec(),
             directives: outcome.directives().to_vec(),
             reply: outcome.reply(),
-            doubt: *doubt,
             resumed: *resumed,
             away_since: replica.now(),
         }
@@ -72,33 +78,40 @@ impl Takeover {
 
     /// The operator's lane, where the dead core left it.
     pub(super) fn operators(&self, mapped: MappedLane, replica: &Replica, now: Nanos) -> ActiveLane {
-        match replica.lanes().first().filter(|_| self.resumed && self.found.restarts > 0) {
+        match replica.lanes().first().filter(|_| self.same_keeper) {
             Some(state) => ActiveLane::resume(Box::new(mapped), state, now),
             None => ActiveLane::new(Box::new(mapped), now),
         }
     }
 
     /// Goes on where the dead core stopped. No lease runs yet.
-    pub(super) fn carry_out(mut self, duty: &mut Duty, geometry: &Geometry, now: Nanos) {
+    pub(super) fn carry_out(
+        mut self,
+        duty: &mut Duty,
+        operator: ActiveLane,
+        geometry: &Geometry,
+        now: Nanos,
+    ) {
+        duty.resume_lane(operator);
         let lanes = std::mem::take(&mut self.found.lanes);
         let gone: Vec<_> = lanes.iter().filter_map(|lane| Some((lane.number, lane.closing?))).collect();
         lanes.into_iter().for_each(|lane| self.resume_lane(duty, lane, geometry, now));
-        duty.publish_words();
         if self.resumed {
             // Before any other input: a core that dies on the way leaves this one as the last.
             self.deliver_last(duty);
-            let away = now.since(self.away_since);
-            let restarts = u64::from(self.found.restarts);
-            duty.apply_own(now, Event::Recovered { restarts, away });
+            let (away, fresh) = (now.since(self.away_since), u8::from(!self.same_keeper));
+            duty.apply_own(now, Event::Recovered { restarts: self.found.restarts, fresh, away });
             self.close_lost_lanes(duty, now);
+            if let Some(log) = &self.log {
+                log.set_keeper(self.found.keeper);
+            }
             let gone = gone.into_iter().filter(|(lane, _)| duty.has_lane(*lane)).collect::<Vec<_>>();
             gone.into_iter().for_each(|(lane, sign)| duty.close_lane(lane, sign, now));
         }
-        if let Some(Doubt { reason, sequence }) = self.doubt {
-            duty.apply_own(now, Event::Doubt { scope: Scope::Firm, reason, detail: sequence });
-        }
         duty.drain_what_waits(now);
         self.latch_unrecorded(duty, now);
+        // Only now: until it is latched, the word itself is all that tells of a halt without a record.
+        duty.publish_words();
     }
 
     fn resume_lane(&self, duty: &mut Duty, lane: OpenLane, geometry: &Geometry, now: Nanos) {
@@ -107,7 +120,8 @@ impl Takeover {
         let known =
             state.filter(|state| self.resumed && state.open == Some((lane.strategy, lane.generation)));
         let Some(state) = known else {
-            // Closed already, as far as anybody will ever know.
+            // Closed already, as far as anybody will ever know; whoever has it is told, and attaches again.
+            duty.positions.listen(number, 0);
             return duty.tell(FromLoop::NotHere { lane: number });
         };
         let mapped = MappedLane::inherited(lane, geometry);
@@ -133,7 +147,7 @@ impl Takeover {
             let Some((strategy, generation)) = state.open.filter(|_| !duty.has_lane(lane)) else { continue };
             // Under this keeper it was never granted, so nobody wrote to it. With the keeper before went the lane itself
             // and whatever was in it.
-            if self.found.restarts == 0 {
+            if !self.same_keeper {
                 let (sign, beat) = (LivenessSign::HangUp, 0);
                 duty.apply_own(now, Event::Liveness { lane, strategy, sign, beat });
             }

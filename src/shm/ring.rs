@@ -135,9 +135,11 @@ impl Producer {
         Self { consumed: next.wrapping_sub(slots.capacity).max(first), slots, next }
     }
 
-    /// Copies of the records still in the ring, for a producer that was restarted.
+    /// Copies of the records still in the ring, for a producer that was restarted; without the oldest of a full ring, over
+    /// which the next record may have been written but for its stamp.
     pub fn published(&self) -> impl Iterator<Item = (u64, Words)> + '_ {
-        let first = self.next.saturating_sub(self.slots.capacity).max(self.slots.first_position());
+        let oldest = self.next.saturating_add(1).saturating_sub(self.slots.capacity);
+        let first = oldest.max(self.slots.first_position());
         (first..self.next).map(|position| {
             let slot = self.slots.slot(position);
             // Relaxed: this side wrote them, in a process that is no more.

@@ -272,7 +272,7 @@ impl Segment {
             "offset {offset} is not a word of this segment"
         );
         // SAFETY: the assertion keeps the word inside the mapping, which lives as long as `self` and is page
-        // aligned; the seals keep the file from shrinking under it. Other processes write it only as atomics.
+        // aligned; the seals keep the file from shrinking under it, or, where it has a name, its directory's owner does. Other processes write it only as atomics.
         // In a read-only mapping a store would fault; only writers of the page's one-writer rule store.
         unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(offset).cast()) }
     }

@@ -190,11 +190,26 @@ impl Sidecar {
 
     /// Starts it in the same directory, once the one before has ended.
     pub fn start_again(&mut self) {
-        self.start_again_with(|_| ());
+        self.begin(|_| (), |_| ());
     }
 
     /// The same; meanwhile its place is changed.
     pub fn start_again_with(&mut self, change: impl FnOnce(&Path)) {
+        self.begin(change, |_| ());
+    }
+
+    /// The same, with something done to the keeper's children as soon as there is one.
+    pub fn start_again_and(&mut self, disturb: impl FnOnce(u32)) {
+        self.begin(
+            |_| (),
+            |keeper| {
+                wait_for("a core", || (!process::children(keeper).is_empty()).then_some(()));
+                disturb(keeper);
+            },
+        );
+    }
+
+    fn begin(&mut self, change: impl FnOnce(&Path), disturb: impl FnOnce(u32)) {
         self.end();
         change(self.place.path());
         for socket in ["attach.sock", "admin.sock"] {
@@ -207,6 +222,7 @@ impl Sidecar {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("the program starts"));
+        disturb(self.keeper());
         wait_for("the sidecar is ready", || {
             if let Some(ended) = self.try_wait() {
                 panic!("the sidecar ended at once ({ended}):\n{}", self.log());

@@ -92,8 +92,40 @@ fn a_restarted_producer_goes_on_behind_its_last_record() {
     }
     consumer.advance();
     consumed.store(17, Ordering::Relaxed);
-    let mut resumed = Producer::resume(slots, 17);
+    let mut resumed = Producer::resume(slots.clone(), 17);
     assert_eq!(resumed.push(&record(5), &consumed), Ok(21));
+}
+
+#[test]
+fn a_restarted_producer_takes_nothing_for_sent_that_has_no_stamp_of_its_own() {
+    let (mut producer, _, slots) = ring(16);
+    let consumed = AtomicU64::new(16);
+    let mut sent = 0;
+    for rounds in 0..3 {
+        for _ in 0..10 {
+            producer.push(&record(sent), &consumed).unwrap();
+            sent += 1;
+            consumed.store(16 + sent, Ordering::Relaxed);
+        }
+        // A record that was written but for its stamp.
+        for (place, word) in slots.slot(16 + sent).iter().zip(record(1_000)).skip(1) {
+            place.store(word, Ordering::Relaxed);
+        }
+        let mut next = Producer::recover(slots.clone());
+        assert_eq!(next.position(), 16 + sent, "round {rounds}");
+        let still: Vec<u64> = next
+            .published()
+            .map(|(position, words)| {
+                assert_eq!(words[1..], record(position - 16)[1..], "round {rounds}");
+                position - 16
+            })
+            .collect();
+        assert_eq!(still, (sent.saturating_sub(15)..sent).collect::<Vec<_>>());
+        assert_eq!(next.free(&consumed), 16, "what was read is free");
+        // Whoever has read nothing yet says 0.
+        let mut unread = Producer::recover(slots.clone());
+        assert_eq!(unread.free(&AtomicU64::new(0)), 16_u64.saturating_sub(sent.min(16)));
+    }
 }
 
 #[test]
