@@ -1,7 +1,7 @@
 # Tripline: what a person types. `make` alone lists it. Everything else is cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bench crash-matrix bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
+.PHONY: demo test bench crash-matrix mutants bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -34,6 +34,13 @@ test: need-rust need-c need-cpp ## Run every test, then once more optimised with
 crash-matrix: need-rust need-c ## Kill the core at every instruction, then a thousand times under load (takes long)
 	TRIPLINE_STRIDE=1 $(CARGO) test --release --test crash_steps -- --nocapture
 	TRIPLINE_TEST_TRIES=1000 $(CARGO) test --release --test crash -- --nocapture
+
+# Defects that a test has to notice, each built in on its own: see the uses of tripline_mutant.
+MUTANT := RUSTFLAGS='--cfg tripline_mutant="$(1)"' CARGO_TARGET_DIR=$(TARGET_DIR)/mutants $(CARGO) test --test $(2)
+mutants: need-rust need-c ## Build known defects in, one at a time, and see that a test fails
+	! TRIPLINE_STRIDE=500 $(call MUTANT,position_before_commit,crash_steps)
+	! TRIPLINE_STRIDE=500 $(call MUTANT,verdict_before_commit,crash_steps)
+	! $(call MUTANT,unjournaled_timer,two_process a_stopped_strategy)
 
 bench: need-rust need-c ## Measure event to halt between two pinned processes
 	$(CARGO) bench --bench event_to_halt

@@ -258,6 +258,9 @@ impl Duty {
             Ok(message) if message.is_request() && !lane.admits(position) => Err(NO_VERDICT_SLOT),
             Ok(message) => Ok((Source::Lane { lane: number, strategy, position }, message)),
         };
+        if cfg!(tripline_mutant = "position_before_commit") {
+            self.positions.publish(number, position.wrapping_add(1));
+        }
         match source {
             Ok((source, message)) => self.apply(t0, Some(number), source, &message),
             Err(code) => self.reject(index, Some(number), code, header, t0),
@@ -315,13 +318,16 @@ impl Duty {
     /// Decide, tighten, commit, then everything else: loosen, then verdicts, directives and notices.
     fn apply(&mut self, now: Nanos, lane: Option<u16>, source: Source, message: &Message) {
         let outcome = self.engine.apply(now, source, message);
-        let changes = outcome.changes();
-        for change in changes.iter().filter(|change| change.old.tightens_to(change.new)) {
+        for change in outcome.changes().iter().filter(|change| change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
+        if cfg!(tripline_mutant = "verdict_before_commit") {
+            self.deliver();
+        }
         self.commit.input(now, lane, message);
+        let outcome = self.engine.outcome();
         self.commit.outcome(now, outcome);
-        for change in changes.iter().filter(|change| !change.old.tightens_to(change.new)) {
+        for change in outcome.changes().iter().filter(|change| !change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
         self.deliver();
