@@ -53,9 +53,11 @@ impl Traced {
         unsafe {
             libc::ptrace(libc::PTRACE_INTERRUPT, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
         };
-        let traced = Self(pid);
-        traced.wait();
-        Some(traced)
+        let mut status = 0;
+        // SAFETY: `status` is live.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
+        // One that is about to end is not stopped any more.
+        (waited == pid && libc::WIFSTOPPED(status)).then_some(Self(pid))
     }
 
     fn wait(&self) -> i32 {
@@ -289,4 +291,5 @@ fn kill_the_next(scene: &Scene, dead: u32, seed: &mut Seed) {
     });
     pin::sleep(seed.below(Nanos::from_millis(20).0) + 1);
     signal(next, libc::SIGKILL);
+    wait_for("the keeper notices", || (!children(scene.sidecar.keeper()).contains(&next)).then_some(()));
 }
