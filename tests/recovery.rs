@@ -53,7 +53,7 @@ impl Scribe {
             Engine::new(limits, now)
         };
         let replica = Replica::new(begin(), now);
-        store.begin(&log, IDENTITY, &replica).expect("a snapshot");
+        store.begin(&log, IDENTITY, 1, &replica).expect("a snapshot");
         let writer = Writer::new(log.clone(), FIRST, now, replica.chain());
         let first = u64::from(replica.engine().limits().capacity.lane_slots);
         let engine = replica.into_engine();

@@ -113,8 +113,8 @@ impl HotLog {
         self.word(0) == 0
     }
 
-    /// Begins a journal: whatever was there is gone. The magic comes last.
-    pub fn format(&self, identity: Identity) {
+    /// Begins a journal of this keeper's lanes: whatever was there is gone. The magic comes last.
+    pub fn format(&self, identity: Identity, keeper: u64) {
         self.store(0, 0);
         for slot in 0..self.capacity {
             // Relaxed: the release store of the magic below publishes it.
@@ -128,7 +128,7 @@ impl HotLog {
             (BOOT_AT, low),
             (BOOT_AT.wrapping_add(8), high),
             (BUILD_AT, identity.build),
-            (KEEPER_AT, 0),
+            (KEEPER_AT, keeper),
             (RELEASED_AT, FIRST),
             (TROUBLE_AT, 0),
             (WHY_AT, 0),

@@ -67,10 +67,11 @@ pub fn follow(
         if replica.next().wrapping_sub(taken) >= every && replica.is_whole() {
             match store.write(id, &replica) {
                 Ok(oldest) => (needed, taken, look) = (oldest, replica.next(), true),
-                // The log keeps what it has; if this goes on it fills, and the hot loop stops.
+                // The log keeps what it has; if this goes on it fills, and the hot loop stops. Tried again a little later,
+                // since following must not wait for it.
                 Err(error) => {
                     tracing::error!(event = "snapshot", %error, "a snapshot could not be written");
-                    sleep(NAP.0);
+                    taken = taken.wrapping_add(every >> 2);
                 }
             }
         }

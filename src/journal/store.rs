@@ -124,10 +124,10 @@ impl Store {
     ///
     /// # Errors
     /// What the kernel said about the snapshots.
-    pub fn begin(&self, log: &HotLog, identity: Identity, replica: &Replica) -> io::Result<()> {
+    pub fn begin(&self, log: &HotLog, identity: Identity, keeper: u64, replica: &Replica) -> io::Result<()> {
         let old = self.snapshots();
         self.put(identity.id, replica)?;
-        log.format(identity);
+        log.format(identity, keeper);
         let begun = self.path(replica.next());
         old.iter().filter(|(_, path)| *path != begun).try_for_each(|(_, path)| fs::remove_file(path))
     }

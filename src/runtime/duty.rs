@@ -204,15 +204,14 @@ impl Duty {
     fn drain(&mut self, index: usize, t0: Nanos) -> bool {
         let mut worked = false;
         for _ in 0..BATCH {
+            if !self.commit.has_room() {
+                return worked;
+            }
             let Some(Some(lane)) = self.lanes.get_mut(index) else { return worked };
             if lane.quarantined {
                 self.let_go_if_closing(index, t0);
                 return worked;
             }
-            if !self.commit.has_room() {
-                return worked;
-            }
-            let Some(Some(lane)) = self.lanes.get_mut(index) else { return worked };
             match lane.events.take() {
                 Taken::Record(words) => self.consume(index, &words, t0),
                 Taken::Empty => {

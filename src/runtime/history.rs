@@ -132,8 +132,7 @@ impl Journal {
     fn begin(&self, beginning: &Beginning, engine: Engine) -> io::Result<History> {
         let replica = Replica::new(engine, beginning.now).with_operator_at(beginning.operator_at);
         let identity = Identity { id: random_id()?, boot: boot_id(), build: self.build };
-        self.store.begin(&self.log, identity, &replica)?;
-        self.log.set_keeper(beginning.keeper);
+        self.store.begin(&self.log, identity, beginning.keeper, &replica)?;
         let writer = Writer::new(self.log.clone(), FIRST, replica.now(), replica.chain());
         Ok(History { replica, writer: Some(writer), resumed: false })
     }

@@ -7,7 +7,7 @@ use tripline::model::event::{
 };
 use tripline::model::{Bps, Event, Flags, Lots, Mode, Money, Reason, Scope, Ticks, TradingState};
 
-use crate::support::desk::{E9, INVERSE, PERP, PLAIN, id, limits, side};
+use crate::support::desk::{E9, INVERSE, PERP, PLAIN, attrs, id, limits, side};
 use crate::support::exposure_oracle::{Exposed, Oracle, Rest, Said};
 use crate::support::permit_oracle::{Answer, Denial};
 
@@ -25,6 +25,20 @@ fn open(order: u64, qty: i64) -> Said {
     new(order, qty, Intent::Open)
 }
 
+/// What a case changes of an order.
+struct NewOrder<'a> {
+    px: &'a mut Ticks,
+    attrs: &'a mut OrderAttrs,
+    group: &'a mut u32,
+}
+
+fn new_order(event: &mut Event) -> NewOrder<'_> {
+    match event {
+        Event::OrderNew { px, attrs, group, .. } => NewOrder { px, attrs, group },
+        other => panic!("{other:?} is no new order"),
+    }
+}
+
 fn with(said: Said, change: impl FnOnce(&mut Event)) -> Said {
     let mut said = said;
     change(&mut said.event);
@@ -33,22 +47,19 @@ fn with(said: Said, change: impl FnOnce(&mut Event)) -> Said {
 
 fn at(said: Said, price: i64) -> Said {
     with(said, |event| {
-        let Event::OrderNew { px, .. } = event else { unreachable!() };
-        px.0 = price;
+        new_order(event).px.0 = price;
     })
 }
 
 fn typed(said: Said, order_type: OrderType) -> Said {
     with(said, |event| {
-        let Event::OrderNew { attrs, .. } = event else { unreachable!() };
-        attrs.order_type = order_type;
+        new_order(event).attrs.order_type = order_type;
     })
 }
 
 fn grouped(said: Said, number: u32) -> Said {
     with(said, |event| {
-        let Event::OrderNew { group, .. } = event else { unreachable!() };
-        *group = number;
+        *new_order(event).group = number;
     })
 }
 
@@ -65,8 +76,8 @@ fn event(event: Event) -> Said {
 }
 
 fn change(order: u64, px: i64, qty: i64, new_order: u64) -> Said {
-    let Event::OrderNew { attrs, .. } = open(1, 1).event else { unreachable!() };
-    let event = Event::OrderModify { order: id(order), px: Ticks(px), qty: Lots(qty), attrs, new_order };
+    let (order, px, qty, attrs) = (id(order), Ticks(px), Lots(qty), attrs());
+    let event = Event::OrderModify { order, px, qty, attrs, new_order };
     Said { book: 0, instrument: Some(PLAIN), flags: Flags::PERMIT, event, rest: None }
 }
 

@@ -37,7 +37,7 @@ impl Journaled {
         let engine = Engine::new(limits.clone(), now);
         let segment = Segment::create("hot", HotLog::bytes(CAPACITY)).expect("memory");
         let log = HotLog::new(Arc::new(segment), CAPACITY);
-        log.format(Identity { id: 7, boot: [0, 0], build: 0 });
+        log.format(Identity { id: 7, boot: [0, 0], build: 0 }, 1);
         let replica = Replica::new(Engine::new(limits, now), now);
         let start = snapshot_bytes(7, &replica);
         let writer = Writer::new(log.clone(), FIRST, now, replica.chain());
