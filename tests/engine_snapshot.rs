@@ -133,6 +133,11 @@ impl Pair {
         }
     }
 
+    /// Whether the last record began or ended a cause: rare, and worth a restart right there.
+    fn has_just_turned(&self) -> bool {
+        !self.lasting.outcome().transitions().is_empty()
+    }
+
     fn note(&mut self) {
         let engine = &self.lasting;
         let outcome = engine.outcome();
@@ -278,7 +283,7 @@ fn a_restored_engine_goes_on_with_orders_and_requests_as_if_nothing_had_happened
             let tag = if let Source::Lane { lane, .. } = source { lane } else { 0 };
             let (epoch, handle) = (pair.lasting.epoch() as u16, Handle::new(tag, 0, Some(PLAIN)));
             pair.apply(source, &Message { flags, epoch, handle, event });
-            if seed.below(RESTARTS) == 0 {
+            if seed.below(RESTARTS) == 0 || pair.has_just_turned() && seed.below(8) == 0 {
                 pair.restart();
             }
             if step % 8 == 0 {
@@ -342,7 +347,7 @@ fn a_restored_engine_goes_on_with_books_and_drawdowns_as_if_nothing_had_happened
         pair.advance(Nanos::from_secs(1).after(Nanos(step * 100_000)));
         let (source, message) = book_record(step);
         pair.apply(source, &message);
-        if seed.below(2 * RESTARTS) == 0 {
+        if seed.below(2 * RESTARTS) == 0 || pair.has_just_turned() && seed.below(8) == 0 {
             pair.restart();
         }
         if step % 40 == 0 {
