@@ -18,6 +18,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tripline::control::cli::{self, Cli, Command};
+use tripline::runtime::pages::LargePages;
+
+#[global_allocator]
+static ALLOCATOR: LargePages = LargePages;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;

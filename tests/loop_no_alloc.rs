@@ -224,7 +224,8 @@ fn the_loop_allocates_nothing_between_ready_and_shutdown() {
             CoreOptions { cpu: CpuChoice::Unpinned, idle: IdleChoice::Backoff, ..CoreOptions::default() };
         let (lanes, restarts) = (Vec::new(), 0);
         let (keeper, journal) = (1, Some(journal));
-        let inheritance = Inheritance { shared: theirs, link, lanes, restarts, keeper, journal };
+        let is_standby = false;
+        let inheritance = Inheritance { shared: theirs, link, lanes, restarts, keeper, journal, is_standby };
         runtime::run(limits, options, inheritance)
     });
     hear(&keeper, Link::Ready { lease_ns: 0 });

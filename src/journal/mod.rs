@@ -9,7 +9,7 @@
 //! ```
 //! [`record`] is the 64-byte form of an entry, [`log`] the ring of them in memory that outlives the core, [`replica`] an
 //! engine fed from entries, [`store`] the directory with the hot log's file and the snapshots, [`shadow`] the thread
-//! that keeps it short, [`archive`] the segments on disk and [`block`] their bytes, [`reading`] what people
+//! that keeps it short, [`pursuit`] how a standby follows it, [`archive`] the segments on disk and [`block`] their bytes, [`reading`] what people
 //! open of it all.
 //!
 //! The same replica recovers a core, stands behind the running one and replays a journal for a person: three uses, one
@@ -18,6 +18,7 @@
 pub mod archive;
 pub mod block;
 pub mod log;
+pub mod pursuit;
 pub mod reading;
 pub mod record;
 pub mod replica;

@@ -82,7 +82,7 @@ pub enum Recovery {
     Whole {
         /// What it leads to.
         replica: Box<Replica>,
-        /// The entries that were followed from the newest snapshot on.
+        /// The entries that were followed for it now.
         followed: u64,
     },
     /// It could not be followed any further than the replica, if there is one.
@@ -247,7 +247,9 @@ fn reaches(log: &HotLog, next: u64) -> bool {
     next == released || next > released && matches!(log.read(next.wrapping_sub(1)), Found::Entry(..))
 }
 
-fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
+/// Follows a journal that nobody writes any more from where a replica is to its end.
+#[must_use]
+pub fn follow(log: &HotLog, mut replica: Box<Replica>) -> Recovery {
     let from = replica.next();
     loop {
         match log.read(replica.next()) {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use super::standby::Inherited;
 use crate::model::event::LivenessSign;
 use crate::shm::lane::{Lane, format_return_ring};
 use crate::shm::segment::Segment;
@@ -157,6 +158,13 @@ impl Lanes {
             Some(OpenLane { number, strategy, generation: entry.generation, lane, returns, closing })
         });
         lanes.collect()
+    }
+
+    /// Which lanes are in use, for whoever inherits them and must see that they are still the same.
+    pub(super) fn inherited(&self) -> Vec<Inherited> {
+        let entries = (0..).zip(&self.entries).filter(|(_, entry)| !matches!(entry.state, State::Free));
+        let is_closing = |entry: &Entry| matches!(entry.state, State::Closing { .. });
+        entries.map(|(number, entry)| (number, entry.generation, is_closing(entry))).collect()
     }
 
     /// Lets the next child inherit the mappings of every lane.

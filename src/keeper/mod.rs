@@ -3,16 +3,18 @@
 //! ```text
 //!                keeper (1 thread, never spins)
 //!      attach socket │ memfds │ lock │ signals
-//!           fork ┌───┴───┐ fork
-//!              core    control
+//!         fork ┌─────┼──────┐ fork
+//!            core standby control
 //! ```
-//! It parses nothing but fixed-size packets. When the core dies it ends every lease and forks another one on the same
-//! mappings, which knows from the journal what the dead one did; clients do nothing, their gates read HALTED until its
-//! first lease. A core that dies again soon is replaced later each time. When the keeper itself dies, both children die
-//! with it and the leases run out.
+//! It parses nothing but fixed-size packets. When the core dies it ends every lease and lets another one go on with the
+//! same mappings, which knows from the journal what the dead one did: the standby, forked while the core still lived, or
+//! one forked then. Clients do nothing, their gates read HALTED until its first lease. A core that dies again soon is
+//! replaced later each time. When the keeper itself dies, its children die with it and the leases run out.
 
+mod heritage;
 mod lanes;
 mod process;
+mod standby;
 mod successor;
 mod supervisor;
 mod visitor;
@@ -23,17 +25,20 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use heritage::Handover;
 pub use process::{ask_to_end, end_with_parent};
 
 use crate::model::Name;
 use crate::model::event::LivenessSign;
 use crate::shm::directory::Directory;
-use crate::shm::shared::{OpenLane, Shared};
+use crate::shm::shared::Shared;
 use crate::shm::socket::{Listener, Received, Socket};
 use crate::wire::layout::Geometry;
 use crate::wire::link::Link;
+use heritage::{Heritage, fork_core};
 use lanes::Lanes;
 use process::{Child, ChildExit, Signals};
+use standby::Standby;
 use successor::Successor;
 use supervisor::Supervisor;
 use visitor::{Visitor, Wants};
@@ -51,19 +56,8 @@ pub struct Options {
     pub strategies: Vec<(Name, u32)>,
     /// Whether a core that dies is replaced: there is a journal.
     pub replaces_core: bool,
-}
-
-/// What a core is given.
-#[derive(Debug)]
-pub struct Handover {
-    /// Everything shared.
-    pub shared: Shared,
-    /// The core's end of the socket.
-    pub link: Socket,
-    /// The lanes that clients have.
-    pub lanes: Vec<OpenLane>,
-    /// Cores that died before it.
-    pub restarts: u32,
+    /// Whether the one that replaces it waits in another process beforehand.
+    pub keeps_standby: bool,
 }
 
 /// Why a sidecar could not start, or had to end.
@@ -130,7 +124,8 @@ pub fn run(
     let signals = Signals::new().map_err(os("signalfd"))?;
     let shared = Shared::create(options.geometry, fill_directory).map_err(os("shared segments"))?;
     let private = [signals.fd().as_raw_fd()];
-    let (child, link) = fork_core(&mut core, &private, &shared, Vec::new(), 0)?;
+    let heritage = Heritage { lanes: Vec::new(), restarts: 0, is_standby: false };
+    let (child, link) = fork_core(&mut core, &private, &shared, heritage)?;
     shared.seal().map_err(os("sealing the shared segments"))?;
     shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
     let mut keeper = Keeper {
@@ -140,6 +135,8 @@ pub fn run(
         link,
         core: child,
         successor: Successor::default(),
+        standby: None,
+        standby_due: Instant::now(),
         supervisor: Supervisor::from_environment(),
         control: None,
         control_due: Instant::now(),
@@ -157,25 +154,6 @@ pub fn run(
     outcome
 }
 
-/// Starts a core, which inherits every mapping that is shared with children now.
-fn fork_core(
-    core: &mut impl FnMut(Handover) -> io::Result<()>,
-    private: &[RawFd],
-    shared: &Shared,
-    lanes: Vec<OpenLane>,
-    restarts: u32,
-) -> Result<(Child, Socket), KeeperError> {
-    let (link, core_link) = Socket::pair().map_err(os("socketpair"))?;
-    let private: Vec<RawFd> = private.iter().copied().chain([link.fd().as_raw_fd()]).collect();
-    let role = || {
-        process::close_inherited(&private);
-        core(Handover { shared: shared.clone(), link: core_link, lanes, restarts })
-    };
-    let child = Child::fork(role).map_err(os("fork of the core"))?;
-    link.set_nonblocking().map_err(os("socket of the core"))?;
-    Ok((child, link))
-}
-
 struct Keeper {
     options: Options,
     shared: Shared,
@@ -183,6 +161,9 @@ struct Keeper {
     link: Socket,
     core: Child,
     successor: Successor,
+    /// The next core, waiting; and when one may be started.
+    standby: Option<Standby>,
+    standby_due: Instant,
     supervisor: Supervisor,
     control: Option<Child>,
     /// When a control process that ended may be started again.
@@ -240,12 +221,14 @@ impl Keeper {
             self.welcome();
             self.hear_visitors(now);
             self.tend_control(control, now)?;
+            self.tend_standby(core, now)?;
         }
     }
 
     /// The processes whose ends are waited for one by one.
     fn children(&self) -> Vec<libc::pid_t> {
-        std::iter::once(&self.core).chain(&self.control).map(Child::pid).collect()
+        let standby = self.standby.as_ref().map(Standby::pid);
+        std::iter::once(&self.core).chain(&self.control).map(Child::pid).chain(standby).collect()
     }
 
     fn stop(&mut self) {
@@ -261,7 +244,15 @@ impl Keeper {
     fn wait(&self) -> Result<(), KeeperError> {
         let now = Instant::now();
         let control_due = self.wants_control().then_some(self.control_due);
-        let deadlines = [self.ready_by, self.stop_by, control_due, self.successor.due, self.supervisor.due()];
+        let standby_due = self.wants_standby().then_some(self.standby_due);
+        let deadlines = [
+            self.ready_by,
+            self.stop_by,
+            control_due,
+            standby_due,
+            self.successor.due,
+            self.supervisor.due(),
+        ];
         let visitor_deadlines = self.visitors.iter().filter_map(Visitor::deadline);
         let retry = (!self.unsaid.is_empty()).then(|| now + RETRY_AFTER);
         let deadlines = deadlines.into_iter().chain([retry]);
@@ -445,12 +436,13 @@ impl Keeper {
     /// Descriptors that control has no business with: the core's socket, the visitors, the lanes. A copy of the
     /// core's socket would also keep the core from noticing that the keeper is gone.
     fn private_fds(&self) -> Vec<RawFd> {
-        let own = [Some(self.link.fd()), Some(self.signals.fd()), self.listener.as_ref().map(Listener::fd)];
-        let visitors = self.visitors.iter().flat_map(Visitor::fds);
-        own.into_iter().flatten().chain(visitors).chain(self.lanes.fds()).map(|fd| fd.as_raw_fd()).collect()
+        self.fds_of_no_core().into_iter().chain(self.lanes.fds().map(|fd| fd.as_raw_fd())).collect()
     }
 
     fn end_children(&mut self) {
+        if let Some(standby) = self.standby.take() {
+            standby.let_go();
+        }
         self.core.end(libc::SIGKILL, Duration::ZERO);
         // The core may have renewed a lease between the first closing and its end.
         self.shared.gate.close();

@@ -67,6 +67,12 @@ pub fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
 }
 
+/// Sets the name that the kernel shows this process under; of at most 15 bytes.
+pub(super) fn show_as(name: &std::ffi::CStr) {
+    // SAFETY: the name is terminated and live; the kernel copies at most 16 bytes of it.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
 /// Asks a sidecar that this process started, and has not waited for, to end in order.
 pub fn ask_to_end(sidecar: &std::process::Child) {
     // SAFETY: the pid is our own child's, not yet reaped, so it cannot be another process's.
@@ -185,7 +191,7 @@ impl Child {
         }
     }
 
-    fn signal(&self, signal: libc::c_int) {
+    pub(super) fn signal(&self, signal: libc::c_int) {
         // SAFETY: the pid is our own child's, not yet reaped.
         unsafe { libc::kill(self.pid, signal) };
     }

@@ -4,8 +4,11 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use super::process::ChildExit;
-use super::{Handover, Keeper, KeeperError, Listener, READY_WITHIN, Visitor, fork_core, os};
+use super::heritage::{Heritage, fork_core};
+use super::process::{Child, ChildExit};
+use super::standby::Standby;
+use super::{Handover, Keeper, KeeperError, Listener, READY_WITHIN, Visitor, os};
+use crate::shm::socket::Socket;
 use crate::wire::hello::Refusal;
 use crate::wire::link::Link;
 
@@ -63,22 +66,18 @@ impl Keeper {
         self.visitors.iter().any(|visitor| visitor.waits_for(lane))
     }
 
-    /// Forks a core on the mappings of the dead one.
+    /// Lets the standby go on in the place of the dead core, or forks a core on the mappings of the dead one.
     pub(super) fn replace_core(
         &mut self,
         core: &mut impl FnMut(Handover) -> io::Result<()>,
     ) -> Result<(), KeeperError> {
         // Which lanes are closing goes with the lanes.
         self.unsaid.retain(|message| matches!(message, Link::Shutdown));
-        let shared = self.shared.clone();
-        shared.share_with_children().map_err(os("madvise of the shared segments"))?;
-        self.lanes.share_with_children().map_err(os("madvise of the lanes"))?;
+        let (child, link) = match self.call_standby() {
+            Some(standby) => standby,
+            None => self.fork_next(core, false)?,
+        };
         self.successor.restarts = self.successor.restarts.saturating_add(1);
-        let private = self.fds_of_no_core();
-        let lanes = self.lanes.open_lanes();
-        let (child, link) = fork_core(core, &private, &shared, lanes, self.successor.restarts)?;
-        shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
-        self.lanes.keep_from_children().map_err(os("madvise of the lanes"))?;
         (self.core, self.link) = (child, link);
         let now = Instant::now();
         self.successor.due = None;
@@ -86,9 +85,28 @@ impl Keeper {
         Ok(())
     }
 
-    /// Descriptors that no core has business with. Those of the lanes go with their mappings.
-    fn fds_of_no_core(&self) -> Vec<RawFd> {
-        let own = [Some(self.link.fd()), Some(self.signals.fd()), self.listener.as_ref().map(Listener::fd)];
+    /// Forks a core that inherits what the one that is, or was, has mapped.
+    pub(super) fn fork_next(
+        &mut self,
+        core: &mut impl FnMut(Handover) -> io::Result<()>,
+        is_standby: bool,
+    ) -> Result<(Child, Socket), KeeperError> {
+        let shared = self.shared.clone();
+        shared.share_with_children().map_err(os("madvise of the shared segments"))?;
+        self.lanes.share_with_children().map_err(os("madvise of the lanes"))?;
+        let restarts = self.successor.restarts.saturating_add(1);
+        let heritage = Heritage { lanes: self.lanes.open_lanes(), restarts, is_standby };
+        let forked = fork_core(core, &self.fds_of_no_core(), &shared, heritage);
+        shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
+        self.lanes.keep_from_children().map_err(os("madvise of the lanes"))?;
+        forked
+    }
+
+    /// Descriptors that no child has business with. Those of the lanes go with their mappings.
+    pub(super) fn fds_of_no_core(&self) -> Vec<RawFd> {
+        let standby = self.standby.as_ref().map(Standby::fd);
+        let listener = self.listener.as_ref().map(Listener::fd);
+        let own = [Some(self.link.fd()), Some(self.signals.fd()), listener, standby];
         let visitors = self.visitors.iter().flat_map(Visitor::fds);
         own.into_iter().flatten().chain(visitors).map(|fd| fd.as_raw_fd()).collect()
     }

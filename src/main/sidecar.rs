@@ -59,6 +59,7 @@ fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
         geometry: geometry(&config.limits),
         strategies: config.limits.strategies.iter().map(|s| (s.name, s.uid)).collect(),
         replaces_core: journaled,
+        keeps_standby: config.sidecar.standby,
     };
     let limits = config.limits.clone();
     let core_options = CoreOptions {
@@ -83,10 +84,10 @@ fn keep(config: Config, journaled: bool) -> Result<(), KeeperError> {
         options,
         |directory| fill(directory, &config.limits),
         |handover| {
-            let Handover { shared, link, lanes, restarts } = handover;
+            let Handover { shared, link, lanes, restarts, is_standby } = handover;
             let archive = config.sidecar.archive.clone();
             let journal = open_journal(&journal_dir, archive, build, journaled)?;
-            let inheritance = Inheritance { shared, link, lanes, restarts, keeper, journal };
+            let inheritance = Inheritance { shared, link, lanes, restarts, keeper, journal, is_standby };
             runtime::run(limits.clone(), core_options, inheritance)
         },
         |shared| control(config.clone(), shared),

@@ -12,10 +12,12 @@ use super::housekeeping::Housekeeping;
 use super::idle::Idle;
 use super::lanes::ActiveLane;
 use super::pin;
+use super::standby::{self, Ahead};
 use super::takeover::{self, Takeover};
 use crate::engine::Limits;
 use crate::journal::archive::{Archiver, Desk};
 use crate::journal::log::Identity;
+use crate::journal::replica::Replica;
 use crate::journal::shadow;
 use crate::model::{Nanos, Reason};
 use crate::shm::clock::{monotonic, utc};
@@ -79,6 +81,8 @@ pub struct Inheritance {
     pub keeper: u64,
     /// The journal; without one nothing survives the core.
     pub journal: Option<Journal>,
+    /// Whether it is to wait until the core before it is dead.
+    pub is_standby: bool,
 }
 
 impl CpuChoice {
@@ -101,6 +105,8 @@ impl IdleChoice {
     }
 }
 
+/// How long the shadow gives way to a core on its way to a first lease.
+const GIVE_WAY: Nanos = Nanos::from_millis(100);
 /// Lease on a processor that other work shares.
 const SHARED_LEASE: Nanos = Nanos(250_000_000);
 /// Lease on an isolated processor.
@@ -111,15 +117,31 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 /// # Errors
 /// What the kernel said when the cold threads could not be started or the journal not be opened.
 pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io::Result<()> {
-    let Inheritance { shared, link, lanes, restarts, keeper, journal } = inheritance;
     pin::block_terminal_signals();
-    close_gates_on_panic(shared.gate.clone());
     let isolated = pin::isolated_cpus();
     let cpu = options.cpu.choose(&isolated);
+    let called = match &inheritance.journal {
+        Some(journal) if inheritance.is_standby => standby::wait(&inheritance.link, journal, cpu)?,
+        _ => Some(Ahead::default()),
+    };
+    called.map_or(Ok(()), |ahead| begin(limits, options, inheritance, ahead, cpu))
+}
+
+/// Runs the core now.
+fn begin(
+    limits: Limits,
+    options: CoreOptions,
+    inheritance: Inheritance,
+    ahead: Ahead,
+    cpu: Option<usize>,
+) -> io::Result<()> {
+    let Inheritance { shared, link, lanes, restarts, keeper, journal, .. } = inheritance;
+    // Not before: a standby that panics is nobody's concern.
+    close_gates_on_panic(shared.gate.clone());
     // Before pinning, since threads inherit the mask.
     let bridge = bridge::start(link, shared.gate.clone(), shared.geometry, cpu)?;
     let pinned = cpu.filter(|&cpu| pin::pin_to(cpu));
-    let on_isolated = pinned.is_some_and(|cpu| isolated.contains(&cpu));
+    let on_isolated = pinned.is_some_and(|cpu| pin::isolated_cpus().contains(&cpu));
     pin::sleep_precisely();
     let mut clock = EngineClock::new();
     let (lease, lengthened) = choose_lease(&options, restarts, on_isolated, &mut clock);
@@ -129,30 +151,26 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     let limits = with_operators_lane(limits, &shared.geometry);
     // Relaxed: written by a core that is no more, or by the keeper before the fork.
     let operator_at = shared.positions.consumed(OPERATOR_LANE).load(Ordering::Relaxed);
-    let history =
-        begin_or_follow(journal.as_ref(), &Beginning { limits, lease, now: begun, operator_at, keeper })?;
+    let beginning = Beginning { limits, lease, now: begun, operator_at, keeper };
+    let history = begin_or_follow(journal.as_ref(), &beginning, ahead.replica)?;
     let now = clock.now();
     let found = takeover::Found { lanes, restarts, keeper, words };
     let takeover = Takeover::new(found, &history, journal.as_ref());
     let before = left_by_the_dead(&shared, restarts);
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
-    journal.map_or(Ok(()), |journal| start_shadow(journal, cpu))?;
-    let mut degraded = what_the_machine_lacks(on_isolated);
+    journal.map_or(Ok(()), |journal| start_shadow(journal, shared.gate.clone(), cpu))?;
+    let mut degraded = what_the_machine_lacks(on_isolated, ahead.is_locked);
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
     let row = LoopRow {
         lease: history.replica.engine().lease(),
         degraded: degraded.bits(),
-        core_pid: u64::from(std::process::id()),
-        started: monotonic(),
-        started_utc_ns: utc().0,
-        cpu: pinned.map_or(u64::MAX, |cpu| cpu as u64),
         isolated: on_isolated,
         spinning: spins,
         transitions: history.replica.transitions(),
         restarts: u64::from(restarts),
-        ..before
+        ..of_this_process(before, pinned)
     };
     let operator = takeover.operators(MappedLane::operators(&shared), &history.replica, now);
     let History { replica, writer, .. } = history;
@@ -181,8 +199,12 @@ pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io
     Ok(())
 }
 
-fn begin_or_follow(journal: Option<&Journal>, beginning: &Beginning) -> io::Result<History> {
-    journal.map_or_else(|| Ok(beginning.unrecorded()), |journal| journal.open(beginning))
+fn begin_or_follow(
+    journal: Option<&Journal>,
+    beginning: &Beginning,
+    ahead: Option<Box<Replica>>,
+) -> io::Result<History> {
+    journal.map_or_else(|| Ok(beginning.unrecorded()), |journal| journal.open(beginning, ahead))
 }
 
 /// The counters of the loop itself as the dead core told them last; where it died while telling, they start again.
@@ -193,18 +215,29 @@ fn left_by_the_dead(shared: &Shared, restarts: u32) -> LoopRow {
     LoopRow { ticks, rejected, stalls, worst_stall, ..LoopRow::default() }
 }
 
-/// Locks memory, and marks what is not to be had here.
-fn what_the_machine_lacks(on_isolated: bool) -> Degraded {
+/// The row that begins where one of a dead core ended.
+fn of_this_process(before: LoopRow, pinned: Option<usize>) -> LoopRow {
+    LoopRow {
+        core_pid: u64::from(std::process::id()),
+        started: monotonic(),
+        started_utc_ns: utc().0,
+        cpu: pinned.map_or(u64::MAX, |cpu| cpu as u64),
+        ..before
+    }
+}
+
+/// Locks memory, where that was not done before, and marks what is not to be had here.
+fn what_the_machine_lacks(on_isolated: bool, is_locked: bool) -> Degraded {
     let mut degraded = Degraded::empty();
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
     degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
     degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());
-    degraded.set(Degraded::MLOCK, pin::lock_memory().is_err());
+    degraded.set(Degraded::MLOCK, !is_locked && pin::lock_memory().is_err());
     degraded
 }
 
 /// Starts the threads that follow and archive the journal, away from the loop's processor.
-fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
+fn start_shadow(journal: Journal, gate: GatePage, off: Option<usize>) -> io::Result<()> {
     let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
     let Journal { store, log, archive, .. } = journal;
     if archive.is_none() {
@@ -218,13 +251,25 @@ fn start_shadow(journal: Journal, off: Option<usize>) -> io::Result<()> {
         let write = move || Archiver::new(&log, id, &archive.0, &archive.1).run();
         beside_the_loop("tripline-archive", off, write)?;
     }
-    beside_the_loop("tripline-shadow", off, move || match store.newest(&log, id) {
-        Some(replica) => {
-            let archive = archive.as_deref().map(|(settings, desk)| (settings, desk));
-            shadow::follow(&log, &store, id, replica, archive);
+    beside_the_loop("tripline-shadow", off, move || {
+        give_way(&gate);
+        match store.newest(&log, id) {
+            Some(replica) => {
+                let archive = archive.as_deref().map(|(settings, desk)| (settings, desk));
+                shadow::follow(&log, &store, id, replica, archive);
+            }
+            None => log.report_trouble(log.released(), Reason::Replay),
         }
-        None => log.report_trouble(log.released(), Reason::Replay),
     })
+}
+
+/// Leaves the machine to a core on its way to a first lease. Not for long: where the log is full, that core waits for
+/// the shadow.
+fn give_way(gate: &GatePage) {
+    let by = monotonic().after(GIVE_WAY);
+    while gate.deadline() == Nanos::ZERO && monotonic() < by {
+        pin::sleep(1_000_000);
+    }
 }
 
 fn beside_the_loop(name: &str, off: Option<usize>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -11,7 +11,7 @@ use crate::journal::archive;
 use crate::journal::log::{FIRST, HotLog, Identity, Writer};
 use crate::journal::replica::Replica;
 use crate::journal::shadow;
-use crate::journal::store::{Problem, Recovery, Store};
+use crate::journal::store::{Problem, Recovery, Store, follow};
 use crate::model::{Event, Flags, Handle, Message, Nanos, Reason, Scope};
 
 /// The journal of a sidecar, open.
@@ -61,9 +61,12 @@ impl Beginning {
 }
 
 impl Journal {
-    /// Follows the journal, or begins one.
-    pub(super) fn open(&self, beginning: &Beginning) -> io::Result<History> {
-        match self.store.recover(&self.log) {
+    /// Follows the journal, or begins one. `ahead` is how far a standby has followed it already; where that does not lead
+    /// to the end, it is as if there were none, so that what is wrong is always found the same way.
+    pub(super) fn open(&self, beginning: &Beginning, ahead: Option<Box<Replica>>) -> io::Result<History> {
+        let ahead = ahead.map(|replica| follow(&self.log, replica));
+        let whole = ahead.filter(|recovery| matches!(recovery, Recovery::Whole { .. }));
+        match whole.unwrap_or_else(|| self.store.recover(&self.log)) {
             Recovery::Nothing => match self.archive.as_ref().is_some_and(archive::Settings::is_in_use) {
                 true => self.begin_in_doubt(
                     beginning,

@@ -2,7 +2,7 @@
 //!
 //! [`boot`] prepares everything that may block or allocate; `duty` is the loop; `lanes` the rings it drains;
 //! `answers` the rings it answers in; `commit` the one place where a record becomes history;
-//! `history` what a core knows when it starts, `takeover` how it goes on for one that died; `housekeeping` what may wait; `bridge` the cold
+//! `history` what a core knows when it starts, `standby` how the next one waits, `takeover` how it goes on for one that died; `housekeeping` what may wait; `bridge` the cold
 //! thread that maps lanes for it. Between boot and shutdown the loop allocates nothing, locks nothing, logs nothing
 //! and makes no system call other than going idle.
 
@@ -26,7 +26,9 @@ mod history;
 mod housekeeping;
 mod idle;
 mod lanes;
+pub mod pages;
 pub mod pin;
+mod standby;
 mod takeover;
 
 pub use boot::{CoreOptions, CpuChoice, IdleChoice, Inheritance, run};

@@ -70,6 +70,12 @@ pub fn lock_memory() -> io::Result<()> {
     }
 }
 
+/// What the kernel shows this process as; at most 15 bytes. Call from its first thread.
+pub fn name_process(name: &std::ffi::CStr) {
+    // SAFETY: the name is terminated and live; the kernel copies at most 16 bytes of it.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
 /// Wakes the calling thread from short sleeps as soon as the kernel can.
 pub fn sleep_precisely() {
     // SAFETY: integer arguments; 1 ns is the smallest slack.

@@ -44,6 +44,8 @@ pub enum Link {
     },
     /// Keeper: halt everything and end.
     Shutdown,
+    /// Keeper, to a standby: the core is dead; go on in its place.
+    Succeed,
 }
 
 impl Link {
@@ -61,6 +63,7 @@ impl Link {
             Self::Close { lane, sign } => (5, u64::from(lane), sign as u64),
             Self::Closed { lane } => (6, u64::from(lane), 0),
             Self::Shutdown => (7, 0, 0),
+            Self::Succeed => (8, 0, 0),
         };
         (packet[0], packet[1], packet[2]) = (kind, a, b);
         packet
@@ -79,6 +82,7 @@ impl Link {
             5 => Self::Close { lane, sign: LivenessSign::from_raw(b as u8)? },
             6 => Self::Closed { lane },
             7 => Self::Shutdown,
+            8 => Self::Succeed,
             _ => return None,
         })
     }
@@ -98,6 +102,7 @@ mod tests {
             Link::Close { lane: 3, sign: LivenessSign::ProcessExited },
             Link::Closed { lane: 4 },
             Link::Shutdown,
+            Link::Succeed,
         ] {
             assert_eq!(Link::from_packet(&link.to_packet()), Some(link));
         }

@@ -36,10 +36,23 @@ pub fn lives(pid: u32) -> bool {
     })
 }
 
-/// Children of the main thread of a process.
+/// Children of the main thread of a process; of a keeper, without a core that only stands by.
 pub fn children(pid: u32) -> Vec<u32> {
+    all_children(pid).into_iter().filter(|&child| !stands_by(child)).collect()
+}
+
+/// The child of a keeper that waits to be its next core, once it waits.
+pub fn standby(keeper: u32) -> Option<u32> {
+    all_children(keeper).into_iter().find(|&child| stands_by(child))
+}
+
+fn all_children(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+fn stands_by(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "standby")
 }
 
 /// Open descriptors of a process.

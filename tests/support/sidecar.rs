@@ -57,6 +57,8 @@ impl Drop for Place {
 pub struct Setup {
     /// How long a gate trusts it.
     pub lease: &'static str,
+    /// Whether a core waits to follow one that dies.
+    pub standby: bool,
     /// Lanes for strategies.
     pub lanes: u32,
     /// Events a lane holds.
@@ -79,6 +81,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             lease: "50ms",
+            standby: true,
             lanes: 8,
             lane_slots: 64,
             http: "none".into(),
@@ -97,7 +100,8 @@ pub const CAPITAL: i64 = 100_000;
 impl Setup {
     /// The configuration file.
     pub fn toml(&self, runtime_dir: &Path) -> String {
-        let Self { lease, lanes, lane_slots, http, strategies, orders, keys, max_position, tables } = self;
+        let Self { lease, standby, lanes, lane_slots, http, .. } = self;
+        let Self { strategies, orders, keys, max_position, tables, .. } = self;
         let mut text = format!(
             r#"schema = 1
 [instance]
@@ -108,6 +112,7 @@ runtime_dir = "{dir}"
 cpu = "none"
 idle = "backoff"
 lease = "{lease}"
+standby = {standby}
 [http]
 listen = "{http}"
 [permit]

@@ -23,7 +23,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
 /// changing one place. Tests and benches may name any.
 pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("memmap2", &["src/shm/segment"]),
-    ("libc", &["src/shm/", "src/keeper", "src/runtime/pin", "ffi/"]),
+    ("libc", &["src/shm/", "src/keeper", "src/runtime/pin", "src/runtime/pages", "ffi/"]),
     ("crc32c", &["src/journal/record"]),
     ("sd_notify", &["src/keeper/supervisor"]),
     ("core_affinity", &["src/runtime/pin"]),

@@ -18,6 +18,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "src/sync.rs",
     "src/runtime/pin",
     "src/runtime/clock",
+    "src/runtime/pages",
     "src/keeper",
     "src/main/strategy",
     "ffi/",

@@ -66,6 +66,8 @@ pub struct SidecarConfig {
     pub lease: Option<Nanos>,
     /// How long the first start measures stalls before it trusts a lease; zero skips the probe.
     pub stall_probe: Nanos,
+    /// Whether a core waits to follow one that dies.
+    pub standby: bool,
     /// Loopback address of the HTTP port; `None` serves only the admin socket. Port 0 lets the system choose.
     pub http: Option<SocketAddr>,
     /// Where every entry of the journal is archived; `None` keeps only the hot log.

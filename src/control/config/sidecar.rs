@@ -63,12 +63,16 @@ pub(super) fn processes(root: &Section<'_, '_>, instance: &Instance) -> SidecarC
     ]);
     let lease = value::duration(Nanos(250_000)..=Nanos::from_secs(10));
     let probe = value::duration(Nanos::ZERO..=Nanos::from_secs(10));
-    let (cpu, idle, lease, stall_probe) = (
+    let (cpu, idle, lease, stall_probe, standby) = (
         core.or("cpu", CpuChoice::Auto, cpu),
         core.or("idle", IdleChoice::Auto, idle),
         core.or("lease", None, value::unless("auto", lease)),
         core.or("stall_probe", Nanos::from_millis(200), probe),
+        core.or("standby", true, value::boolean),
     );
+    if !standby {
+        core.note("standby", "no core waits to follow one that dies: gates stay closed for longer then");
+    }
     core.finish();
 
     let http = root.table("http");
@@ -97,6 +101,7 @@ pub(super) fn processes(root: &Section<'_, '_>, instance: &Instance) -> SidecarC
         idle,
         lease,
         stall_probe,
+        standby,
         http: listen,
         log_level,
     }
