@@ -91,7 +91,7 @@ const BAD: [Row; 42] = [
     ("share above the whole", "\"15%\"", "\"100.01%\"", 27, "out-of-range", "100.00 %"),
     ("scope of nobody", "account:main", "account:mian", 26, "unknown-reference", "`main`"),
     ("account without a guard", "account:main", "strategy:mm1", 6, "unguarded", "[[drawdown]]"),
-    ("profit in a foreign currency", "settlement = \"USDT\"", "settlement = \"USDC\"", 15, "currency-mismatch", "no conversion rates"),
+    ("profit in a foreign currency", "settlement = \"USDT\"", "settlement = \"USDC\"", 15, "currency-mismatch", "add a [[rate]]"),
     ("spot without a base", "\"linear\"", "\"spot\"", 10, "missing", "spot"),
     ("unknown user", "name = \"mm1\"", "name = \"mm1\"\nuid = \"no-such-user\"", 18, "unknown-user", "number"),
     ("heartbeat too fast", "name = \"mm1\"", "name = \"mm1\"\nheartbeat = \"1us\"", 18, "out-of-range", "10ms to 1h"),

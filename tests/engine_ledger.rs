@@ -308,14 +308,12 @@ fn what_would_change_the_books_and_is_not_understood_halts_the_book() {
         |flags: Flags| (flags, Event::Fill { order: 0, exec: 1, px: Ticks(100), qty: Lots(5), fee: 9 });
     let settle = Event::Settle { id: id(1), px: Ticks(1), qty: Lots(0), kind: 0, t_venue: 0 };
     let equity = Event::Equity { sequence: 1, amount: Money(1), ccy: 0, trusted: 1, t_venue: 0 };
-    let borrow = Event::Flow { id: id(1), amount: Money(5), ccy: 0, kind: FlowKind::Borrow, t_venue: 0 };
     let foreign = Event::Funding { id: id(1), amount: Money(5), ccy: 77, t_venue: 0 };
     for (flags, event) in [
         fill(Flags::LEG_LONG),
         fill(Flags::LEG_SHORT),
         (Flags::empty(), settle),
         (Flags::empty(), equity),
-        (Flags::empty(), borrow),
         (Flags::empty(), foreign),
     ] {
         let mut desk = Desk::with(1_000, vec![]);

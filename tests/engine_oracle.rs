@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use support::desk::*;
 use support::oracle::{Guard, Happened, Instrument, Judge, Oracle, What, whole};
-use tripline::engine::limits::{Anchor, Basis, DrawdownLimits};
+use tripline::engine::limits::{Anchor, Basis, Currency, DrawdownLimits, RateLimits};
 use tripline::model::event::{CommandVerb, FlowKind};
 use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Scope};
 
 /// Instrument, its price around which things happen, and a scale for quantities.
 const DOLLARS: [(u16, i64, i64); 3] = [(PLAIN, 100, 10), (PERP, 1_000_000, 100), (SPOT, 10_000, 10_000)];
+/// A book kept in dollars that also trades what settles in coins.
+const MIXED: [(u16, i64, i64); 3] = [(PLAIN, 100, 10), (SPOT, 10_000, 10_000), (INVERSE, 50_000, 50_000)];
 const COINS: [(u16, i64, i64); 1] = [(INVERSE, 50_000, 50_000)];
 
 fn what(markets: &'static [(u16, i64, i64)]) -> impl Strategy<Value = What> {
@@ -30,13 +32,14 @@ fn what(markets: &'static [(u16, i64, i64)]) -> impl Strategy<Value = What> {
         prop::option::of(-3_000_000_i64..9_000_000),
         any::<bool>(),
     )
-        .prop_map(|((instrument, px, size), exec, qty, share, fee, base)| What::Fill {
+        .prop_map(|((instrument, px, size), exec, qty, share, fee, flag)| What::Fill {
             instrument,
             exec,
             qty: qty * size / 10,
             px: px * share / 100 + i64::from(share == 77),
             fee,
-            in_base: base && instrument == SPOT && fee.is_some(),
+            in_base: flag && instrument == SPOT && fee.is_some(),
+            in_other: flag && instrument == PLAIN && fee.is_some() && has_other(markets),
         });
     let total = (market.clone(), 1_u64..3, 1_i64..40, price.clone(), 0_i64..1_000).prop_map(
         |((instrument, ..), order, qty, share, fee)| What::Total {
@@ -67,6 +70,23 @@ fn what(markets: &'static [(u16, i64, i64)]) -> impl Strategy<Value = What> {
     ]
 }
 
+/// Whether a book of these markets holds another currency than its own.
+fn has_other(markets: &[(u16, i64, i64)]) -> bool {
+    markets.len() > 1 && markets.iter().any(|market| market.0 == INVERSE)
+}
+
+/// What happens to a book of several currencies: all of the above, and what only happens there.
+fn mixed() -> impl Strategy<Value = What> {
+    let e9 = 1_000_000_000;
+    let rate = (5_i64..15, 0_i64..2)
+        .prop_map(move |(bid, spread)| What::Rate { bid: bid * e9 + bid, ask: (bid + spread) * e9 + bid });
+    let pay =
+        (20_u64..29, -9_i128..9).prop_map(|(id, amount)| What::Pay { id, amount: amount * 999_999_999 });
+    let bring = (20_u64..29, prop_oneof![-300_i128..-1, 1_i128..300])
+        .prop_map(|(id, amount)| What::Bring { id, amount: amount * 1_000_000_000 / 7 });
+    prop_oneof![10 => what(&MIXED), 3 => rate, 1 => pay, 1 => bring]
+}
+
 fn guard() -> impl Strategy<Value = Guard> {
     let basis = prop_oneof![3 => Just(Basis::Equity), 1 => Just(Basis::Realised)];
     let anchor = prop::sample::select(&[Anchor::Trailing, Anchor::Static, Anchor::Session][..]);
@@ -86,8 +106,8 @@ fn guard() -> impl Strategy<Value = Guard> {
 
 fn tell(desk: &mut Desk, book: u16, step: usize, what: &What) {
     match *what {
-        What::Fill { instrument, exec, qty, px, fee, in_base } => {
-            let ccy = if in_base { COIN } else { 0 };
+        What::Fill { instrument, exec, qty, px, fee, in_base, in_other } => {
+            let ccy = if in_base { COIN } else { u16::from(in_other) * BTC };
             desk.fill_at(book, instrument, exec, qty, px, fee.unwrap_or(UNKNOWN_FEE), ccy, 0);
         }
         What::Total { instrument, order, qty, cost, fee } => {
@@ -101,6 +121,21 @@ fn tell(desk: &mut Desk, book: u16, step: usize, what: &What) {
         }
         What::Funding { id, amount } => desk.funding(book, id, amount),
         What::Flow { id, amount } => desk.flow(book, id, amount, FlowKind::Transfer),
+        What::Pay { id: number, amount } => {
+            let event = Event::Funding { id: id(number), amount: Money(amount), ccy: BTC, t_venue: 0 };
+            desk.say(book, PLAIN, Flags::empty(), event);
+        }
+        What::Bring { id: number, amount } => {
+            let (amount, kind) = (Money(amount), FlowKind::Transfer);
+            let event = Event::Flow { id: id(number), amount, ccy: BTC, kind, t_venue: 0 };
+            desk.say(book, PLAIN, Flags::empty(), event);
+        }
+        What::Rate { bid, ask } => {
+            desk.sequence += 1;
+            let sequence = desk.sequence;
+            let event = Event::Fx { base: BTC, quote: USD, bid, ask, sequence, t_venue: 0 };
+            desk.say(book, PLAIN, Flags::empty(), event);
+        }
         What::Mark { instrument, px } => desk.mark(book, instrument, px),
         What::Roll => desk.sidecar(Event::Roll { session: step as u64 + 1 }),
         What::Reset { rebase } => {
@@ -127,11 +162,34 @@ fn compare(book: u16, capital: i128, markets: &[(u16, i64, i64)], guard: Guard, 
     );
     limits.books[usize::from(book)].capital = Money(capital);
     limits.instruments.iter_mut().for_each(|instrument| instrument.mark_age = Nanos::from_secs(1_000_000));
+    if has_other(markets) {
+        let currency = |id| Currency { id, code: name("CCY") };
+        let (base, quote, age) = (currency(BTC), currency(USD), Nanos::from_secs(1_000_000));
+        limits.rates.push(RateLimits { base, quote, haircut: Bps(50), age, band: None, source: None });
+    }
     let specification = BTreeMap::from([
-        (PLAIN, Instrument { inverse: false, price_decimals: 0, qty_decimals: 0, multiplier: 1 }),
-        (PERP, Instrument { inverse: false, price_decimals: 4, qty_decimals: 1, multiplier: 1 }),
-        (SPOT, Instrument { inverse: false, price_decimals: 2, qty_decimals: 3, multiplier: 1 }),
-        (INVERSE, Instrument { inverse: true, price_decimals: 0, qty_decimals: 0, multiplier: 100 }),
+        (
+            PLAIN,
+            Instrument { inverse: false, foreign: false, price_decimals: 0, qty_decimals: 0, multiplier: 1 },
+        ),
+        (
+            PERP,
+            Instrument { inverse: false, foreign: false, price_decimals: 4, qty_decimals: 1, multiplier: 1 },
+        ),
+        (
+            SPOT,
+            Instrument { inverse: false, foreign: false, price_decimals: 2, qty_decimals: 3, multiplier: 1 },
+        ),
+        (
+            INVERSE,
+            Instrument {
+                inverse: true,
+                foreign: has_other(markets),
+                price_decimals: 0,
+                qty_decimals: 0,
+                multiplier: 100,
+            },
+        ),
     ]);
     let instruments =
         specification.into_iter().filter(|(id, _)| markets.iter().any(|market| market.0 == *id));
@@ -183,6 +241,15 @@ proptest! {
         acts in prop::collection::vec((0_u64..700, what(&DOLLARS)), 1..40),
     ) {
         compare(0, capital * E9, &DOLLARS, guard, &acts);
+    }
+
+    #[test]
+    fn books_of_several_currencies_agree_with_the_oracle(
+        guard in guard(),
+        capital in prop_oneof![4 => 500_i128..6_000, 1 => Just(0_i128)],
+        acts in prop::collection::vec((0_u64..700, mixed()), 1..40),
+    ) {
+        compare(0, capital * E9, &MIXED, guard, &acts);
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! HOT: cash that no trade brings: funding, deposits and withdrawals.
 //!
 //! Each has an id and counts once per book. FUNDING, and FLOW of kind INTEREST or FEE, is profit or loss. DEPOSIT,
-//! WITHDRAWAL, TRANSFER and BONUS are neither: they scale or shift what drawdowns are measured from. BORROW would
-//! need a debt beside the cash; it halts the book with GAP, as does any currency but the account's.
+//! WITHDRAWAL, TRANSFER and BONUS are neither: they scale or shift what drawdowns are measured from. BORROW brings cash
+//! and a debt of the same size, or takes both back: equity does not change, so all there is to it is its id, and what a
+//! loan costs comes as INTEREST.
+//!
+//! Money in another currency stays in it, see [`super::rates`]; a currency that no pair converts to the account's halts the
+//! book, GAP. A flow is capital at its worth when it comes. While its rate cannot be trusted nobody knows that worth:
+//! every guard above the book is then latched, FLOW_UNPRICED, until a rebase.
 
 #![deny(
     clippy::float_arithmetic,
@@ -35,15 +40,16 @@ impl Engine {
                     FlowKind::Deposit | FlowKind::Withdrawal | FlowKind::Transfer | FlowKind::Bonus => {
                         Cash::Capital
                     }
-                    FlowKind::Borrow => return self.halt_unhandled(place.book),
+                    FlowKind::Borrow => Cash::Loan,
                 };
                 (Class::Flow, id, amount, ccy, kind, t_venue)
             }
             _ => return,
         };
-        if ccy != 0 && ccy != self.limits.accounts[usize::from(place.account)].currency.id {
+        let own = self.limits.accounts[usize::from(place.account)].currency.id;
+        let Some(till) = self.ledger.till(place.book, if ccy == 0 { own } else { ccy }) else {
             return self.halt_unhandled(place.book);
-        }
+        };
         let identity = Identity { class, owner: place.book, instrument: 0, low: id.get(), high: 0 };
         let book = Scope::Book(place.book);
         match self.executions.admit(&identity, place.account, t_venue) {
@@ -56,15 +62,16 @@ impl Engine {
             Admission::Full => return self.halt(book, Reason::Capacity),
         }
         let before = self.readings(place);
-        if self.ledger.cash(place.book, kind, amount.0).is_none() {
+        let Some(worth) = self.ledger.cash(place.book, till, kind, amount.0) else {
             return self.halt(book, Reason::Arithmetic);
-        }
+        };
         let booked = Booked { t_venue, account: place.account, ..Booked::default() };
         if self.executions.remember(identity, booked).is_none() {
             return self.halt(book, Reason::Capacity);
         }
         if kind == Cash::Capital {
-            self.tell_guards(place, &before, amount.0);
+            let worth = Some(worth).filter(|_| self.ledger.is_priced(till));
+            self.tell_guards(place, &before, worth);
         }
         self.judge_book(place.book, Touch { instrument: place.instrument, is_mark: false });
     }
@@ -77,7 +84,8 @@ impl Engine {
         Self::scopes(place).map(|scope| self.ledger.totals(scope).copied().unwrap_or_default())
     }
 
-    fn tell_guards(&mut self, place: Place, before: &[Totals; 3], amount: i128) {
+    /// Tells the guards of a flow of this worth; `None` where no rate tells it.
+    fn tell_guards(&mut self, place: Place, before: &[Totals; 3], worth: Option<i128>) {
         let after = self.readings(place);
         for (level, scope) in Self::scopes(place).into_iter().enumerate() {
             let (start, end) = match scope {
@@ -95,7 +103,12 @@ impl Engine {
                     first_timer: self.limits.instruments.len(),
                     warnings: &mut self.counters.warnings,
                 };
-                if self.drawdowns.flow(guard, &before[level], &after[level], amount, &mut scene).is_none() {
+                let (was, is) = (&before[level], &after[level]);
+                let told = match worth {
+                    Some(worth) => self.drawdowns.flow(guard, was, is, worth, &mut scene),
+                    None => self.drawdowns.unpriced_flow(guard, was, is, &mut scene),
+                };
+                if told.is_none() {
                     self.halt(scope, Reason::Arithmetic);
                 }
             }

@@ -20,7 +20,8 @@
 //!
 //! An order by cost is denied, MAX_NOTIONAL with a limit of 0: its quantity would be a guess.
 //!
-//! Units: prices and quantities as the instrument counts them, notional in 1e-6, the collar in basis points of the
+//! Units: prices and quantities as the instrument counts them, notional in 1e-6 (the smallest in the settlement
+//! currency, the largest in the account's: without a fresh rate to tell NO_MARK or MARK_STALE), the collar in basis points of the
 //! mark. Trips at `>` the limit (`<` the minimum). Does not catch: what strategies outside this sidecar do.
 
 #![deny(
@@ -146,7 +147,7 @@ impl Engine {
     /// Whether an order means anything, and is not one that is known: the checks before all others.
     pub(super) fn first_look(&self, place: Place, ticket: &Ticket, flags: Flags) -> Result<(), Denial> {
         let scope = self.instrument_scope(place);
-        if !self.can_trade(place, flags) {
+        if !self.can_book(place, ticket.side.instrument, flags) {
             return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
         }
         let lot = self.limits.instruments[usize::from(ticket.side.instrument)].lot.0;
@@ -355,10 +356,14 @@ impl Engine {
             let (measured, limit) = (micros(notional), micros(limits.min_notional.0));
             return Err(Denial::of(Reason::MinNotional, self.instrument_scope(place), measured, limit));
         }
-        match max.filter(|max| notional > max.0) {
-            Some(max) => Err(Denial::of(Reason::MaxNotional, book, micros_up(notional), micros(max.0))
-                .by(guard::ORDER_NOTIONAL, 0)),
-            None => Ok(()),
+        let Some(max) = max else { return Ok(()) };
+        let denial = |reason, measured| {
+            Err(Denial::of(reason, book, measured, micros(max.0)).by(guard::ORDER_NOTIONAL, 0))
+        };
+        match self.accounted(place, ticket.side.instrument, notional) {
+            Err(reason) => denial(reason, 0),
+            Ok(cost) if cost > max.0 => denial(Reason::MaxNotional, micros_up(cost)),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -386,13 +391,6 @@ impl Engine {
         let room = clamped(left.saturating_add(i128::from(growth.shared))).max(growth.cover);
         let book = Scope::Book(place.book);
         Err(Denial::of(Reason::MaxPosition, book, clamped(then), limit.0).by(guard::POSITION, room))
-    }
-
-    fn can_trade(&self, place: Place, flags: Flags) -> bool {
-        let settlement =
-            place.instrument.map(|index| self.limits.instruments[usize::from(index)].settlement.id);
-        let accounting = self.limits.accounts[usize::from(place.account)].currency.id;
-        settlement == Some(accounting) && !flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT))
     }
 
     fn grant(&self, place: Place) -> Grant {

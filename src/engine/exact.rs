@@ -42,6 +42,15 @@ pub(super) fn ceil_mul_div(a: i128, b: i128, divisor: i128) -> Option<i128> {
     ceil_div(a.checked_mul(b)?, divisor)
 }
 
+/// `a * b / divisor`, rounded towards minus infinity, where the product need not fit as long as `b * divisor` does.
+/// `b` must not be negative, `divisor` must be positive.
+pub(super) fn floor_scale(a: i128, b: i128, divisor: i128) -> Option<i128> {
+    let whole = floor_div(a, divisor)?;
+    // 0 <= rest < divisor, so floor(a*b/d) = whole*b + floor(rest*b/d).
+    let rest = a.checked_rem_euclid(divisor)?;
+    whole.checked_mul(b)?.checked_add(floor_mul_div(rest, b, divisor)?)
+}
+
 /// An amount of 1e-9 as 1e-6 for a report, at the ends of the range where it does not fit.
 pub(super) fn micros(money: i128) -> i64 {
     let rounded = money.div_euclid(1_000);
@@ -75,6 +84,18 @@ mod tests {
             assert_eq!(floor_div(value, divisor), Some(floor), "{value}/{divisor}");
             assert_eq!(ceil_div(value, divisor), Some(ceil), "{value}/{divisor}");
         }
+    }
+
+    #[test]
+    fn a_product_that_does_not_fit_is_scaled_all_the_same() {
+        for (a, b, divisor) in [(7, 3, 2), (-7, 3, 2), (-1, 1, 10), (0, 5, 3), (1_000, 999, 1_000)] {
+            assert_eq!(floor_scale(a, b, divisor), floor_mul_div(a, b, divisor), "{a}*{b}/{divisor}");
+        }
+        assert_eq!(floor_scale(i128::MAX, 3, 3), Some(i128::MAX));
+        assert_eq!(floor_scale(i128::MIN, 2, 2), Some(i128::MIN));
+        assert_eq!(floor_scale(i128::MAX, 2, 1), None);
+        assert_eq!(floor_scale(i128::MIN, 1, 3), i128::MIN.checked_div_euclid(3));
+        assert_eq!(floor_scale(1, 1, 0), None);
     }
 
     #[test]

@@ -22,6 +22,7 @@
 
 use std::collections::VecDeque;
 
+use super::ledger::Charge;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, into_queue, is_as_long};
 use super::table::{Key, Table, mix};
@@ -70,6 +71,8 @@ pub(super) struct Booked {
     pub(super) leg: i128,
     pub(super) fee: i128,
     pub(super) debit: i64,
+    /// Its fee where that is in a third currency.
+    pub(super) charge: Charge,
     /// The change of cost it made.
     pub(super) cost: i128,
     pub(super) busted: bool,

@@ -7,7 +7,7 @@
 //! **Order quantity** and **order notional** measure each announced or modified order, in lots and in 1e-9 of the
 //! account's currency rounded up; trip at `>`. The order may already be out (gate mode tells, it does not ask), so
 //! the book becomes REDUCE_ONLY, STICKY. An order without a price is valued at the last good mark; without one it
-//! counts as exceeding a notional limit, reason NO_MARK. Nothing expires; a reset is an operator's.
+//! counts as exceeding a notional limit, reason NO_MARK, and so does one in a currency without a fresh rate. Nothing expires; a reset is an operator's.
 
 #![deny(
     clippy::float_arithmetic,
@@ -94,9 +94,12 @@ impl Engine {
         let Some(px) = priced.or(self.marks.quote(instrument).good.map(Ticks)) else {
             return self.cap(place, guard::ORDER_NOTIONAL, Reason::NoMark, 0, micros(limit.0));
         };
-        match payoff.notional(qty, px) {
-            None => self.halt(Scope::Book(place.book), Reason::Arithmetic),
-            Some(notional) if notional > limit.0 => {
+        let Some(notional) = payoff.notional(qty, px) else {
+            return self.halt(Scope::Book(place.book), Reason::Arithmetic);
+        };
+        match self.accounted(place, instrument, notional) {
+            Err(reason) => self.cap(place, guard::ORDER_NOTIONAL, reason, 0, micros(limit.0)),
+            Ok(notional) if notional > limit.0 => {
                 self.cap(
                     place,
                     guard::ORDER_NOTIONAL,
@@ -105,7 +108,7 @@ impl Engine {
                     micros(limit.0),
                 );
             }
-            Some(_) => {}
+            Ok(_) => {}
         }
     }
 

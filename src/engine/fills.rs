@@ -2,7 +2,7 @@
 //!
 //! Each is recognised by its identity ([`super::executions`]) or by a total that may only grow
 //! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with GAP: a
-//! currency that is neither the settlement nor the base, a hedge-mode leg, a bust or fee of an execution nobody
+//! currency that nothing converts to the account's, a hedge-mode leg, a bust or fee of an execution nobody
 //! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity, an order
 //! that trades something else or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
 //! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened. A
@@ -11,6 +11,10 @@
 //!
 //! A fee that is not known yet is charged at the book's unknown_fee on the notional, rounded up, until FEE_ADJUST
 //! gives its total. A bust gives back exactly what the execution changed: cash, position, fee and cost.
+//!
+//! A fee is paid in the settlement currency, on spot in lots of the base, or in a third currency (a venue's own coin),
+//! which is charged to the book's money in that. A fee in a third currency belongs to its execution alone: it is no part
+//! of what the two ways of reporting an order are compared by, since FILL_CUM knows no currency but the settlement.
 
 #![deny(
     clippy::float_arithmetic,
@@ -27,7 +31,7 @@ use super::drawdown::Touch;
 use super::exact::{bump, ceil_mul_div};
 use super::executions::{Admission, Booked, Class, Identity};
 use super::lanes::Place;
-use super::ledger::Trade;
+use super::ledger::{Charge, Trade};
 use super::limits::InstrumentKind;
 use super::orders::{Ended, Order, OrderKey, Side, Traded};
 use crate::model::scope::InstrumentId;
@@ -67,11 +71,25 @@ struct Report {
     sells: bool,
 }
 
-/// Which money a fee is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FeeIn {
-    Settlement,
-    Base,
+/// A fee: settlement money, lots of base, or money of a third currency. Two of them are nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fee {
+    settled: i128,
+    debit: i64,
+    charge: Charge,
+}
+
+/// What a step changes besides what an order adds up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Paid {
+    charges: [Charge; 2],
+    cost: Option<i128>,
+}
+
+impl Fee {
+    const fn settled(settled: i128) -> Self {
+        Self { settled, debit: 0, charge: Charge::NONE }
+    }
 }
 
 impl Engine {
@@ -108,7 +126,8 @@ impl Engine {
         }
         let signed = if report.sells { report.qty } else { report.qty.saturating_neg() };
         let leg = payoff.worth(signed, report.px.0).ok_or(Refusal::Overflow)?;
-        let (fee, debit) = self.fee(place, instrument, report.fee, report.fee_ccy, leg)?;
+        let Fee { settled: fee, debit, charge } =
+            self.fee(place, instrument, report.fee, report.fee_ccy, leg)?;
         let traded = Traded { qty: report.qty, leg, fee, debit };
         let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
         let order = self.open_order(place, report.order, Side { instrument, sells: report.sells })?;
@@ -119,7 +138,8 @@ impl Engine {
             }
             None => (None, traded),
         };
-        let cost = self.book_step(position, instrument, report.sells, &step, None)?;
+        let paid = Paid { charges: [Charge::NONE, charge], cost: None };
+        let cost = self.book_step(position, instrument, report.sells, &step, paid)?;
         self.commit_order(place, next);
         let booked = Booked {
             position,
@@ -129,6 +149,7 @@ impl Engine {
             leg,
             fee,
             debit,
+            charge,
             cost,
             busted: false,
             t_venue: report.t_venue,
@@ -174,7 +195,7 @@ impl Engine {
         if known.is_partial() {
             return Err(Refusal::Unplaced);
         }
-        let (fee, _) = self.fee(place, instrument, cum_fee, 0, leg)?;
+        let fee = self.fee(place, instrument, cum_fee, 0, leg)?.settled;
         let last = *known.reported();
         let shrinks = cum_qty.0 < last.qty || (!may_be_negative && leg.abs() < last.leg.abs());
         let repeats = cum_qty.0 == last.qty && leg == last.leg && fee <= last.fee;
@@ -184,7 +205,7 @@ impl Engine {
         let total = Traded { qty: cum_qty.0, leg, fee, debit: 0 };
         let (next, step) = known.report(total).ok_or(Refusal::Overflow)?;
         let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
-        self.book_step(position, instrument, sells, &step, None)?;
+        self.book_step(position, instrument, sells, &step, Paid::default())?;
         self.commit_order(place, Some((entry, next)));
         Ok(())
     }
@@ -213,7 +234,9 @@ impl Engine {
         // Where a cumulative report decides instead, the difference is a trade like any other.
         let cost =
             if step == back { Some(booked.cost.checked_neg().ok_or(Refusal::Overflow)?) } else { None };
-        self.book_step(booked.position, instrument, report.sells, &step, cost)?;
+        let charge = booked.charge.back().ok_or(Refusal::Overflow)?;
+        let paid = Paid { charges: [charge, Charge::NONE], cost };
+        self.book_step(booked.position, instrument, report.sells, &step, paid)?;
         self.commit_order(place, next);
         self.executions.get_mut(found).busted = true;
         Ok(())
@@ -236,18 +259,21 @@ impl Engine {
         if fee == UNKNOWN_FEE {
             return Err(Refusal::Corrupt);
         }
-        let (fee, debit) = self.fee(place, instrument, fee, ccy, booked.leg)?;
+        let Fee { settled: fee, debit, charge } = self.fee(place, instrument, fee, ccy, booked.leg)?;
         let old = Traded { fee: booked.fee, debit: booked.debit, ..Traded::default() };
         let new = Traded { fee, debit, ..Traded::default() };
         let change = new.minus(&old).ok_or(Refusal::Overflow)?;
-        if booked.busted || change == Traded::default() || !self.is_own(place, &booked) {
+        let is_same = change == Traded::default() && charge == booked.charge;
+        if booked.busted || is_same || !self.is_own(place, &booked) {
             return Err(Refusal::Repeat);
         }
         let (next, step) = self.executed(&booked, &change)?;
-        self.book_step(booked.position, instrument, class == Class::Sell, &step, None)?;
+        let back = booked.charge.back().ok_or(Refusal::Overflow)?;
+        let paid = Paid { charges: [back, charge], cost: None };
+        self.book_step(booked.position, instrument, class == Class::Sell, &step, paid)?;
         self.commit_order(place, next);
         let entry = self.executions.get_mut(found);
-        (entry.fee, entry.debit) = (fee, debit);
+        (entry.fee, entry.debit, entry.charge) = (fee, debit, charge);
         Ok(())
     }
 
@@ -274,15 +300,13 @@ impl Engine {
     /// The instrument, if its trades can be booked at all.
     fn tradable(&self, place: Place, flags: Flags) -> Result<InstrumentId, Refusal> {
         let instrument = place.instrument.ok_or(Refusal::Corrupt)?;
-        let settlement = self.limits.instruments[usize::from(instrument)].settlement;
-        let accounting = self.limits.accounts[usize::from(place.account)].currency;
-        if settlement.id != accounting.id || flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT)) {
+        if !self.can_book(place, instrument, flags) {
             return Err(Refusal::Unplaced);
         }
         Ok(instrument)
     }
 
-    /// A fee as settlement money and as lots of base.
+    /// A fee in the money it is paid in.
     fn fee(
         &self,
         place: Place,
@@ -290,24 +314,27 @@ impl Engine {
         fee: i64,
         ccy: u16,
         leg: i128,
-    ) -> Result<(i128, i64), Refusal> {
+    ) -> Result<Fee, Refusal> {
         let limits = &self.limits.instruments[usize::from(instrument)];
         let payoff = self.marks.payoff(instrument);
         let base = limits.base.filter(|base| limits.kind == InstrumentKind::Spot && base.id == ccy);
-        let paid_in = match base {
-            _ if ccy == 0 || ccy == limits.settlement.id => FeeIn::Settlement,
-            Some(_) => FeeIn::Base,
-            None => return Err(Refusal::Unplaced),
+        let settles = ccy == 0 || ccy == limits.settlement.id;
+        // Also where it is not known yet: who cannot say what it is worth later must not charge it now.
+        let third = match base {
+            _ if settles => None,
+            Some(_) => None,
+            None => Some(self.ledger.till(place.book, ccy).ok_or(Refusal::Unplaced)?),
         };
         if fee == UNKNOWN_FEE {
             let rate = i128::from(self.limits.books[usize::from(place.book)].unknown_fee.0);
             let notional = leg.checked_abs().and_then(|leg| payoff.settled(leg));
             let charged = notional.and_then(|notional| ceil_mul_div(notional, rate, 10_000));
-            return Ok((charged.ok_or(Refusal::Overflow)?, 0));
+            return Ok(Fee::settled(charged.ok_or(Refusal::Overflow)?));
         }
-        match paid_in {
-            FeeIn::Settlement => Ok((i128::from(fee), 0)),
-            FeeIn::Base => Ok((0, payoff.debit(fee).ok_or(Refusal::Overflow)?)),
+        match third {
+            None if settles => Ok(Fee::settled(i128::from(fee))),
+            None => Ok(Fee { debit: payoff.debit(fee).ok_or(Refusal::Overflow)?, ..Fee::default() }),
+            Some(till) => Ok(Fee { charge: Charge::of(till, i128::from(fee)), ..Fee::default() }),
         }
     }
 
@@ -338,10 +365,11 @@ impl Engine {
         instrument: InstrumentId,
         sells: bool,
         step: &Traded,
-        cost: Option<i128>,
+        paid: Paid,
     ) -> Result<i128, Refusal> {
         let qty = if sells { step.qty.checked_neg().ok_or(Refusal::Overflow)? } else { step.qty };
-        let trade = Trade { qty, leg: step.leg, fee: step.fee, debit: step.debit, cost };
+        let Paid { charges, cost } = paid;
+        let trade = Trade { qty, leg: step.leg, fee: step.fee, debit: step.debit, charges, cost };
         let (payoff, quote) = (self.marks.payoff(instrument), self.marks.quote(instrument));
         self.ledger.trade(position, &trade, payoff, quote).ok_or(Refusal::Overflow)
     }

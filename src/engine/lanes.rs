@@ -168,6 +168,7 @@ impl Engine {
             Event::Funding { .. } | Event::Flow { .. } => self.on_cash(place, &message.event),
             Event::Mark { mark, last, sequence, .. } => self.on_mark(place, mark.or(last), sequence),
             Event::InstrumentState { .. } => self.on_session(place, &message.event),
+            Event::Fx { .. } => self.on_fx(place, &message.event),
             Event::RateFeedback { .. } => self.on_rate_feedback(place, &message.event),
             Event::DirectiveAck { .. } => self.on_directive_ack(place, &message.event),
             Event::Settle { .. } | Event::Equity { .. } => self.halt_unhandled(place.book),
@@ -250,6 +251,7 @@ impl Engine {
         if open {
             self.clients.open(lane, strategy, self.now);
             self.marks.renumber(strategy);
+            self.ledger.rates_mut().renumber(strategy);
             self.watch_beat(strategy);
             return;
         }

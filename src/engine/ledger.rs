@@ -3,8 +3,8 @@
 //! With signed position q, fill side s (+1 buy, −1 sell), price p, size n, multiplier m and fee f (a cost is
 //! positive): `cash −= s*n*p*m + f; q += s*n; equity = cash + q*mark*m`. Inverse: `base += s*n*m/p;
 //! equity = base − q*m/mark`. Every cash leg and every valuation is floored, so sums do not depend on the order of
-//! fills and equity is never rounded up. Units: 1e-9 of the account's currency; inverse positions are summed in
-//! 1e-18 of it and floored once per book. A spot fee in the base currency debits the position.
+//! fills and equity is never rounded up. Units: 1e-9 of the currency a position settles in; inverse positions are
+//! summed in 1e-18 of it and floored once per book and currency. A spot fee in the base currency debits the position.
 //!
 //! Realised and unrealised profit are a split of the same cash by average cost: opening adds the cash spent to
 //! `cost`, reducing by n of |q| keeps `floor(cost*(|q|−n)/|q|)`, a flip opens the remainder at its share of the
@@ -12,7 +12,8 @@
 //! `realised + unrealised − fees + funding + capital + flows = equity`.
 //!
 //! Accounts and strategies are sums of the floored equities of their books. A mark costs one walk over the holders
-//! of its instrument. Does not catch: trades nobody reported (reconciliation is not part of this version).
+//! of its instrument, a conversion rate one over the books with money in that currency ([`wallets`]). Does not catch:
+//! trades nobody reported (reconciliation is not part of this version).
 
 #![deny(
     clippy::float_arithmetic,
@@ -24,14 +25,26 @@
     clippy::print_stderr
 )]
 
-use super::exact::{FINE, floor_div, floor_mul_div};
-use super::limits::Limits;
-use super::marks::{MAX_DEPTHS, Quote};
-use super::payoff::Payoff;
+mod charges;
 #[cfg(feature = "sidecar")]
-use super::snapshot::fit::{Fit, is_as_long};
+mod fit;
+mod rates;
+mod till;
+mod wallets;
+mod worth;
+
+pub(super) use charges::Charge;
+pub(super) use wallets::TillId;
+
+use till::Till;
+use wallets::{Wallet, Wallets};
+use worth::{average_cost, valued};
+
+use super::limits::Limits;
+use super::marks::{Depths, MAX_DEPTHS, Quote};
+use super::payoff::Payoff;
 use super::table::{Key, Table, mix};
-use crate::model::Scope;
+use crate::model::{Nanos, Scope};
 
 /// End of a list of positions.
 const END: u32 = u32::MAX;
@@ -65,11 +78,11 @@ impl Value {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Standing {
-    /// Not zero.
+    /// Not zero. Money in another currency counts as a position: its price may move.
     pub(super) open: u32,
-    /// Valued by a mark that is stale or contradicted, or by none.
+    /// Valued by a mark or rate that is stale or contradicted, or by none.
     pub(super) untrusted: u32,
-    /// Valued by no mark at all.
+    /// Valued by no mark or rate at all.
     pub(super) absent: u32,
     /// Valued by a mark held from before the instrument closed.
     pub(super) held: u32,
@@ -112,31 +125,18 @@ impl Totals {
     }
 }
 
-/// Money of one scale.
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
-struct Purse {
-    /// Sum of the cash legs of trades.
-    legs: i128,
-    /// Average-cost basis of the open positions.
-    cost: i128,
-    /// Worth of the open positions.
-    value: Value,
-}
-
 /// One strategy on one account.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Book {
     pub(super) account: u16,
     pub(super) strategy: u16,
+    /// Capital and flows, those of other currencies at what they were worth when they came.
     capital: i128,
-    flows: i128,
-    pub(super) fees: i128,
-    funding: i128,
-    /// Linear and spot in 1e-9, inverse in 1e-18.
-    purses: [Purse; 2],
-    open: Standing,
+    /// Money in the account's currency. That in others is in [`Wallets`].
+    till: Till,
+    /// Whether it ever had money in another currency.
+    mixed: bool,
     /// Something is missing from it, so no reading of it is trusted.
     pub(super) unsound: bool,
     /// Positions beyond their limit.
@@ -149,6 +149,8 @@ pub(super) struct Book {
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Position {
     pub(super) book: u16,
+    /// The currency it settles in.
+    till: TillId,
     pub(super) q: i64,
     /// Whether it is beyond its limit.
     pub(super) over: bool,
@@ -171,6 +173,8 @@ pub(super) struct Trade {
     pub(super) fee: i128,
     /// Fee in lots of the base currency.
     pub(super) debit: i64,
+    /// Fees in other currencies: one that is taken back, and one that is charged.
+    pub(super) charges: [Charge; 2],
     /// The change of cost to make; `None` lets average cost decide.
     pub(super) cost: Option<i128>,
 }
@@ -182,6 +186,8 @@ pub(super) enum Cash {
     Income,
     /// Deposits, withdrawals, transfers: neither.
     Capital,
+    /// Cash against a debt of the same size: nothing changes.
+    Loan,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,57 +213,35 @@ pub(super) struct Ledger {
     positions: Table<PositionKey, Position>,
     /// First holder per instrument.
     holders: Vec<u32>,
+    wallets: Wallets,
+    /// The currency each instrument settles in.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    settlement: Vec<u16>,
+    /// The currency of each account.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    currencies: Vec<u16>,
     #[cfg_attr(feature = "sidecar", serde(skip))]
     depths: usize,
 }
 
-#[cfg(feature = "sidecar")]
-impl Fit for Ledger {
-    fn fit(&mut self, fresh: Self) -> bool {
-        self.depths = fresh.depths;
-        let same =
-            |read: &Book, fresh: &Book| (read.account, read.strategy) == (fresh.account, fresh.strategy);
-        is_as_long(&self.books, &fresh.books)
-            && self.books.iter().zip(&fresh.books).all(|(read, fresh)| same(read, fresh))
-            && is_as_long(&self.accounts, &fresh.accounts)
-            && is_as_long(&self.strategies, &fresh.strategies)
-            && is_as_long(&self.holders, &fresh.holders)
-            && self.positions.fit(fresh.positions)
-            && self.points_inside()
-    }
-}
-
-#[cfg(feature = "sidecar")]
 impl Ledger {
-    /// Positions so far: indices are below that.
-    pub(super) fn entries(&self) -> usize {
-        self.positions.entries()
-    }
-
-    fn points_inside(&self) -> bool {
-        let exists = |index: u32| index == END || (index as usize) < self.entries();
-        let fits = |_: &PositionKey, position: &Position| {
-            usize::from(position.book) < self.books.len() && exists(position.next)
-        };
-        self.holders.iter().all(|&index| exists(index)) && self.positions.all(fits)
-    }
-}
-
-impl Ledger {
-    pub(super) fn new(limits: &Limits, depths: usize) -> Self {
+    pub(super) fn new(limits: &Limits, depths: Depths, now: Nanos) -> Self {
         let mut ledger = Self {
             books: vec![Book::default(); limits.books.len()],
             accounts: vec![Totals::default(); limits.accounts.len()],
             strategies: vec![Totals::default(); limits.strategies.len()],
             positions: Table::new(limits.capacity.positions),
             holders: vec![END; limits.instruments.len()],
-            depths,
+            wallets: Wallets::new(limits, depths, now),
+            settlement: limits.instruments.iter().map(|instrument| instrument.settlement.id).collect(),
+            currencies: limits.accounts.iter().map(|account| account.currency.id).collect(),
+            depths: depths.used(),
         };
         for (index, book) in limits.books.iter().enumerate() {
             let (account, strategy) = (book.account, book.strategy);
             ledger.books[index] = Book { account, strategy, ..Book::default() };
-            let settled = ledger.settle(index, Book { capital: book.capital.0, ..ledger.books[index] });
-            assert!(settled.is_some(), "the sum of the books' capital does not fit an i128");
+            let opened = ledger.cash(index as u16, TillId::OWN, Cash::Capital, book.capital.0);
+            assert!(opened.is_some(), "the sum of the books' capital does not fit an i128");
         }
         ledger
     }
@@ -288,6 +272,7 @@ impl Ledger {
         }
         let position = Position {
             book,
+            till: self.till(book, self.settlement[usize::from(instrument)])?,
             q: 0,
             over: false,
             legs: 0,
@@ -336,10 +321,16 @@ impl Ledger {
             new.cost = 0;
         }
         new.legs = old.legs.checked_add(trade.leg)?;
-        let mut book = self.books[usize::from(old.book)];
-        book.fees = book.fees.checked_add(trade.fee)?;
-        self.replace(index, old, new, book, payoff, quote)?;
-        new.cost.checked_sub(old.cost)
+        (new.value, new.standing) = valued(new.q, payoff, quote, self.depths)?;
+        let change = new.cost.checked_sub(old.cost)?;
+        let (inverse, depths) = (payoff.is_inverse(), self.depths);
+        let steps = |till: &mut Till| {
+            till.charge(trade.fee)?;
+            till.shift(&old, &new, inverse, depths)
+        };
+        self.pay_all(old.book, &trade.charges, |ledger| ledger.alter(old.book, old.till, steps))?;
+        *self.positions.get_mut(index) = new;
+        Some(change)
     }
 
     /// Values a position anew.
@@ -348,19 +339,26 @@ impl Ledger {
         if old.q == 0 {
             return Some(());
         }
-        let book = self.books[usize::from(old.book)];
-        self.replace(index, old, old, book, payoff, quote)
+        let mut new = old;
+        (new.value, new.standing) = valued(new.q, payoff, quote, self.depths)?;
+        let (inverse, depths) = (payoff.is_inverse(), self.depths);
+        self.alter(old.book, old.till, |till| till.shift(&old, &new, inverse, depths))?;
+        *self.positions.get_mut(index) = new;
+        Some(())
     }
 
-    /// Books cash.
-    pub(super) fn cash(&mut self, book: u16, kind: Cash, amount: i128) -> Option<()> {
-        let index = usize::from(book);
-        let mut next = self.books[index];
+    /// Books cash, and says what it is worth in the account's currency.
+    pub(super) fn cash(&mut self, book: u16, till: TillId, kind: Cash, amount: i128) -> Option<i128> {
+        let before = self.books[usize::from(book)].totals.equity.good;
         match kind {
-            Cash::Income => next.funding = next.funding.checked_add(amount)?,
-            Cash::Capital => next.flows = next.flows.checked_add(amount)?,
+            Cash::Income => self.alter(book, till, |till| {
+                till.funding = till.funding.checked_add(amount)?;
+                Some(())
+            })?,
+            Cash::Capital => self.add_capital(book, till, amount)?,
+            Cash::Loan => {}
         }
-        self.settle(index, next)
+        self.books[usize::from(book)].totals.equity.good.checked_sub(before)
     }
 
     /// Says whether a book can be trusted at all.
@@ -384,29 +382,67 @@ impl Ledger {
 
     /// Realised profit before fees and funding, in 1e-9, floored.
     pub(super) fn realised(&self, book: u16) -> Option<i128> {
-        let book = self.book(book);
-        book.totals.profit.checked_sub(book.funding)?.checked_add(book.fees)
+        let (fees, funding) = (self.fees(book)?, self.funding(book)?);
+        self.book(book).totals.profit.checked_sub(funding)?.checked_add(fees)
     }
 
-    fn replace(
-        &mut self,
-        index: u32,
-        old: Position,
-        new: Position,
-        book: Book,
-        payoff: &Payoff,
-        quote: &Quote,
-    ) -> Option<()> {
-        let (mut new, mut book) = (new, book);
-        (new.value, new.standing) = valued(new.q, payoff, quote, self.depths)?;
-        let purse = &mut book.purses[usize::from(payoff.is_inverse())];
-        purse.legs = purse.legs.checked_add(new.legs.checked_sub(old.legs)?)?;
-        purse.cost = purse.cost.checked_add(new.cost.checked_sub(old.cost)?)?;
-        purse.value.shift(&old.value, &new.value, self.depths)?;
-        book.open.shift(old.standing, new.standing);
-        self.settle(usize::from(old.book), book)?;
-        *self.positions.get_mut(index) = new;
-        Some(())
+    /// Fees paid, in 1e-9 of the account's currency; those in others at their worth now.
+    pub(super) fn fees(&self, book: u16) -> Option<i128> {
+        let others = self.wallets.add_up(book, |till| till.fees.checked_neg())?;
+        self.book(book).till.fees.checked_sub(others)
+    }
+
+    /// Funding received, likewise.
+    fn funding(&self, book: u16) -> Option<i128> {
+        let others = self.wallets.add_up(book, |till| Some(till.funding))?;
+        self.book(book).till.funding.checked_add(others)
+    }
+
+    /// Capital is counted at what it is worth when it comes, so that it is no profit.
+    fn add_capital(&mut self, book: u16, till: TillId, amount: i128) -> Option<()> {
+        let index = usize::from(book);
+        let mut next = self.books[index];
+        let Some(wallet) = till.wallet() else {
+            next.till.cash = next.till.cash.checked_add(amount)?;
+            next.capital = next.capital.checked_add(amount)?;
+            return self.settle(index, next);
+        };
+        let old = *self.wallets.get(wallet);
+        let mut new = old;
+        new.till.cash = new.till.cash.checked_add(amount)?;
+        new.totals = self.wallets.convert(&new.till, new.route, self.depths)?;
+        let worth = new.totals.equity.good.checked_sub(old.totals.equity.good)?;
+        next.capital = next.capital.checked_add(worth)?;
+        self.settle_wallet(next, wallet, new)
+    }
+
+    /// Changes what is in one till of a book.
+    fn alter(&mut self, book: u16, till: TillId, change: impl FnOnce(&mut Till) -> Option<()>) -> Option<()> {
+        let index = usize::from(book);
+        let mut next = self.books[index];
+        let Some(wallet) = till.wallet() else {
+            change(&mut next.till)?;
+            return self.settle(index, next);
+        };
+        let mut new = *self.wallets.get(wallet);
+        change(&mut new.till)?;
+        new.totals = self.wallets.convert(&new.till, new.route, self.depths)?;
+        self.settle_wallet(next, wallet, new)
+    }
+
+    /// Replaces a book and one of its wallets; all or nothing.
+    fn settle_wallet(&mut self, book: Book, index: usize, wallet: Wallet) -> Option<()> {
+        let owner = usize::from(wallet.book);
+        let before = self.wallets.sums[owner];
+        let mut sum = before;
+        sum.shift(&self.wallets.get(index).totals, &wallet.totals, self.depths)?;
+        self.wallets.sums[owner] = sum;
+        let settled = self.settle(owner, Book { mixed: true, ..book });
+        match settled {
+            Some(()) => self.wallets.replace(index, wallet),
+            None => self.wallets.sums[owner] = before,
+        }
+        settled
     }
 
     /// Replaces a book and carries the difference into its account and strategy; all or nothing.
@@ -414,6 +450,10 @@ impl Ledger {
         let mut book = book;
         let old = self.books[index].totals;
         book.totals = book.sum(self.depths)?;
+        if book.mixed {
+            book.totals.shift(&Totals::default(), &self.wallets.sums[index], self.depths)?;
+        }
+        book.totals.realised = book.capital.checked_add(book.totals.profit)?;
         let (account, strategy) = (usize::from(book.account), usize::from(book.strategy));
         let (mut of_account, mut of_strategy) = (self.accounts[account], self.strategies[strategy]);
         of_account.shift(&old, &book.totals, self.depths)?;
@@ -426,65 +466,11 @@ impl Ledger {
 }
 
 impl Book {
+    /// Its money in the account's currency.
     fn sum(&self, depths: usize) -> Option<Totals> {
-        let [coarse, fine] = &self.purses;
-        let capital = self.capital.checked_add(self.flows)?;
-        let cash = capital.checked_add(self.funding)?.checked_sub(self.fees)?;
-        let total = |coarse_part: i128, fine_part: i128| {
-            let legs = floor_div(fine.legs.checked_add(fine_part)?, FINE)?;
-            cash.checked_add(coarse.legs)?.checked_add(coarse_part)?.checked_add(legs)
-        };
-        let mut equity = Value {
-            good: total(coarse.value.good, fine.value.good)?,
-            worst: total(coarse.value.worst, fine.value.worst)?,
-            spike: [0; MAX_DEPTHS],
-        };
-        for depth in 0..depths {
-            equity.spike[depth] = total(coarse.value.spike[depth], fine.value.spike[depth])?;
-        }
-        let realised = total(coarse.cost, fine.cost)?;
-        let mut standing = self.open;
+        let sum = self.till.sum(depths)?;
+        let mut standing = self.till.open;
         standing.unsound = u32::from(self.unsound);
-        Some(Totals { equity, realised, profit: realised.checked_sub(capital)?, standing })
+        Some(Totals { equity: sum.equity, realised: 0, profit: sum.profit, standing })
     }
-}
-
-/// Cost after a trade, by average cost, rounded so that realised profit is not rounded up.
-fn average_cost(old: &Position, trade: &Trade) -> Option<i128> {
-    if trade.qty == 0 {
-        return Some(old.cost);
-    }
-    if old.q.signum() != trade.qty.signum().checked_neg()? {
-        return old.cost.checked_sub(trade.leg);
-    }
-    let (held, traded) = (i128::from(old.q).abs(), i128::from(trade.qty).abs());
-    if traded <= held {
-        return floor_mul_div(old.cost, held.checked_sub(traded)?, held);
-    }
-    floor_mul_div(trade.leg.checked_neg()?, traded.checked_sub(held)?, traded)
-}
-
-fn valued(q: i64, payoff: &Payoff, quote: &Quote, depths: usize) -> Option<(Value, Standing)> {
-    let mut value = Value::default();
-    if q == 0 {
-        return Some((value, Standing::default()));
-    }
-    let standing = Standing {
-        open: 1,
-        untrusted: u32::from(!quote.trusted),
-        absent: u32::from(quote.good.is_none()),
-        held: u32::from(quote.held),
-        unsound: 0,
-    };
-    let Some(good) = quote.good else { return Some((value, standing)) };
-    // A suspect mark counts only where it is worse; worth rises with price for q > 0 and falls for q < 0.
-    let against = |px: i64| if q > 0 { px.min(good) } else { px.max(good) };
-    let worst = quote.suspect.map_or(good, against);
-    value.good = payoff.worth(q, good)?;
-    value.worst = if worst == good { value.good } else { payoff.worth(q, worst)? };
-    for depth in 0..depths {
-        let px = if q > 0 { quote.low[depth] } else { quote.high[depth] };
-        value.spike[depth] = if px == good { value.good } else { payoff.worth(q, px)? };
-    }
-    Some((value, standing))
 }

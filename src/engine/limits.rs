@@ -33,6 +33,8 @@ pub struct Limits {
     pub accounts: Vec<AccountLimits>,
     /// Instruments, shared by all accounts.
     pub instruments: Vec<InstrumentLimits>,
+    /// What one currency is worth in another. At most [`Limits::MAX_RATES`].
+    pub rates: Vec<RateLimits>,
     /// Strategies.
     pub strategies: Vec<StrategyLimits>,
     /// Books: one strategy on one account each.
@@ -81,6 +83,24 @@ pub struct Currency {
     pub id: u16,
     /// `USD`, `USDT`, `BTC`.
     pub code: Name,
+}
+
+/// A pair of currencies that converts one into the other, either way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub struct RateLimits {
+    /// What a rate is the price of.
+    pub base: Currency,
+    /// What that price is in.
+    pub quote: Currency,
+    /// What assets are worth less and debts cost more than the rate says. Below 10 000.
+    pub haircut: Bps,
+    /// An older rate is stale.
+    pub age: Nanos,
+    /// A rate that jumps by more than this is suspect; `None` accepts every jump.
+    pub band: Option<Bps>,
+    /// The strategy whose rates count; `None` takes the first that publishes one.
+    pub source: Option<u16>,
 }
 
 /// How a position turns prices into money.
@@ -265,6 +285,8 @@ impl Capacity {
 }
 
 impl Limits {
+    /// Conversion rates one sidecar follows.
+    pub const MAX_RATES: usize = 64;
     /// Venues one sidecar knows.
     pub const MAX_VENUES: usize = 16;
     /// Rate buckets one sidecar counts in.
@@ -298,6 +320,7 @@ impl Limits {
             let source = instrument.mark_source.map_or(0, usize::from);
             require!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
         }
+        self.check_rates()?;
         for book in &self.books {
             require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
             require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
@@ -319,6 +342,21 @@ impl Limits {
             require!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
         }
         self.check_orders()
+    }
+
+    fn check_rates(&self) -> Result<(), String> {
+        require!(self.rates.len() <= Self::MAX_RATES, "too many conversion rates");
+        for (index, rate) in self.rates.iter().enumerate() {
+            let pair = format!("{}/{}", rate.base.code, rate.quote.code);
+            let ids = (rate.base.id, rate.quote.id);
+            require!(ids.0 != 0 && ids.1 != 0 && ids.0 != ids.1, "{pair}: two currencies make a pair");
+            let mut earlier = self.rates.iter().take(index).map(|rate| (rate.base.id, rate.quote.id));
+            require!(!earlier.any(|pair| pair == ids || pair == (ids.1, ids.0)), "{pair}: twice");
+            require!(rate.haircut < Bps::WHOLE, "{pair}: the haircut leaves nothing");
+            let source = rate.source.map_or(0, usize::from);
+            require!(rate.source.is_none() || source < self.strategies.len(), "{pair}: source");
+        }
+        Ok(())
     }
 
     fn check_orders(&self) -> Result<(), String> {

@@ -30,7 +30,7 @@
     clippy::print_stderr
 )]
 
-use super::limits::{InstrumentLimits, Limits};
+use super::limits::{InstrumentLimits, Limits, RateLimits};
 use super::payoff::Payoff;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, is_as_long};
@@ -160,6 +160,13 @@ impl Marks {
         Self { marks: limits.instruments.iter().map(|limits| Mark::new(limits, now)).collect(), depths }
     }
 
+    /// The bids, at even places, and asks of conversion rates.
+    pub(super) fn of_rates(rates: &[RateLimits], depths: Depths, now: Nanos) -> Self {
+        let sides = rates.iter().flat_map(|rate| [rate, rate]);
+        let side = |rate: &RateLimits| Mark::with(rate.source, rate.band, rate.age, Payoff::of_rate(), now);
+        Self { marks: sides.map(side).collect(), depths }
+    }
+
     pub(super) fn quote(&self, instrument: u16) -> &Quote {
         &self.marks[usize::from(instrument)].quote
     }
@@ -255,8 +262,12 @@ impl Marks {
 
 impl Mark {
     fn new(limits: &InstrumentLimits, now: Nanos) -> Self {
+        Self::with(limits.mark_source, limits.band, limits.mark_age, Payoff::new(limits), now)
+    }
+
+    fn with(source: Option<u16>, band: Option<Bps>, age: Nanos, payoff: Payoff, now: Nanos) -> Self {
         Self {
-            source: limits.mark_source,
+            source,
             sequence: None,
             at: now,
             stale: false,
@@ -266,9 +277,9 @@ impl Mark {
             history: [0; 8],
             kept: 0,
             quote: Quote::default(),
-            band: limits.band,
-            age: limits.mark_age,
-            payoff: Payoff::new(limits),
+            band,
+            age,
+            payoff,
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! record ─> source, handle, beat      lanes.rs, clients.rs
-//!        ─> ledger                    fills.rs, cash.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs
+//!        ─> ledger                    fills.rs, cash.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
 //!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
@@ -46,6 +46,7 @@ mod executions;
 mod exposure;
 mod family;
 mod fills;
+mod fx;
 mod gates;
 mod integrity;
 mod lanes;
@@ -59,6 +60,7 @@ mod payoff;
 mod placing;
 mod queue;
 mod rate_limit;
+mod rates;
 mod replies;
 mod requests;
 mod rows;
@@ -191,7 +193,7 @@ impl Engine {
         let mut engine = Self {
             now,
             gates: Gates::new(&limits, now),
-            ledger: Ledger::new(&limits, depths.used()),
+            ledger: Ledger::new(&limits, depths, now),
             marks: Marks::new(&limits, depths, now),
             executions: Executions::new(limits.capacity.executions, limits.accounts.len()),
             orders: Orders::new(limits.capacity.orders),
@@ -351,6 +353,7 @@ impl Engine {
             let Some(timer) = self.timers.pop(due) else { return };
             match self.watches.of(timer) {
                 Watch::Mark(instrument) => self.on_mark_timer(instrument),
+                Watch::Rate(rate) => self.on_rate_timer(rate),
                 Watch::Guard(guard) => self.judge_guard(usize::from(guard), Touch::default()),
                 Watch::Beat(strategy) => self.on_beat_timer(strategy),
                 Watch::Ack(account) => self.on_ack_timer(account),

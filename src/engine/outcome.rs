@@ -217,11 +217,11 @@ pub struct Counters {
     pub beyond_horizon: u64,
     /// Simulated executions, kept out of the ledger.
     pub paper_fills: u64,
-    /// Marks seen.
+    /// Marks and conversion rates seen.
     pub marks: u64,
-    /// Marks ignored: not from the source, out of order, frozen or without a price.
+    /// Marks ignored: not from the source, out of order, frozen or without a price; rates of a pair nobody configured.
     pub ignored_marks: u64,
-    /// Marks held as suspect.
+    /// Marks and rates held as suspect.
     pub suspect_marks: u64,
     /// Events of kinds this version does not act on.
     pub unhandled: u64,

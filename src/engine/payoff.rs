@@ -61,6 +61,11 @@ impl Payoff {
         }
     }
 
+    /// That of a conversion rate, which multiplies and divides: like an inverse price it must be positive.
+    pub(super) const fn of_rate() -> Self {
+        Self { numerator: 1, denominator: 1, inverse: true, allow_negative: false, lot_e9: 1 }
+    }
+
     /// Whether money of this instrument is kept in 1e-18 of the base currency.
     pub(super) const fn is_inverse(&self) -> bool {
         self.inverse

@@ -41,7 +41,7 @@ impl Engine {
             equity: Money(totals.equity.good),
             realised: Money(self.ledger.realised(book).unwrap_or_default()),
             unrealised: Money(totals.equity.good.saturating_sub(totals.realised)),
-            fees: Money(self.ledger.book(book).fees),
+            fees: Money(self.ledger.fees(book).unwrap_or_default()),
             trusted: is_trusted(totals),
         })
     }

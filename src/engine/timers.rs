@@ -33,6 +33,8 @@ pub(super) enum Watch {
     Ack(u16),
     /// The queue of a venue.
     Queue(u16),
+    /// A conversion rate.
+    Rate(u16),
     /// Causes that cool down.
     Cooldown,
     /// Directives that wait for their executor.
@@ -43,7 +45,7 @@ pub(super) enum Watch {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "sidecar", derive(Default))]
 pub(super) struct Watches {
-    bases: [usize; 6],
+    bases: [usize; 7],
 }
 
 impl Watches {
@@ -54,8 +56,9 @@ impl Watches {
             limits.strategies.len(),
             limits.accounts.len(),
             limits.venues.len(),
+            limits.rates.len(),
         ];
-        let mut bases = [0_usize; 6];
+        let mut bases = [0_usize; 7];
         for (index, count) in counts.into_iter().enumerate() {
             bases[index.saturating_add(1)] = bases[index].saturating_add(count);
         }
@@ -64,7 +67,7 @@ impl Watches {
 
     /// Ids in use.
     pub(super) const fn count(&self) -> usize {
-        self.bases[5].saturating_add(2)
+        self.bases[6].saturating_add(2)
     }
 
     /// The id of guard 0.
@@ -79,8 +82,9 @@ impl Watches {
             Watch::Beat(strategy) => (2, strategy),
             Watch::Ack(account) => (3, account),
             Watch::Queue(venue) => (4, venue),
-            Watch::Cooldown => (5, 0),
-            Watch::Directives => (5, 1),
+            Watch::Rate(rate) => (5, rate),
+            Watch::Cooldown => (6, 0),
+            Watch::Directives => (6, 1),
         };
         self.bases[section].saturating_add(usize::from(index))
     }
@@ -94,6 +98,7 @@ impl Watches {
             2 => Watch::Beat(index),
             3 => Watch::Ack(index),
             4 => Watch::Queue(index),
+            5 => Watch::Rate(index),
             _ if index == 0 => Watch::Cooldown,
             _ => Watch::Directives,
         }

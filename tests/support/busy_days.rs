@@ -3,7 +3,7 @@
 
 use tripline::engine::limits::{
     ActionCosts, Actions, Anchor, BreakerLimits, BucketKind, BucketLimits, BucketScope, CountLimits,
-    DrawdownLimits, DropMode, DuplicateLimits, VenueLimits,
+    Currency, DrawdownLimits, DropMode, DuplicateLimits, RateLimits, VenueLimits,
 };
 use tripline::engine::{Limits, Source};
 use tripline::model::event::{
@@ -24,6 +24,10 @@ pub fn book_limits() -> Limits {
     });
     let mut limits = limits(100_000 * E9, guards.to_vec());
     limits.instruments[usize::from(PERP)].band = Some(Bps(300));
+    let currency = |id| Currency { id, code: name("CCY") };
+    let (base, quote, age) = (currency(BTC), currency(USD), ms(4));
+    limits.rates =
+        vec![RateLimits { base, quote, haircut: Bps(50), age, band: Some(Bps(2_000)), source: None }];
     limits.strategies.iter_mut().for_each(|strategy| strategy.heartbeat = ms(3));
     limits.books[0].max_position = Some(Lots(5));
     limits.books[1].breaker = Some(BreakerLimits::default());
@@ -55,12 +59,13 @@ pub fn book_record(step: u64) -> (Source, Message) {
                 exec_high: 1,
                 cum_qty: qty,
                 t_venue,
-                fee_ccy: 0,
+                fee_ccy: if step % 32 == 8 { BTC } else { 0 },
                 cause: FillCause::Normal,
                 venue_order: 0,
             }
         }
         7 => order_new(step, qty.0, px.0),
+        9 if step % 32 == 9 => Event::Funding { id: id(step), amount: Money(-5), ccy: BTC, t_venue },
         9 => Event::Funding { id: id(step), amount: Money(-5), ccy: 0, t_venue },
         10 => Event::Flow { id: id(step), amount: Money(E9), ccy: 0, kind: FlowKind::Deposit, t_venue },
         11 if step % 32 == 11 => Event::NotSent { order: id(step - 4), action: 0, cause: 0 },
@@ -69,6 +74,7 @@ pub fn book_record(step: u64) -> (Source, Message) {
             let (order, action) = (id(step - 4), OrderAction::New);
             Event::OrderReject { order, class, action, venue_code: 7, cum_qty: Lots(0), t_venue }
         }
+        15 => Event::Fx { base: BTC, quote: USD, bid: px.0, ask: px.0 + 9, sequence: step, t_venue },
         _ => Event::Deploy { id: step },
     };
     match step % 16 {

@@ -106,6 +106,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
             instrument("SPOT", InstrumentKind::Spot, (2, 3), 1),
             instrument("PLAIN", InstrumentKind::Linear, (0, 0), 1),
         ],
+        rates: vec![],
         strategies: vec![strategy("one"), strategy("two")],
         books: vec![book(0, 0, capital), book(1, 0, capital), book(0, 1, 0)],
         drawdowns,

@@ -36,6 +36,8 @@ fn up(value: &R, places: u32) -> R {
 #[derive(Clone, Copy, Debug)]
 pub struct Instrument {
     pub inverse: bool,
+    /// Settles in the other currency.
+    pub foreign: bool,
     pub price_decimals: u32,
     pub qty_decimals: u32,
     pub multiplier: i128,
@@ -54,14 +56,59 @@ pub struct Guard {
 /// One thing that happened; money in 1e-9, quantities in lots and signed, prices in price units.
 #[derive(Clone, Debug)]
 pub enum What {
-    Fill { instrument: u16, exec: u64, qty: i64, px: i64, fee: Option<i64>, in_base: bool },
-    Total { instrument: u16, order: u64, qty: i64, cost: i128, fee: i64 },
-    Fee { instrument: u16, exec: u64, sells: bool, fee: i64 },
-    Funding { id: u64, amount: i128 },
-    Flow { id: u64, amount: i128 },
-    Mark { instrument: u16, px: i64 },
+    /// The fee is in the base currency, in the other one, or in that of the instrument.
+    Fill {
+        instrument: u16,
+        exec: u64,
+        qty: i64,
+        px: i64,
+        fee: Option<i64>,
+        in_base: bool,
+        in_other: bool,
+    },
+    Total {
+        instrument: u16,
+        order: u64,
+        qty: i64,
+        cost: i128,
+        fee: i64,
+    },
+    Fee {
+        instrument: u16,
+        exec: u64,
+        sells: bool,
+        fee: i64,
+    },
+    Funding {
+        id: u64,
+        amount: i128,
+    },
+    Flow {
+        id: u64,
+        amount: i128,
+    },
+    /// Funding and flow in the other currency.
+    Pay {
+        id: u64,
+        amount: i128,
+    },
+    Bring {
+        id: u64,
+        amount: i128,
+    },
+    /// What the other currency is worth, in 1e-9.
+    Rate {
+        bid: i64,
+        ask: i64,
+    },
+    Mark {
+        instrument: u16,
+        px: i64,
+    },
     Roll,
-    Reset { rebase: bool },
+    Reset {
+        rebase: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +139,38 @@ pub struct Reading {
     pub positions: BTreeMap<u16, i64>,
     flat: bool,
     absent: bool,
+    /// Whether there is money in the other currency, and how many flows of it.
+    exposed: bool,
+    brought: usize,
+    rated: bool,
+}
+
+/// What happened so far, sorted.
+#[derive(Default)]
+struct Told {
+    trades: Vec<Trade>,
+    /// Whether a fee is in the other currency, and how large it is.
+    fees: BTreeMap<(u16, u64, bool), (bool, R)>,
+    debits: BTreeMap<(u16, u64, bool), i64>,
+    totals: BTreeMap<(u16, u64), (i64, i128, i64)>,
+    /// Of the account's currency and of the other.
+    income: [R; 2],
+    flows: [R; 2],
+    /// Flows at their worth when they came.
+    brought: Vec<R>,
+    marks: BTreeMap<u16, Vec<i64>>,
+    rates: Vec<(i64, i64)>,
+    /// (trade index, lots debited after it) keeps the order in which base fees hit the position.
+    steps: Vec<(Option<usize>, u16, i64)>,
+}
+
+/// The money of one currency.
+struct Sums {
+    equity: R,
+    spike: R,
+    profit: R,
+    open: bool,
+    absent: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -114,95 +193,131 @@ impl Oracle {
     /// The book after `history`, worked out from nothing.
     pub fn read(&self, history: &[Happened]) -> Reading {
         let mut seen = BTreeSet::new();
-        let mut trades: Vec<Trade> = Vec::new();
-        let mut fees: BTreeMap<(u16, u64, bool), R> = BTreeMap::new();
-        let mut debits: BTreeMap<(u16, u64, bool), i64> = BTreeMap::new();
-        let mut totals: BTreeMap<u64, (i64, i128, i64)> = BTreeMap::new();
-        let (mut income, mut flows) = (whole(0), whole(0));
-        let mut marks: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
-        // (trade index, lots debited after it) keeps the order in which base fees hit the position.
-        let mut steps: Vec<(Option<usize>, u16, i64)> = Vec::new();
+        let mut told = Told { income: [whole(0), whole(0)], flows: [whole(0), whole(0)], ..Told::default() };
         for happened in history {
-            match happened.what {
-                What::Fill { instrument, exec, qty, px, fee, in_base } => {
-                    let key = (instrument, exec, qty < 0);
-                    if !seen.insert(key) {
-                        continue;
-                    }
-                    let kind = self.instruments[&instrument];
-                    let amount = whole(qty.into()) / pow10(kind.qty_decimals);
-                    let leg = self.worth(instrument, &-amount.clone(), px);
-                    let mut debit = 0;
-                    let charged = match fee {
-                        None => {
-                            let settled = if leg < whole(0) { -leg.clone() } else { leg.clone() };
-                            up(&(up(&settled, 9) * whole(10) / whole(10_000)), 9)
-                        }
-                        Some(fee) if in_base => {
-                            let lots = up(&(whole(fee.into()) / pow10(9)), kind.qty_decimals);
-                            debit = i64::try_from((lots * pow10(kind.qty_decimals)).to_integer()).unwrap();
-                            whole(0)
-                        }
-                        Some(fee) => whole(fee.into()) / pow10(9),
-                    };
-                    fees.insert(key, charged);
-                    debits.insert(key, debit);
-                    trades.push(Trade { instrument, qty: amount, leg });
-                    steps.push((Some(trades.len() - 1), instrument, debit));
-                }
-                What::Total { instrument, order, qty, cost, fee } => {
-                    let last = totals.get(&order).copied().unwrap_or((0, 0, i64::MIN));
-                    if qty < last.0 || cost < last.1 || ((qty, cost) == (last.0, last.1) && fee <= last.2) {
-                        continue;
-                    }
-                    let kind = self.instruments[&instrument];
-                    let sign = if kind.inverse { 1 } else { -1 };
-                    let leg = whole((cost - last.1) * sign) / pow10(9);
-                    let amount = whole((qty - last.0).into()) / pow10(kind.qty_decimals);
-                    trades.push(Trade { instrument, qty: amount, leg });
-                    steps.push((Some(trades.len() - 1), instrument, 0));
-                    totals.insert(order, (qty, cost, fee));
-                }
-                What::Fee { instrument, exec, sells, fee } => {
-                    let key = (instrument, exec, sells);
-                    if let Some(charged) = fees.get_mut(&key) {
-                        *charged = whole(fee.into()) / pow10(9);
-                        let back = debits.insert(key, 0).unwrap();
-                        steps.push((None, instrument, -back));
-                    }
-                }
-                What::Funding { id, amount } if seen.insert((u16::MAX, id, false)) => {
-                    income += whole(amount) / pow10(9);
-                }
-                What::Flow { id, amount } if seen.insert((u16::MAX, id, true)) => {
-                    flows += whole(amount) / pow10(9);
-                }
-                What::Mark { instrument, px } => marks.entry(instrument).or_default().push(px),
-                _ => {}
-            }
+            self.tell(&mut told, &mut seen, &happened.what);
         }
-        let paid: R = fees.values().sum::<R>()
-            + totals.values().map(|total| whole(total.2.into()) / pow10(9)).sum::<R>();
-        let cash = whole(self.capital) / pow10(9) + &income + &flows - &paid;
-        self.value(&trades, &steps, &marks, cash, whole(self.capital) / pow10(9) + flows)
+        self.value(&told)
     }
 
-    fn value(
-        &self,
-        trades: &[Trade],
-        steps: &[(Option<usize>, u16, i64)],
-        marks: &BTreeMap<u16, Vec<i64>>,
-        cash: R,
-        capital: R,
-    ) -> Reading {
-        let mut sums = [whole(0), whole(0), whole(0)];
+    fn tell(&self, told: &mut Told, seen: &mut BTreeSet<(u16, u64, bool)>, what: &What) {
+        match *what {
+            What::Fill { instrument, exec, qty, px, fee, in_base, in_other } => {
+                let key = (instrument, exec, qty < 0);
+                if !seen.insert(key) {
+                    return;
+                }
+                let kind = self.instruments[&instrument];
+                let amount = whole(qty.into()) / pow10(kind.qty_decimals);
+                let leg = self.worth(instrument, &-amount.clone(), px);
+                let mut debit = 0;
+                let mut foreign = kind.foreign;
+                let charged = match fee {
+                    None => {
+                        let settled = if leg < whole(0) { -leg.clone() } else { leg.clone() };
+                        up(&(up(&settled, 9) * whole(10) / whole(10_000)), 9)
+                    }
+                    Some(fee) if in_base => {
+                        let lots = up(&(whole(fee.into()) / pow10(9)), kind.qty_decimals);
+                        debit = i64::try_from((lots * pow10(kind.qty_decimals)).to_integer()).unwrap();
+                        whole(0)
+                    }
+                    Some(fee) => {
+                        foreign |= in_other;
+                        whole(fee.into()) / pow10(9)
+                    }
+                };
+                told.fees.insert(key, (foreign, charged));
+                told.debits.insert(key, debit);
+                told.trades.push(Trade { instrument, qty: amount, leg });
+                told.steps.push((Some(told.trades.len() - 1), instrument, debit));
+            }
+            What::Total { instrument, order, qty, cost, fee } => {
+                let last = told.totals.get(&(instrument, order)).copied().unwrap_or((0, 0, i64::MIN));
+                if qty < last.0 || cost < last.1 || ((qty, cost) == (last.0, last.1) && fee <= last.2) {
+                    return;
+                }
+                let kind = self.instruments[&instrument];
+                let sign = if kind.inverse { 1 } else { -1 };
+                let leg = whole((cost - last.1) * sign) / pow10(9);
+                let amount = whole((qty - last.0).into()) / pow10(kind.qty_decimals);
+                told.trades.push(Trade { instrument, qty: amount, leg });
+                told.steps.push((Some(told.trades.len() - 1), instrument, 0));
+                told.totals.insert((instrument, order), (qty, cost, fee));
+            }
+            What::Fee { instrument, exec, sells, fee } => {
+                let key = (instrument, exec, sells);
+                if let Some(charged) = told.fees.get_mut(&key) {
+                    *charged = (self.instruments[&instrument].foreign, whole(fee.into()) / pow10(9));
+                    let back = told.debits.insert(key, 0).unwrap();
+                    told.steps.push((None, instrument, -back));
+                }
+            }
+            What::Funding { id, amount } | What::Pay { id, amount } if seen.insert((u16::MAX, id, false)) => {
+                told.income[usize::from(matches!(what, What::Pay { .. }))] += whole(amount) / pow10(9);
+            }
+            What::Flow { id, amount } if seen.insert((u16::MAX, id, true)) => {
+                told.flows[0] += whole(amount) / pow10(9);
+            }
+            What::Bring { id, amount } if seen.insert((u16::MAX, id, true)) => {
+                let before = self.value(told).equity;
+                told.flows[1] += whole(amount) / pow10(9);
+                let worth = self.value(told).equity - before;
+                told.brought.push(worth);
+            }
+            What::Mark { instrument, px } => told.marks.entry(instrument).or_default().push(px),
+            What::Rate { bid, ask } => told.rates.push((bid, ask)),
+            _ => {}
+        }
+    }
+
+    fn value(&self, told: &Told) -> Reading {
         let mut positions = BTreeMap::new();
-        let (mut flat, mut absent) = (true, false);
-        for (&instrument, kind) in &self.instruments {
+        let [own, other] = [false, true].map(|foreign| self.sums(told, foreign, &mut positions));
+        let zero = whole(0);
+        let exposed = other.open || other.equity != zero || other.spike != zero || other.profit != zero;
+        let absent = own.absent || other.absent || (exposed && told.rates.is_empty());
+        let last = told.rates.last().copied().unwrap_or((0, 0));
+        let recent = told.rates.iter().rev().take(self.guard.peak_n);
+        let low = recent.clone().map(|rate| rate.0).min().unwrap_or(0);
+        let high = recent.map(|rate| rate.1).max().unwrap_or(0);
+        let equity = own.equity + convert(&other.equity, last.0, last.1);
+        let spike = own.spike + convert(&other.spike, low, high);
+        let profit = own.profit + convert(&other.profit, last.0, last.1);
+        let capital = whole(self.capital) / pow10(9) + &told.flows[0] + told.brought.iter().sum::<R>();
+        Reading {
+            equity,
+            spike,
+            realised: capital + &profit,
+            profit,
+            positions,
+            flat: !own.open && !exposed,
+            absent,
+            exposed,
+            brought: told.brought.len(),
+            rated: !told.rates.is_empty(),
+        }
+    }
+
+    /// The money of one of the two currencies.
+    fn sums(&self, told: &Told, foreign: bool, positions: &mut BTreeMap<u16, i64>) -> Sums {
+        let paid: R = told.fees.values().filter(|fee| fee.0 == foreign).map(|fee| &fee.1).sum::<R>()
+            + told
+                .totals
+                .iter()
+                .filter(|(key, _)| self.instruments[&key.0].foreign == foreign)
+                .map(|(_, total)| whole(total.2.into()) / pow10(9))
+                .sum::<R>();
+        let own = if foreign { whole(0) } else { whole(self.capital) / pow10(9) };
+        let capital = own + &told.flows[usize::from(foreign)];
+        let cash = &capital + &told.income[usize::from(foreign)] - &paid;
+        let mut sums = [whole(0), whole(0), whole(0)];
+        let (mut open, mut absent) = (false, false);
+        for (&instrument, kind) in self.instruments.iter().filter(|(_, kind)| kind.foreign == foreign) {
             let places = if kind.inverse { 18 } else { 9 };
             let (mut q, mut cost) = (whole(0), whole(0));
-            for (trade, _, debit) in steps.iter().filter(|step| step.1 == instrument) {
-                if let Some(trade) = trade.map(|index| &trades[index]) {
+            for (trade, _, debit) in told.steps.iter().filter(|step| step.1 == instrument) {
+                if let Some(trade) = trade.map(|index| &told.trades[index]) {
                     cost = after_cost(&q, &cost, trade, places);
                     q += &trade.qty;
                 }
@@ -212,17 +327,14 @@ impl Oracle {
                     cost = whole(0);
                 }
             }
-            let legs: R = trades
-                .iter()
-                .filter(|trade| trade.instrument == instrument)
-                .map(|trade| trade.leg.clone())
-                .sum();
+            let traded = told.trades.iter().filter(|trade| trade.instrument == instrument);
+            let legs: R = traded.map(|trade| trade.leg.clone()).sum();
             let lots = (&q * pow10(kind.qty_decimals)).to_integer();
             positions.insert(instrument, i64::try_from(lots).unwrap());
             let (mut good, mut spike) = (whole(0), whole(0));
             if q != whole(0) {
-                flat = false;
-                match marks.get(&instrument) {
+                open = true;
+                match told.marks.get(&instrument) {
                     None => absent = true,
                     Some(marks) => {
                         let last = marks.iter().rev().take(self.guard.peak_n);
@@ -237,9 +349,14 @@ impl Oracle {
             sums[2] += &legs + cost;
         }
         let [equity, spike, realised] = sums.map(|sum| down(&(&cash + sum), 9));
-        let profit = &realised - capital;
-        Reading { equity, spike, realised, profit, positions, flat, absent }
+        Sums { equity, spike, profit: realised - capital, open, absent }
     }
+}
+
+/// What an amount of the other currency is worth, with a haircut of half a percent.
+fn convert(amount: &R, bid: i64, ask: i64) -> R {
+    let (px, share) = if *amount < whole(0) { (ask, 1_005) } else { (bid, 995) };
+    down(&(amount * whole(px.into()) / pow10(9) * whole(share) / whole(1_000)), 9)
 }
 
 fn after_cost(q: &R, cost: &R, trade: &Trade, places: u32) -> R {
@@ -343,8 +460,9 @@ impl<'a> Judge<'a> {
             What::Flow { amount, .. }
                 if before.profit == after.profit && self.good(before) != self.good(after) =>
             {
-                self.flow(amount, before, after);
+                self.flow(whole(amount) / pow10(9), before, after);
             }
+            What::Bring { .. } if after.brought > before.brought => self.bring(before, after),
             What::Roll => self.roll(before),
             What::Reset { rebase } => self.reset(rebase, before),
             _ => {}
@@ -353,6 +471,8 @@ impl<'a> Judge<'a> {
         // A mark of an instrument that is not held is no reading of the book.
         let stray = match happened.what {
             What::Mark { instrument, .. } => before.positions[&instrument] == 0,
+            // Nor is a rate without money that it converts.
+            What::Rate { .. } => !after.exposed,
             _ => false,
         };
         if !untouched && !stray {
@@ -366,8 +486,20 @@ impl<'a> Judge<'a> {
         self.over();
     }
 
-    fn flow(&mut self, amount: i128, before: &Reading, after: &Reading) {
-        let amount = whole(amount) / pow10(9);
+    /// A flow in the other currency, at its worth; without a rate nobody can tell that.
+    fn bring(&mut self, before: &Reading, after: &Reading) {
+        if !after.rated {
+            self.last = self.good(after);
+            if self.peaks.is_some() {
+                self.unpriced = true;
+                self.latch("flow");
+            }
+            return;
+        }
+        self.flow(&after.equity - &before.equity, before, after);
+    }
+
+    fn flow(&mut self, amount: R, before: &Reading, after: &Reading) {
         self.last = self.good(after);
         self.last_trusted.0 += &amount;
         let (was, is) = match self.guard.basis {
@@ -492,8 +624,10 @@ impl<'a> Judge<'a> {
                 (Some(instrument), false)
             }
             What::Mark { instrument, .. } => (Some(instrument), true),
-            What::Funding { .. } | What::Flow { .. } => (Some(PLAIN), false),
-            What::Roll | What::Reset { .. } => (None, false),
+            What::Funding { .. } | What::Flow { .. } | What::Pay { .. } | What::Bring { .. } => {
+                (Some(PLAIN), false)
+            }
+            What::Roll | What::Reset { .. } | What::Rate { .. } => (None, false),
         };
         if let Some(instrument) = touched.filter(|_| self.breached) {
             let entry = self.losses.entry(instrument).or_insert((whole(0), 0));

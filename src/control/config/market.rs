@@ -1,12 +1,12 @@
 //! COLD: accounts, instruments and the currencies that join them.
 //!
-//! This version has no conversion rates, so all profit must arise in the currency of the account that earns it.
-//! Instruments are shared by all accounts; an instrument therefore has to suit every account that has a book.
+//! Profit in another currency than its account's needs a `[[rate]]` that joins the two directly. Instruments are shared by
+//! all accounts; an instrument therefore has to suit every account that has a book.
 
 use super::problems::{Fault, nearest};
 use super::walk::{Section, Value};
 use super::{breakers, buckets, guards, trading, value, venues};
-use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits};
+use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits, RateLimits};
 use crate::model::{Bps, Handle, Lots, Money, Name, Nanos, Scope, Ticks};
 
 /// Names of one kind of thing, by index. A row whose name is wrong keeps its index.
@@ -51,7 +51,11 @@ impl Directory {
 pub(super) struct Currencies(Vec<Name>);
 
 impl Currencies {
-    pub(super) fn read(accounts: &[Section<'_, '_>], instruments: &[Section<'_, '_>]) -> Self {
+    pub(super) fn read(
+        accounts: &[Section<'_, '_>],
+        instruments: &[Section<'_, '_>],
+        rates: &[Section<'_, '_>],
+    ) -> Self {
         let mut seen: Vec<(usize, Name)> = Vec::new();
         let mut collect = |section: &Section<'_, '_>, key| {
             // Problems are reported when the key is read for its own sake.
@@ -62,6 +66,10 @@ impl Currencies {
         for instrument in instruments {
             collect(instrument, "settlement");
             collect(instrument, "base");
+        }
+        for rate in rates {
+            collect(rate, "base");
+            collect(rate, "quote");
         }
         seen.sort_unstable();
         let mut codes = Vec::new();
@@ -74,7 +82,7 @@ impl Currencies {
     }
 
     /// Parses a currency code.
-    fn parse(&self, value: &Value<'_>) -> Result<Currency, Fault> {
+    pub(super) fn parse(&self, value: &Value<'_>) -> Result<Currency, Fault> {
         let code = value::name(value)?;
         let index = self.0.iter().position(|&other| other == code);
         let id = index.and_then(|index| u16::try_from(index + 1).ok());
@@ -146,13 +154,14 @@ pub(super) fn instruments(
     sections: Vec<Section<'_, '_>>,
     currencies: &Currencies,
     accounts: &[AccountRow<'_, '_>],
+    rates: &[Option<RateLimits>],
     strategies: &Directory,
 ) -> Vec<Option<InstrumentLimits>> {
     let mut rows = Vec::new();
     for section in sections {
         let limits = instrument(&section, currencies, strategies);
         if let Some(limits) = &limits {
-            suits_every_account(&section, limits, accounts);
+            suits_every_account(&section, limits, accounts, rates);
         }
         section.finish();
         rows.push(limits);
@@ -252,9 +261,16 @@ fn suits_every_account(
     section: &Section<'_, '_>,
     instrument: &InstrumentLimits,
     accounts: &[AccountRow<'_, '_>],
+    rates: &[Option<RateLimits>],
 ) {
+    // A rate that could not be read may have been the one that is missed.
+    let unread = rates.iter().any(Option::is_none);
+    let joins =
+        |rate: &RateLimits, a, b| (rate.base, rate.quote) == (a, b) || (rate.base, rate.quote) == (b, a);
     for account in accounts.iter().filter_map(|(_, limits)| limits.as_ref()) {
-        if account.currency != instrument.settlement {
+        let (own, earned) = (account.currency, instrument.settlement);
+        let converts = rates.iter().flatten().any(|rate| joins(rate, own, earned));
+        if own != earned && !converts && !unread {
             let accounting = account.currency.code.to_string();
             section.report(
                 "settlement",

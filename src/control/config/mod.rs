@@ -14,6 +14,7 @@ mod journal;
 mod market;
 mod permission;
 mod problems;
+mod rates;
 mod scopes;
 mod sidecar;
 mod system;
@@ -181,6 +182,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
 
     let accounts = root.tables("account", "name");
     let instruments = root.tables("instrument", "name");
+    let rates = root.tables("rate", "base");
     let strategies = root.tables("strategy", "name");
     let drawdowns = root.tables("drawdown", "name");
     let buckets = root.tables("bucket", "name");
@@ -189,13 +191,14 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     let permit_validity = permission::validity(root.table("permit"));
     let directives = permission::directives(root.table("directives"));
 
-    let currencies = market::Currencies::read(&accounts, &instruments);
+    let currencies = market::Currencies::read(&accounts, &instruments, &rates);
     let account_names = market::Directory::read("account", &accounts);
     let instrument_names = market::Directory::read("instrument", &instruments);
     let strategy_names = market::Directory::read("strategy", &strategies);
     let venue_names = venues::Venues::read(&accounts);
     let accounts = market::accounts(accounts, &currencies);
-    let instruments = market::instruments(instruments, &currencies, &accounts, &strategy_names);
+    let rates = rates::rates(rates, &currencies, &strategy_names);
+    let instruments = market::instruments(instruments, &currencies, &accounts, &rates, &strategy_names);
     let quantity = trading::QuantityUnit::of(&instruments);
     let trading = trading::strategies(strategies, &account_names, quantity);
     let scopes = scopes::Scopes {
@@ -216,6 +219,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         mode: instance.mode?,
         accounts: accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         instruments: instruments.into_iter().collect::<Option<_>>()?,
+        rates: rates.into_iter().collect::<Option<_>>()?,
         strategies: trading.strategies.into_iter().collect::<Option<_>>()?,
         books: trading.books.into_iter().collect::<Option<_>>()?,
         drawdowns: drawdowns.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,

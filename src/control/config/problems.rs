@@ -210,10 +210,10 @@ impl Fault {
                 .remedy("add a [[drawdown]] with scope = \"account:NAME\""),
             Self::NoBook { remedy } => Words::new("nothing can trade it: it has no book").remedy(*remedy),
             Self::CurrencyMismatch { account, accounting } => Words::new(format!(
-                "account {account} is kept in {accounting} and this version has no conversion rates"
+                "account {account} is kept in {accounting} and no [[rate]] converts to that"
             ))
             .allowed(accounting.clone())
-            .remedy("run a second sidecar for the other currency"),
+            .remedy("add a [[rate]] with the two currencies as base and quote, or run a second sidecar"),
             Self::ExceedsVenue { reached, allowed } => {
                 Words::new(format!("admits {reached}, more than the venue does")).allowed(allowed.clone())
             }

@@ -153,8 +153,13 @@ const BAD: &[Row] = &[
     ("account without a guard", Swap("account:main", "strategy:mm1"), 5, "account[main]", "unguarded", "[[drawdown]]"),
     ("book on an unknown account", Swap("account = \"main\"", "account = \"mine\""), 19, "strategy[mm1].book[mine].account", "unknown-reference", "did you mean `main`?"),
     ("strategy without a book", Add("[[strategy]]\nname = \"arb\"\nuid = 1"), 28, "strategy[arb]", "no-book", "[[strategy.book]]"),
-    ("profit in a foreign currency", Swap("settlement = \"USDT\"", "settlement = \"USDC\""), 14, "instrument[BTC-PERP].settlement", "currency-mismatch", "no conversion rates"),
+    ("profit in a foreign currency", Swap("settlement = \"USDT\"", "settlement = \"USDC\""), 14, "instrument[BTC-PERP].settlement", "currency-mismatch", "add a [[rate]]"),
     ("spot without a base", Swap("\"linear\"", "\"spot\""), 9, "instrument[BTC-PERP].base", "missing", "spot"),
+    ("a pair of one currency", After("limit", "[[rate]]\nbase = \"USDT\"\nquote = \"USDT\""), 30, "rate[USDT].quote", "conflict", "two currencies"),
+    ("a rate said twice", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n[[rate]]\nbase = \"USDT\"\nquote = \"BTC\""), 32, "rate[USDT].base", "conflict", "either way round"),
+    ("a rate without a quote", After("limit", "[[rate]]\nbase = \"BTC\""), 28, "rate[BTC].quote", "missing", "price is in"),
+    ("a haircut that leaves nothing", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\nhaircut_bps = 10000"), 31, "rate[BTC].haircut_bps", "out-of-range", "0 to 9999"),
+    ("rates from nobody", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\nsource = \"mm2\""), 31, "rate[BTC].source", "unknown-reference", "`mm1`"),
     ("base that is never delivered", After("settlement", "base = \"BTC\""), 15, "instrument[BTC-PERP].base", "conflict", "only spot"),
     ("tick off the price unit", After("settlement", "tick = \"0.05\""), 15, "instrument[BTC-PERP].tick", "bad-decimal", "2 decimal places"),
     ("too many decimals", Swap("price_decimals = 1", "price_decimals = 10"), 12, "instrument[BTC-PERP].price_decimals", "out-of-range", "0 to 9"),
@@ -381,6 +386,10 @@ fn breakers_and_counts_are_what_was_typed() {
         ("duplicates", After("uid", "duplicates = \"off\""), "strategy[mm1].duplicates"),
         ("maker", After("uid", "role = \"maker\""), "strategy[mm1].role"),
         ("actions", Add("actions = []"), "drawdown[drawdown.kill].actions"),
+        ("haircut", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\"\nhaircut_bps = 0"), "rate[B].haircut_bps"),
+        ("band", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\"\nband_bps = \"none\""), "rate[B].band_bps"),
+        ("rate source", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\""), "rate[B].source"),
+        ("currency numbers", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\""), "rate[B]"),
     ] {
         let notes = load(&edited(&edit)).notes;
         assert!(notes.iter().any(|note| note.key == off), "{name}: {notes:?}");
@@ -603,6 +612,28 @@ fn currencies_are_numbered_in_the_order_the_file_names_them() {
     let code = |text| Name::new(text).unwrap();
     assert_eq!(limits.accounts[0].currency, Currency { id: 1, code: code("USDT") });
     assert_eq!(limits.instruments[0].base, Some(Currency { id: 2, code: code("BTC") }));
+}
+
+#[test]
+fn a_rate_lets_an_instrument_settle_in_another_currency() {
+    let foreign = GOOD.replace("settlement = \"USDT\"", "settlement = \"USDC\"");
+    for (base, quote) in [("USDC", "USDT"), ("USDT", "USDC")] {
+        let rate = format!("[[rate]]\nbase = \"{base}\"\nquote = \"{quote}\"\n");
+        let limits = load(&format!("{foreign}{rate}")).limits;
+        let read = limits.rates[0];
+        let defaults = (read.haircut, read.age, read.band, read.source);
+        assert_eq!(defaults, (Bps(50), Nanos::from_secs(60), Some(Bps(300)), None));
+        assert_eq!((read.base.code.as_str(), read.quote.code.as_str()), (base, quote));
+        let ids = (read.base.id, read.quote.id);
+        assert_eq!(ids, if base == "USDT" { (1, 2) } else { (2, 1) });
+        let keys = "haircut_bps = 0\nage = \"5s\"\nband_bps = \"none\"\nsource = \"mm1\"\n";
+        let read = load(&format!("{foreign}{rate}{keys}")).limits.rates[0];
+        let said = (read.haircut, read.age, read.band, read.source);
+        assert_eq!(said, (Bps(0), Nanos::from_secs(5), None, Some(0)));
+    }
+    let chain = "[[rate]]\nbase = \"USDC\"\nquote = \"BTC\"\n[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n";
+    let problems = parse(&format!("{foreign}{chain}"), "bad.toml").unwrap_err();
+    assert_eq!(problems.list()[0].fault.code(), "currency-mismatch", "{problems}");
 }
 
 #[test]

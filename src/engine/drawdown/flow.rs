@@ -18,6 +18,24 @@ use crate::engine::ledger::Totals;
 use crate::model::Reason;
 
 impl Drawdowns {
+    /// Tells a guard of a flow whose worth nobody can tell: its peak is void until it is taken anew.
+    pub(in crate::engine) fn unpriced_flow(
+        &mut self,
+        index: usize,
+        before: &Totals,
+        after: &Totals,
+        scene: &mut Scene<'_>,
+    ) -> Option<()> {
+        let guard = &mut self.guards[index];
+        let (was, is) = (guard.see(before), guard.see(after));
+        guard.last_good = guard.last_good.checked_add(is.good.checked_sub(was.good)?)?;
+        if guard.peaks.is_none() {
+            return Some(());
+        }
+        guard.unpriced = true;
+        guard.latch(Reason::FlowUnpriced, &is, scene)
+    }
+
     /// Tells a guard of a flow of `amount` that took its scope from `before` to the totals `after`.
     pub(in crate::engine) fn flow(
         &mut self,

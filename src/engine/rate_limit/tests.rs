@@ -84,6 +84,7 @@ pub(in crate::engine) fn desk(buckets: Vec<BucketLimits>) -> Limits {
         mode: Mode::Live,
         accounts: vec![account("main", "north"), account("spare", "north"), account("far", "south")],
         instruments: vec![instrument("A"), instrument("B")],
+        rates: vec![],
         strategies: vec![strategy("one"), strategy("two")],
         books: vec![book(0, 0), book(1, 0), book(0, 1), book(1, 2)],
         drawdowns: vec![],
