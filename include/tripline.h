@@ -321,7 +321,7 @@ typedef struct tripline_attach_options {
 
 typedef struct tripline_instrument {
     uint32_t size;           /* sizeof(tripline_instrument), set by the caller */
-    uint32_t kind;           /* 0 linear, 1 inverse, 2 spot */
+    uint32_t kind;           /* 0 linear, 1 inverse, 2 spot, 3 quanto */
     uint32_t price_decimals; /* a price unit is 10^-price_decimals */
     uint32_t qty_decimals;   /* a quantity unit is 10^-qty_decimals */
     int64_t multiplier_e9;   /* contract multiplier in 1e-9 */

@@ -113,6 +113,11 @@ pub enum InstrumentKind {
     Inverse,
     /// Base and quote balances change hands.
     Spot,
+    /// Profit in the settlement currency at a rate fixed by the contract: `q * m * price * rate`.
+    Quanto {
+        /// Settlement currency per unit of the quote currency, in 1e-9. Positive.
+        rate_e9: i64,
+    },
 }
 
 /// One instrument.
@@ -129,7 +134,7 @@ pub struct InstrumentLimits {
     pub qty_decimals: u8,
     /// Contract multiplier in 1e-9: 1 000 000 000 is 1. Positive.
     pub multiplier_e9: i64,
-    /// The currency profit arises in: quote for linear and spot, base for inverse.
+    /// The currency profit arises in: quote for linear and spot, base for inverse, any for quanto.
     pub settlement: Currency,
     /// Spot only: the currency of the base balance, so that a fee paid in it debits the position.
     pub base: Option<Currency>,
@@ -317,6 +322,9 @@ impl Limits {
                 "{}: decimals",
                 instrument.name
             );
+            if let InstrumentKind::Quanto { rate_e9 } = instrument.kind {
+                require!(rate_e9 > 0, "{}: the fixed rate is not positive", instrument.name);
+            }
             let source = instrument.mark_source.map_or(0, usize::from);
             require!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
         }

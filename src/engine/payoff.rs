@@ -5,6 +5,7 @@
 //! | kind | worth | unit |
 //! |---|---|---|
 //! | linear, spot | `q * px * m` | 1e-9 of the quote currency |
+//! | quanto | `q * px * m * rate` | 1e-9 of the settlement currency |
 //! | inverse | `-q * m / px` | 1e-18 of the base currency |
 //!
 //! Buying n at p leaves the cash `worth(-n, p)`, selling it `worth(n, p)`: one function serves the cash leg of a
@@ -49,7 +50,14 @@ impl Payoff {
             let up = ten(limits.price_decimals).saturating_mul(FINE);
             (multiplier.saturating_mul(up), ten(limits.qty_decimals))
         } else {
-            (multiplier, ten(limits.price_decimals).saturating_mul(ten(limits.qty_decimals)))
+            let units = ten(limits.price_decimals).saturating_mul(ten(limits.qty_decimals));
+            match limits.kind {
+                // The rate is another multiplier of 1e-9: both fit 63 bits, so the product fits.
+                InstrumentKind::Quanto { rate_e9 } => {
+                    (multiplier.saturating_mul(i128::from(rate_e9)), units.saturating_mul(FINE))
+                }
+                _ => (multiplier, units),
+            }
         };
         let common = greatest_common_divisor(numerator, denominator);
         Self {

@@ -150,6 +150,7 @@ fn fill(directory: &Directory, limits: &Limits) {
             InstrumentKind::Linear => 0,
             InstrumentKind::Inverse => 1,
             InstrumentKind::Spot => 2,
+            InstrumentKind::Quanto { .. } => 3,
         };
         directory.set_instrument(
             index,

@@ -428,6 +428,9 @@ impl Oracle {
         match kind.kind {
             InstrumentKind::Inverse => (contracts * px_unit, px.abs() * qty_unit),
             InstrumentKind::Linear | InstrumentKind::Spot => (contracts * px.abs(), px_unit * qty_unit),
+            InstrumentKind::Quanto { rate_e9 } => {
+                (contracts * px.abs() * i128::from(rate_e9), px_unit * qty_unit * 1_000_000_000)
+            }
         }
     }
 }

@@ -178,9 +178,12 @@ fn instrument(
         ("linear", InstrumentKind::Linear),
         ("inverse", InstrumentKind::Inverse),
         ("spot", InstrumentKind::Spot),
+        // Its rate is a key of its own.
+        ("quanto", InstrumentKind::Quanto { rate_e9: 0 }),
     ]);
     let name = section.peek("name", |value| value::name(value).ok());
-    let kind = section.required("kind", "write kind = \"linear\", \"inverse\" or \"spot\"", kinds);
+    let kind =
+        section.required("kind", "write kind = \"linear\", \"inverse\", \"spot\" or \"quanto\"", kinds);
     let remedy = "decimal places of a price unit, as in price_decimals = 2";
     let price_decimals = section.required("price_decimals", remedy, value::integer(0..=9));
     let remedy = "decimal places of a quantity unit, as in qty_decimals = 3";
@@ -190,6 +193,7 @@ fn instrument(
     let settlement = section.required("settlement", remedy, |value| currencies.parse(value));
     let base = section.optional("base", |value| currencies.parse(value));
     base_is_for_spot(section, kind);
+    let kind = with_fixed_rate(section, kind);
     let tick = section.or("tick", 1, value::units(price_decimals.unwrap_or(9), 1..=i64::MAX));
     let lot = section.or("lot", 1, value::units(qty_decimals.unwrap_or(9), 1..=i64::MAX));
     let min_qty = section.or("min_qty", lot, value::units(qty_decimals.unwrap_or(9), lot..=i64::MAX));
@@ -248,12 +252,27 @@ fn base_is_for_spot(section: &Section<'_, '_>, kind: Option<InstrumentKind>) {
         Some(InstrumentKind::Spot) if !section.has("base") => {
             section.report("base", Fault::Missing { remedy: "name the currency a spot fill delivers" });
         }
-        Some(InstrumentKind::Linear | InstrumentKind::Inverse) if section.has("base") => {
+        Some(_) if kind != Some(InstrumentKind::Spot) && section.has("base") => {
             let remedy = "remove base: only spot delivers it";
             section.report("base", Fault::Conflict { with: "kind", remedy });
         }
         _ => {}
     }
+}
+
+/// A quanto with the rate that its contract fixes.
+fn with_fixed_rate(section: &Section<'_, '_>, kind: Option<InstrumentKind>) -> Option<InstrumentKind> {
+    if let Some(InstrumentKind::Quanto { .. }) = kind {
+        let remedy =
+            "what a unit of the price pays in the settlement currency, as in fixed_rate = \"0.000001\"";
+        let rate = section.required("fixed_rate", remedy, value::units(9, 1..=i64::MAX));
+        return Some(InstrumentKind::Quanto { rate_e9: rate? });
+    }
+    if section.has("fixed_rate") {
+        let remedy = "remove fixed_rate: only a quanto has one";
+        section.report("fixed_rate", Fault::Conflict { with: "kind", remedy });
+    }
+    kind
 }
 
 /// Profit in a foreign currency could not be added to the account's equity.

@@ -3,7 +3,8 @@
 use super::{Config, CpuChoice, parse};
 use crate::engine::limits::{
     ActionCosts, Actions, Anchor, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
-    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueLimits,
+    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, InstrumentKind, VenueCodes,
+    VenueLimits,
 };
 use crate::engine::{Engine, Limits};
 use crate::model::event::RejectClass;
@@ -155,6 +156,9 @@ const BAD: &[Row] = &[
     ("strategy without a book", Add("[[strategy]]\nname = \"arb\"\nuid = 1"), 28, "strategy[arb]", "no-book", "[[strategy.book]]"),
     ("profit in a foreign currency", Swap("settlement = \"USDT\"", "settlement = \"USDC\""), 14, "instrument[BTC-PERP].settlement", "currency-mismatch", "add a [[rate]]"),
     ("spot without a base", Swap("\"linear\"", "\"spot\""), 9, "instrument[BTC-PERP].base", "missing", "spot"),
+    ("a quanto without its rate", Swap("\"linear\"", "\"quanto\""), 9, "instrument[BTC-PERP].fixed_rate", "missing", "fixed_rate = "),
+    ("a quanto at no rate", Swap("\"linear\"", "\"quanto\"\nfixed_rate = \"0\""), 12, "instrument[BTC-PERP].fixed_rate", "out-of-range", ""),
+    ("a fixed rate of something else", After("settlement", "fixed_rate = \"0.1\""), 15, "instrument[BTC-PERP].fixed_rate", "conflict", "only a quanto"),
     ("a pair of one currency", After("limit", "[[rate]]\nbase = \"USDT\"\nquote = \"USDT\""), 30, "rate[USDT].quote", "conflict", "two currencies"),
     ("a rate said twice", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n[[rate]]\nbase = \"USDT\"\nquote = \"BTC\""), 32, "rate[USDT].base", "conflict", "either way round"),
     ("a rate without a quote", After("limit", "[[rate]]\nbase = \"BTC\""), 28, "rate[BTC].quote", "missing", "price is in"),
@@ -634,6 +638,13 @@ fn a_rate_lets_an_instrument_settle_in_another_currency() {
     let chain = "[[rate]]\nbase = \"USDC\"\nquote = \"BTC\"\n[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n";
     let problems = parse(&format!("{foreign}{chain}"), "bad.toml").unwrap_err();
     assert_eq!(problems.list()[0].fault.code(), "currency-mismatch", "{problems}");
+}
+
+#[test]
+fn a_quanto_has_the_rate_that_its_contract_fixes() {
+    let quanto = GOOD.replace("\"linear\"", "\"quanto\"\nfixed_rate = \"0.000001\"");
+    let expected = InstrumentKind::Quanto { rate_e9: 1_000 };
+    assert_eq!(load(&quanto).limits.instruments[0].kind, expected);
 }
 
 #[test]

@@ -75,3 +75,23 @@ fn extremes_are_none_not_panics() {
         }
     }
 }
+
+#[test]
+fn a_quanto_pays_at_its_fixed_rate_and_floors() {
+    // 0.000001 bitcoin per dollar of the price: the contract of a well-known ether future.
+    let rate = |rate_e9| Payoff::new(&instrument(InstrumentKind::Quanto { rate_e9 }, 2, 0, 1_000_000_000));
+    let payoff = rate(1_000);
+    for (q, px, worth) in [(1, 300_000, 3_000_000), (-1, 300_000, -3_000_000), (10, 1, 100), (0, 5, 0)] {
+        assert_eq!(payoff.worth(q, px), Some(worth), "{q} at {px}");
+    }
+    assert_eq!((rate(1).worth(1, 99), rate(1).worth(-1, 99)), (Some(0), Some(-1)));
+    assert_eq!(rate(1_000_000_000).worth(7, 125), Some(8_750_000_000), "at one it is linear");
+    assert_eq!(rate(1_000).notional(Lots(3), Ticks(300_000)), Some(9_000_000));
+    assert!(!payoff.is_inverse());
+    let extreme = InstrumentLimits {
+        multiplier_e9: i64::MAX,
+        ..instrument(InstrumentKind::Quanto { rate_e9: i64::MAX }, 0, 0, 1)
+    };
+    assert_eq!(Payoff::new(&extreme).worth(i64::MAX, i64::MAX), None);
+    assert!(Payoff::new(&extreme).worth(1, 1).is_some());
+}
