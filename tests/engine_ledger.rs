@@ -4,7 +4,8 @@ mod support;
 
 use support::desk::*;
 use tripline::engine::{WordId, guard};
-use tripline::model::event::{CommandVerb, DoneStatus, FlowKind, Initiator};
+use tripline::model::event::{CommandVerb, DoneStatus, FlowKind, Initiator, InstrumentStatus, Intent};
+use tripline::model::verdict::Verdict;
 use tripline::model::{Event, Flags, Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
 
 /// realised + unrealised − fees + funding + capital + flows = equity, the last three given by the test.
@@ -306,7 +307,7 @@ fn paper_fills_never_touch_the_ledger() {
 fn what_would_change_the_books_and_is_not_understood_halts_the_book() {
     let fill =
         |flags: Flags| (flags, Event::Fill { order: 0, exec: 1, px: Ticks(100), qty: Lots(5), fee: 9 });
-    let settle = Event::Settle { id: id(1), px: Ticks(1), qty: Lots(0), kind: 0, t_venue: 0 };
+    let settle = Event::Settle { id: id(1), px: Ticks(1), qty: Lots(1), kind: 0, t_venue: 0 };
     let equity = Event::Equity { sequence: 1, amount: Money(1), ccy: 0, trusted: 1, t_venue: 0 };
     let foreign = Event::Funding { id: id(1), amount: Money(5), ccy: 77, t_venue: 0 };
     for (flags, event) in [
@@ -415,4 +416,103 @@ fn a_fill_without_venue_time_is_never_forgotten_and_does_not_block_the_others() 
     desk.fill_as(0, PLAIN, 1, 0, 1, 100, 0);
     assert_eq!((desk.engine.position(0, PLAIN), desk.engine.counters().duplicate_fills), (49, 1));
     assert_eq!(desk.state(0), TradingState::Active);
+}
+
+fn settle(id_: u64, px: i64, qty: i64) -> Event {
+    Event::Settle { id: id(id_), px: Ticks(px), qty: Lots(qty), kind: 0, t_venue: 0 }
+}
+
+#[test]
+fn a_settlement_closes_what_it_names_at_its_price_once() {
+    for (held, qty, left) in
+        [(10, 0, 0), (10, 4, 6), (10, 10, 0), (-10, 0, 0), (-10, -3, -7), (-10, -10, 0), (0, 0, 0)]
+    {
+        let mut desk = Desk::with(10_000, vec![]);
+        if held != 0 {
+            desk.fill(0, PLAIN, held, 100, 0);
+        }
+        for _ in 0..2 {
+            desk.say(0, PLAIN, Flags::empty(), settle(1, 120, qty));
+            assert_eq!(desk.engine.position(0, PLAIN), left, "{held} less {qty}");
+        }
+        desk.mark(0, PLAIN, 120);
+        let row = desk.engine.book_row(0).unwrap();
+        assert_eq!(row.equity.0, (10_000 + i128::from(held) * 20) * E9);
+        assert_eq!(row.realised.0, i128::from(held - left) * 20 * E9);
+        assert_eq!((desk.engine.counters().duplicate_fills, desk.engine.cause_count()), (1, 0));
+        assert_adds_up(&desk, 0, 10_000 * E9);
+    }
+}
+
+#[test]
+fn a_settlement_of_what_is_not_held_halts_the_book_and_books_nothing() {
+    for (held, qty) in [(10, 11), (10, -1), (-10, -11), (-10, 1), (0, 1), (0, -1), (10, i64::MIN)] {
+        let mut desk = Desk::with(10_000, vec![]);
+        if held != 0 {
+            desk.fill(0, PLAIN, held, 100, 0);
+        }
+        desk.say(0, PLAIN, Flags::empty(), settle(1, 120, qty));
+        assert_eq!((desk.state(0), desk.transitions[0].reason), (TradingState::Halted, Reason::Gap), "{qty}");
+        assert_eq!((desk.engine.position(0, PLAIN), desk.state(1)), (held, TradingState::Active));
+    }
+}
+
+#[test]
+fn what_expires_worthless_settles_at_nothing_and_no_instrument_below_its_prices() {
+    for (instrument, book, px, books) in [
+        (PLAIN, 0, 1, true),
+        (PLAIN, 0, 0, true),
+        (PLAIN, 0, -1, false),
+        (INVERSE, 2, 1, true),
+        (INVERSE, 2, 0, false),
+        (INVERSE, 2, -1, false),
+    ] {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.fill(book, instrument, 10, 100, 0);
+        desk.say(book, instrument, Flags::empty(), settle(1, px, 0));
+        assert_eq!(desk.engine.position(book, instrument) == 0, books, "{instrument} at {px}");
+        assert_eq!(desk.state(book) == TradingState::Halted, !books);
+        assert!(books || desk.transitions[0].reason == Reason::Corrupt);
+    }
+}
+
+#[test]
+fn negative_prices_are_booked_where_they_are_real_and_nowhere_else() {
+    let mut open = limits(10_000 * E9, vec![]);
+    open.instruments[usize::from(PLAIN)].allow_negative = true;
+    let mut desk = Desk::new(open);
+    // Oil at -37: who buys is paid to take it.
+    desk.fill(0, PLAIN, 10, -37, E9 as i64);
+    desk.mark(0, PLAIN, -40);
+    let row = desk.engine.book_row(0).unwrap();
+    assert_eq!((row.equity.0, row.unrealised.0), (10_000 * E9 - 30 * E9 - E9, -30 * E9));
+    desk.fill(0, PLAIN, -25, 5, 0);
+    desk.mark(0, PLAIN, 5);
+    let row = desk.engine.book_row(0).unwrap();
+    assert_eq!((row.realised.0, row.unrealised.0), (420 * E9, 0), "10 * (5 + 37), then short 15 at 5");
+    desk.say(0, PLAIN, Flags::empty(), settle(1, -2, 0));
+    assert_eq!(desk.engine.book_row(0).unwrap().realised.0, 420 * E9 + 15 * 7 * E9);
+    assert_adds_up(&desk, 0, 10_000 * E9);
+    let mut desk = Desk::with(10_000, vec![]);
+    desk.fill(0, PLAIN, 10, -37, 0);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.transitions[0].reason), (0, Reason::Corrupt));
+}
+
+#[test]
+fn after_its_expiry_an_instrument_permits_exits_only() {
+    let mut desk = Desk::with(10_000, vec![]);
+    let state = |state| Event::InstrumentState { state, next_change_utc_ns: 0, t_venue: 0 };
+    desk.mark(0, PLAIN, 100);
+    desk.fill(0, PLAIN, 10, 100, 0);
+    desk.say(0, PLAIN, Flags::empty(), state(InstrumentStatus::Expired));
+    desk.say(0, PLAIN, Flags::empty(), state(InstrumentStatus::Open));
+    let asked = desk.ask_limit(0, PLAIN, 1, 1, 100);
+    assert_eq!((asked.verdict, asked.reason), (Verdict::Deny, Some(Reason::UnknownInstrument)));
+    assert_eq!(desk.ask_to(Intent::Reduce, 0, PLAIN, 2, -1, 100).reason, Some(Reason::UnknownInstrument));
+    assert_eq!(desk.ask_to(Intent::Exit, 0, PLAIN, 3, -1, 100).verdict, Verdict::PassExit);
+    assert_eq!(desk.ask_limit(0, PERP, 4, 1, 100).verdict, Verdict::Pass, "others go on");
+    desk.mark(0, PLAIN, 50);
+    assert_eq!(desk.equity(0), 10_000 * E9, "the last mark holds");
+    desk.say(0, PLAIN, Flags::empty(), settle(1, 90, 0));
+    assert_eq!((desk.equity(0), desk.engine.position(0, PLAIN)), (9_900 * E9, 0));
 }

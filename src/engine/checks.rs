@@ -7,6 +7,7 @@
 //! | 1 | instrument, quantity, duplicate id | what is meaningless or was asked before is not weighed at all |
 //! |   | fingerprint, unless it is an exit | counted whatever else is wrong with it (`duplicates`) |
 //! | 2 | exit | an exit is judged by its size alone, so nothing below may get in its way |
+//! |   | expired instrument | there is no market for anything else |
 //! | 3 | tick, lot, smallest and largest quantity | a defect of the order itself, true in any state |
 //! | 4 | state, reduce-only size | a halt is told before any limit of a book that may not trade anyway |
 //! | 5 | mark, collar, notional | the order against the market |
@@ -165,6 +166,9 @@ impl Engine {
         let q = self.position(place.book, ticket.side.instrument);
         if ticket.terms.intent == Intent::Exit {
             return self.judge_exit(place, ticket.side, &ticket.terms, ticket.size.qty, q);
+        }
+        if self.marks.is_expired(ticket.side.instrument) {
+            return Err(Denial::of(Reason::UnknownInstrument, self.instrument_scope(place), 0, 0));
         }
         self.check_size(place, ticket)?;
         let growth = self.growth_of_new(place, ticket, q);

@@ -2,8 +2,8 @@
 //!
 //! An execution is (account, instrument, side, 128-bit execution key): immutable fields of the venue's report only.
 //! The account stands for its venue. Order and lane are left out: whoever else reports the same execution, and under
-//! whatever order, repeats it. Fundings and flows are (book, kind, id): a book's cash is its own, and no client can
-//! use up another's ids.
+//! whatever order, repeats it. Fundings and flows are (book, kind, id), settlements (book, instrument, id): a book's cash
+//! is its own, and no client can use up another's ids.
 //!
 //! The table is fixed. When it is full the oldest entry with a venue time is forgotten and its venue time becomes the account's
 //! horizon: anything new that is not younger (`t <= horizon`) could be a repeat and is refused. Entries without a
@@ -36,6 +36,7 @@ pub(super) enum Class {
     Sell = 1,
     Funding = 2,
     Flow = 3,
+    Settle = 4,
 }
 
 /// The identity of something booked.
@@ -43,7 +44,7 @@ pub(super) enum Class {
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Identity {
     pub(super) class: Class,
-    /// The account of an execution, the book of a funding or flow.
+    /// The account of an execution, the book of a funding, flow or settlement.
     pub(super) owner: u16,
     /// 0 for a funding or flow.
     pub(super) instrument: u16,

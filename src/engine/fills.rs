@@ -42,7 +42,7 @@ const UNKNOWN_FEE: i64 = i64::MIN;
 
 /// Why an execution is not booked.
 #[derive(Clone, Copy, Debug)]
-enum Refusal {
+pub(super) enum Refusal {
     /// Already booked.
     Repeat,
     /// It cannot be right.
@@ -81,7 +81,7 @@ struct Fee {
 
 /// What a step changes besides what an order adds up.
 #[derive(Clone, Copy, Debug, Default)]
-struct Paid {
+pub(super) struct Paid {
     charges: [Charge; 2],
     cost: Option<i128>,
 }
@@ -298,7 +298,7 @@ impl Engine {
     }
 
     /// The instrument, if its trades can be booked at all.
-    fn tradable(&self, place: Place, flags: Flags) -> Result<InstrumentId, Refusal> {
+    pub(super) fn tradable(&self, place: Place, flags: Flags) -> Result<InstrumentId, Refusal> {
         let instrument = place.instrument.ok_or(Refusal::Corrupt)?;
         if !self.can_book(place, instrument, flags) {
             return Err(Refusal::Unplaced);
@@ -359,7 +359,7 @@ impl Engine {
         self.on_executed(place, entry);
     }
 
-    fn book_step(
+    pub(super) fn book_step(
         &mut self,
         position: u32,
         instrument: InstrumentId,
@@ -374,12 +374,12 @@ impl Engine {
         self.ledger.trade(position, &trade, payoff, quote).ok_or(Refusal::Overflow)
     }
 
-    fn after_trade(&mut self, place: Place) {
+    pub(super) fn after_trade(&mut self, place: Place) {
         self.check_position(place);
         self.judge_book(place.book, Touch { instrument: place.instrument, is_mark: false });
     }
 
-    fn refuse(&mut self, place: Place, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, place: Place, refusal: Refusal) {
         let book = Scope::Book(place.book);
         match refusal {
             Refusal::Repeat => bump(&mut self.counters.duplicate_fills),

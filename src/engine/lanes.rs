@@ -171,7 +171,8 @@ impl Engine {
             Event::Fx { .. } => self.on_fx(place, &message.event),
             Event::RateFeedback { .. } => self.on_rate_feedback(place, &message.event),
             Event::DirectiveAck { .. } => self.on_directive_ack(place, &message.event),
-            Event::Settle { .. } | Event::Equity { .. } => self.halt_unhandled(place.book),
+            Event::Settle { .. } => self.on_settle(place, message),
+            Event::Equity { .. } => self.halt_unhandled(place.book),
             Event::Heartbeat { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }

@@ -15,7 +15,7 @@
 //! - **Age.** Stale when its age `>` mark_age, found by timer.
 //! - **Session.** While the instrument is not OPEN (as its source says) the last mark holds: new ones are ignored,
 //!   its age pauses, and it can neither raise a peak nor confirm a latch. It stays *held*, and raises no peak, until
-//!   the first good mark after the opening: a fill far from a held mark is profit only on paper.
+//!   the first good mark after the opening: a fill far from a held mark is profit only on paper. EXPIRED is for ever.
 //!
 //! First start: no mark at all, so a position is valued by nothing (ABSENT). Nothing here expires or is reset
 //! otherwise. Does not catch: a source that lies within the band.
@@ -127,6 +127,8 @@ struct Mark {
     at: Nanos,
     stale: bool,
     frozen_since: Option<Nanos>,
+    /// It does not open again.
+    expired: bool,
     suspicion: Option<Suspicion>,
     challenger: Option<Challenger>,
     /// The last good marks, newest first.
@@ -177,6 +179,11 @@ impl Marks {
 
     pub(super) fn frozen(&self, instrument: u16) -> bool {
         self.quote(instrument).frozen
+    }
+
+    /// Whether an instrument is over.
+    pub(super) fn is_expired(&self, instrument: u16) -> bool {
+        self.marks[usize::from(instrument)].expired
     }
 
     /// Takes a mark published by `strategy`.
@@ -237,6 +244,10 @@ impl Marks {
         if mark.source.is_some_and(|source| source != strategy) {
             return false;
         }
+        if mark.expired {
+            return false;
+        }
+        mark.expired = state == InstrumentStatus::Expired;
         match (state, mark.frozen_since) {
             (InstrumentStatus::Open, Some(since)) => {
                 mark.frozen_since = None;
@@ -272,6 +283,7 @@ impl Mark {
             at: now,
             stale: false,
             frozen_since: None,
+            expired: false,
             suspicion: None,
             challenger: None,
             history: [0; 8],

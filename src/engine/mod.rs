@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! record ─> source, handle, beat      lanes.rs, clients.rs
-//!        ─> ledger                    fills.rs, cash.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
+//!        ─> ledger                    fills.rs, settling.rs, cash.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
 //!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
@@ -64,6 +64,7 @@ mod rates;
 mod replies;
 mod requests;
 mod rows;
+mod settling;
 #[cfg(feature = "sidecar")]
 mod snapshot;
 mod stragglers;

@@ -84,6 +84,11 @@ impl Payoff {
         px.0 > 0 || self.allow_negative
     }
 
+    /// Whether a position can be settled at `px`: nothing is a price for what expires worthless.
+    pub(super) const fn settles_at(&self, px: Ticks) -> bool {
+        self.accepts(px) || (px.0 == 0 && !self.inverse)
+    }
+
     /// Signed value of holding `q` at `px`, floored.
     pub(super) fn worth(&self, q: i64, px: i64) -> Option<i128> {
         let (q, px) = (i128::from(q), i128::from(px));

@@ -168,3 +168,17 @@ fn a_new_lane_of_the_source_may_number_from_the_start() {
     marks.renumber(0);
     assert_eq!(marks.offer(0, 0, Ticks(101), 1, ms(2)), Offer::Accepted);
 }
+
+#[test]
+fn an_expired_instrument_does_not_open_again() {
+    let mut marks = marks(None, false, None);
+    marks.offer(0, 0, Ticks(100), 1, ms(1));
+    assert!(marks.session(0, 0, InstrumentStatus::Halted, ms(2)));
+    assert!(!marks.is_expired(0));
+    assert!(!marks.session(0, 1, InstrumentStatus::Expired, ms(2)), "only its source says so");
+    marks.session(0, 0, InstrumentStatus::Expired, ms(3));
+    assert!(marks.is_expired(0) && marks.frozen(0));
+    assert!(!marks.session(0, 0, InstrumentStatus::Open, ms(4)));
+    assert!(marks.is_expired(0) && marks.frozen(0));
+    assert_eq!(marks.offer(0, 0, Ticks(90), 2, ms(5)), Offer::Ignored);
+}

@@ -1,0 +1,72 @@
+//! HOT: what closes a position without a trade: expiry, exercise, assignment.
+//!
+//! SETTLE closes a position, or the signed part of it that it names, at its price, once per id, book and instrument. It
+//! is booked like a trade without a fee: cash for lots. A price of 0 is real where positions are paid in the quote, since
+//! an option may expire worthless; below 0 only where the instrument allows it. The kind (expiry, exercise, assignment)
+//! is data: what an exercise delivers comes as a FILL with cause DELIVERY. A settlement of more than is held, or of the
+//! other side, means that the books miss something: the book halts, GAP, and nothing is booked. One of a flat book
+//! changes nothing. It cannot be busted.
+//!
+//! INSTRUMENT_STATE EXPIRED is for ever: the last mark holds until SETTLE, no order but an exit is permitted, and the
+//! instrument does not open again.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::Engine;
+use super::exact::bump;
+use super::executions::{Admission, Booked, Class, Identity};
+use super::fills::{Paid, Refusal};
+use super::lanes::Place;
+use super::orders::Traded;
+use crate::model::{Event, Message};
+
+impl Engine {
+    pub(super) fn on_settle(&mut self, place: Place, message: &Message) {
+        match self.settle(place, message) {
+            Ok(()) => {
+                bump(&mut self.counters.fills);
+                self.after_trade(place);
+            }
+            Err(refusal) => self.refuse(place, refusal),
+        }
+    }
+
+    fn settle(&mut self, place: Place, message: &Message) -> Result<(), Refusal> {
+        let Event::Settle { id, px, qty, t_venue, .. } = message.event else { return Ok(()) };
+        let instrument = self.tradable(place, message.flags)?;
+        let payoff = *self.marks.payoff(instrument);
+        if !payoff.settles_at(px) {
+            return Err(Refusal::Corrupt);
+        }
+        let (owner, low) = (place.book, id.get());
+        let identity = Identity { class: Class::Settle, owner, instrument, low, high: 0 };
+        match self.executions.admit(&identity, place.account, t_venue) {
+            Admission::New => {}
+            Admission::Repeat(_) => return Err(Refusal::Repeat),
+            Admission::BeyondHorizon => return Err(Refusal::BeyondHorizon),
+            Admission::Full => return Err(Refusal::Full),
+        }
+        let q = self.position(place.book, instrument);
+        let closed = match qty.0 {
+            0 => q,
+            part if part.signum() == q.signum() && part.unsigned_abs() <= q.unsigned_abs() => part,
+            _ => return Err(Refusal::Unplaced),
+        };
+        let leg = payoff.worth(closed, px.0).ok_or(Refusal::Overflow)?;
+        let lots = closed.checked_abs().ok_or(Refusal::Overflow)?;
+        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
+        let step = Traded { qty: lots, leg, ..Traded::default() };
+        let cost = self.book_step(position, instrument, closed > 0, &step, Paid::default())?;
+        let booked =
+            Booked { position, qty: lots, leg, cost, t_venue, account: place.account, ..Booked::default() };
+        self.executions.remember(identity, booked).map(|_| ()).ok_or(Refusal::Full)
+    }
+}
