@@ -172,7 +172,7 @@ impl Engine {
             Event::RateFeedback { .. } => self.on_rate_feedback(place, &message.event),
             Event::DirectiveAck { .. } => self.on_directive_ack(place, &message.event),
             Event::Settle { .. } => self.on_settle(place, message),
-            Event::Equity { .. } => self.halt_unhandled(place.book),
+            Event::Equity { .. } => self.on_equity(place, &message.event),
             Event::Heartbeat { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }
@@ -252,7 +252,7 @@ impl Engine {
         if open {
             self.clients.open(lane, strategy, self.now);
             self.marks.renumber(strategy);
-            self.ledger.rates_mut().renumber(strategy);
+            self.ledger.renumber(strategy);
             self.watch_beat(strategy);
             return;
         }

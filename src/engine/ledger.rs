@@ -28,6 +28,7 @@
 mod charges;
 #[cfg(feature = "sidecar")]
 mod fit;
+mod published;
 mod rates;
 mod till;
 mod wallets;
@@ -36,6 +37,7 @@ mod worth;
 pub(super) use charges::Charge;
 pub(super) use wallets::TillId;
 
+use published::Published;
 use till::Till;
 use wallets::{Wallet, Wallets};
 use worth::{average_cost, valued};
@@ -137,6 +139,8 @@ pub(super) struct Book {
     till: Till,
     /// Whether it ever had money in another currency.
     mixed: bool,
+    /// What its strategy says its equity is, where that is asked for.
+    published: Option<Published>,
     /// Something is missing from it, so no reading of it is trusted.
     pub(super) unsound: bool,
     /// Positions beyond their limit.
@@ -239,7 +243,8 @@ impl Ledger {
         };
         for (index, book) in limits.books.iter().enumerate() {
             let (account, strategy) = (book.account, book.strategy);
-            ledger.books[index] = Book { account, strategy, ..Book::default() };
+            let published = book.published.map(|_| Published::default());
+            ledger.books[index] = Book { account, strategy, published, ..Book::default() };
             let opened = ledger.cash(index as u16, TillId::OWN, Cash::Capital, book.capital.0);
             assert!(opened.is_some(), "the sum of the books' capital does not fit an i128");
         }
@@ -404,7 +409,7 @@ impl Ledger {
         let mut next = self.books[index];
         let Some(wallet) = till.wallet() else {
             next.till.cash = next.till.cash.checked_add(amount)?;
-            next.capital = next.capital.checked_add(amount)?;
+            next.add_capital(amount)?;
             return self.settle(index, next);
         };
         let old = *self.wallets.get(wallet);
@@ -412,7 +417,7 @@ impl Ledger {
         new.till.cash = new.till.cash.checked_add(amount)?;
         new.totals = self.wallets.convert(&new.till, new.route, self.depths)?;
         let worth = new.totals.equity.good.checked_sub(old.totals.equity.good)?;
-        next.capital = next.capital.checked_add(worth)?;
+        next.add_capital(worth)?;
         self.settle_wallet(next, wallet, new)
     }
 
@@ -454,6 +459,9 @@ impl Ledger {
             book.totals.shift(&Totals::default(), &self.wallets.sums[index], self.depths)?;
         }
         book.totals.realised = book.capital.checked_add(book.totals.profit)?;
+        if let Some(published) = book.published {
+            book.totals = published.totals(book.capital, book.totals.standing.unsound);
+        }
         let (account, strategy) = (usize::from(book.account), usize::from(book.strategy));
         let (mut of_account, mut of_strategy) = (self.accounts[account], self.strategies[strategy]);
         of_account.shift(&old, &book.totals, self.depths)?;
@@ -466,6 +474,11 @@ impl Ledger {
 }
 
 impl Book {
+    fn add_capital(&mut self, worth: i128) -> Option<()> {
+        self.capital = self.capital.checked_add(worth)?;
+        self.published.as_mut().map_or(Some(()), |published| published.shift(worth))
+    }
+
     /// Its money in the account's currency.
     fn sum(&self, depths: usize) -> Option<Totals> {
         let sum = self.till.sum(depths)?;

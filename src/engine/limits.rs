@@ -196,6 +196,8 @@ pub struct BookLimits {
     pub unknown_fee: Bps,
     /// Orders that may live at once; `None` is unlimited.
     pub max_open_orders: Option<u32>,
+    /// Its equity is what its strategy publishes, stale when older than this; `None` reckons it from fills and marks.
+    pub published: Option<Nanos>,
     /// Breaker on the strategy's own errors, invalid orders and missing funds; `None` is off.
     pub breaker: Option<BreakerLimits>,
 }
@@ -333,6 +335,12 @@ impl Limits {
             require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
             require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
         }
+        self.check_drawdowns()?;
+        self.check_orders()
+    }
+
+    fn check_drawdowns(&self) -> Result<(), String> {
+        let (accounts, strategies) = (self.accounts.len(), self.strategies.len());
         for guard in &self.drawdowns {
             let exists = match guard.scope {
                 Scope::Account(account) => usize::from(account) < accounts,
@@ -341,6 +349,16 @@ impl Limits {
                 Scope::Firm | Scope::Instrument(..) => false,
             };
             require!(exists, "{}: no drawdown is measured on {}", guard.name, guard.scope);
+            let lies_in = |book: u16, of: &BookLimits| match guard.scope {
+                Scope::Account(account) => of.account == account,
+                Scope::Strategy(strategy) => of.strategy == strategy,
+                Scope::Book(only) => only == book,
+                Scope::Firm | Scope::Instrument(..) => false,
+            };
+            let published =
+                (0..).zip(&self.books).any(|(book, of)| of.published.is_some() && lies_in(book, of));
+            let fits = guard.basis == Basis::Equity || !published;
+            require!(fits, "{}: nothing is known as realised of published equity", guard.name);
             require!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
@@ -349,7 +367,7 @@ impl Limits {
                 guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);
             require!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
         }
-        self.check_orders()
+        Ok(())
     }
 
     fn check_rates(&self) -> Result<(), String> {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! record ─> source, handle, beat      lanes.rs, clients.rs
-//!        ─> ledger                    fills.rs, settling.rs, cash.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
+//!        ─> ledger                    fills.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
 //!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
@@ -40,6 +40,7 @@ mod delegation;
 mod directives;
 mod drawdown;
 mod duplicates;
+mod equity;
 mod error_rate;
 mod exact;
 mod executions;
@@ -355,6 +356,7 @@ impl Engine {
             match self.watches.of(timer) {
                 Watch::Mark(instrument) => self.on_mark_timer(instrument),
                 Watch::Rate(rate) => self.on_rate_timer(rate),
+                Watch::Equity(book) => self.on_equity_timer(book),
                 Watch::Guard(guard) => self.judge_guard(usize::from(guard), Touch::default()),
                 Watch::Beat(strategy) => self.on_beat_timer(strategy),
                 Watch::Ack(account) => self.on_ack_timer(account),

@@ -35,6 +35,8 @@ pub(super) enum Watch {
     Queue(u16),
     /// A conversion rate.
     Rate(u16),
+    /// The published equity of a book.
+    Equity(u16),
     /// Causes that cool down.
     Cooldown,
     /// Directives that wait for their executor.
@@ -45,7 +47,7 @@ pub(super) enum Watch {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "sidecar", derive(Default))]
 pub(super) struct Watches {
-    bases: [usize; 7],
+    bases: [usize; 8],
 }
 
 impl Watches {
@@ -57,8 +59,9 @@ impl Watches {
             limits.accounts.len(),
             limits.venues.len(),
             limits.rates.len(),
+            limits.books.len(),
         ];
-        let mut bases = [0_usize; 7];
+        let mut bases = [0_usize; 8];
         for (index, count) in counts.into_iter().enumerate() {
             bases[index.saturating_add(1)] = bases[index].saturating_add(count);
         }
@@ -67,7 +70,7 @@ impl Watches {
 
     /// Ids in use.
     pub(super) const fn count(&self) -> usize {
-        self.bases[6].saturating_add(2)
+        self.bases[7].saturating_add(2)
     }
 
     /// The id of guard 0.
@@ -83,8 +86,9 @@ impl Watches {
             Watch::Ack(account) => (3, account),
             Watch::Queue(venue) => (4, venue),
             Watch::Rate(rate) => (5, rate),
-            Watch::Cooldown => (6, 0),
-            Watch::Directives => (6, 1),
+            Watch::Equity(book) => (6, book),
+            Watch::Cooldown => (7, 0),
+            Watch::Directives => (7, 1),
         };
         self.bases[section].saturating_add(usize::from(index))
     }
@@ -99,6 +103,7 @@ impl Watches {
             3 => Watch::Ack(index),
             4 => Watch::Queue(index),
             5 => Watch::Rate(index),
+            6 => Watch::Equity(index),
             _ if index == 0 => Watch::Cooldown,
             _ => Watch::Directives,
         }

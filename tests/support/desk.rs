@@ -93,6 +93,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         max_order_qty: None,
         max_order_notional: None,
         unknown_fee: Bps(10),
+        published: None,
         max_open_orders: None,
         breaker: None,
     };

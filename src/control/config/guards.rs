@@ -7,7 +7,7 @@ use super::trading::Trading;
 use super::value;
 use super::walk::{Section, Value};
 use crate::engine::guard;
-use crate::engine::limits::{Actions, Anchor, Basis, DrawdownLimits};
+use crate::engine::limits::{Actions, Anchor, Basis, BookLimits, DrawdownLimits};
 use crate::model::{Latch, Money, Name, Nanos, Scope};
 
 /// The engine derives `<name>.soft` from a guard's name, and both have to be names of at most 31 bytes.
@@ -35,6 +35,7 @@ pub(super) fn drawdowns(
         if let Some(guard) = &guard {
             percentage_has_a_whole(&section, guard, trading);
             somebody_can_flatten(&section, guard, scopes, trading);
+            realised_is_known(&section, guard, trading);
         }
         section.finish();
         rows.push((scope, guard));
@@ -144,6 +145,18 @@ fn somebody_can_flatten(
             let account = scopes.accounts.name(account).map_or_else(String::new, |name| name.to_string());
             section.report("actions", Fault::NoExecutor { account });
         }
+    }
+}
+
+/// Of published equity nothing is known as realised: a guard on that would never trip.
+fn realised_is_known(section: &Section<'_, '_>, guard: &DrawdownLimits, trading: &Trading) {
+    let lies_in = |(index, book): (usize, &BookLimits)| {
+        book.published.is_some() && watches(guard.scope, index, book.strategy, book.account)
+    };
+    let books = trading.books.iter().enumerate().filter_map(|(index, book)| Some((index, book.as_ref()?)));
+    if guard.basis == Basis::Realised && books.into_iter().any(lies_in) {
+        let remedy = "write basis = \"equity\"";
+        section.report("basis", Fault::Conflict { with: "a book with published equity", remedy });
     }
 }
 

@@ -159,6 +159,8 @@ const BAD: &[Row] = &[
     ("a quanto without its rate", Swap("\"linear\"", "\"quanto\""), 9, "instrument[BTC-PERP].fixed_rate", "missing", "fixed_rate = "),
     ("a quanto at no rate", Swap("\"linear\"", "\"quanto\"\nfixed_rate = \"0\""), 12, "instrument[BTC-PERP].fixed_rate", "out-of-range", ""),
     ("a fixed rate of something else", After("settlement", "fixed_rate = \"0.1\""), 15, "instrument[BTC-PERP].fixed_rate", "conflict", "only a quanto"),
+    ("an age of equity nobody publishes", After("capital", "equity_age = \"5s\""), 21, "strategy[mm1].book[main].equity_age", "conflict", "published"),
+    ("realised profit of published equity", Swap("limit = \"15%\"", "limit = \"15%\"\nbasis = \"realised\"\n[[strategy]]\nname = \"p\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\ncapital = 1\nmax_position = \"unlimited\"\nmax_order_qty = \"unlimited\"\nmax_order_notional = \"unlimited\"\nequity_source = \"published\""), 28, "drawdown[drawdown.kill].basis", "conflict", "equity"),
     ("a pair of one currency", After("limit", "[[rate]]\nbase = \"USDT\"\nquote = \"USDT\""), 30, "rate[USDT].quote", "conflict", "two currencies"),
     ("a rate said twice", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n[[rate]]\nbase = \"USDT\"\nquote = \"BTC\""), 32, "rate[USDT].base", "conflict", "either way round"),
     ("a rate without a quote", After("limit", "[[rate]]\nbase = \"BTC\""), 28, "rate[BTC].quote", "missing", "price is in"),
@@ -390,6 +392,11 @@ fn breakers_and_counts_are_what_was_typed() {
         ("duplicates", After("uid", "duplicates = \"off\""), "strategy[mm1].duplicates"),
         ("maker", After("uid", "role = \"maker\""), "strategy[mm1].role"),
         ("actions", Add("actions = []"), "drawdown[drawdown.kill].actions"),
+        (
+            "equity source",
+            After("capital", "equity_source = \"published\""),
+            "strategy[mm1].book[main].equity_source",
+        ),
         ("haircut", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\"\nhaircut_bps = 0"), "rate[B].haircut_bps"),
         ("band", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\"\nband_bps = \"none\""), "rate[B].band_bps"),
         ("rate source", Add("[[rate]]\nbase = \"B\"\nquote = \"USDT\""), "rate[B].source"),
@@ -645,6 +652,19 @@ fn a_quanto_has_the_rate_that_its_contract_fixes() {
     let quanto = GOOD.replace("\"linear\"", "\"quanto\"\nfixed_rate = \"0.000001\"");
     let expected = InstrumentKind::Quanto { rate_e9: 1_000 };
     assert_eq!(load(&quanto).limits.instruments[0].kind, expected);
+}
+
+#[test]
+fn a_book_reckons_its_equity_unless_its_strategy_publishes_it() {
+    for (keys, published) in [
+        ("", None),
+        ("equity_source = \"fills\"", None),
+        ("equity_source = \"published\"", Some(Nanos::from_secs(5))),
+        ("equity_source = \"published\"\nequity_age = \"30s\"", Some(Nanos::from_secs(30))),
+    ] {
+        let text = GOOD.replace("capital =", &format!("{keys}\ncapital ="));
+        assert_eq!(load(&text).limits.books[0].published, published, "{keys}");
+    }
 }
 
 #[test]

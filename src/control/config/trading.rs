@@ -202,6 +202,7 @@ fn read_book(
         section.note("max_open_orders", "unlimited");
     }
     let breaker = breakers::breaker(section);
+    let published = published(section);
     let (strategy, account) = pair?;
     Some(BookLimits {
         strategy,
@@ -212,6 +213,23 @@ fn read_book(
         max_order_notional: max_order_notional?,
         unknown_fee: Bps(unknown_fee),
         max_open_orders,
+        published,
         breaker,
     })
+}
+
+/// How old published equity may be, where the book has that.
+fn published(section: &Section<'_, '_>) -> Option<Nanos> {
+    let sources = value::word(&[("fills", false), ("published", true)]);
+    let is_published = section.or("equity_source", false, sources);
+    let ages = value::duration(Nanos::from_millis(10)..=Nanos::from_secs(86_400));
+    let age = section.or("equity_age", Nanos::from_secs(5), ages);
+    if is_published {
+        section
+            .note("equity_source", "its strategy says what its equity is: nobody checks that against fills");
+    } else if section.has("equity_age") {
+        let remedy = "write equity_source = \"published\", or remove equity_age";
+        section.report("equity_age", Fault::Conflict { with: "equity_source = \"fills\"", remedy });
+    }
+    is_published.then_some(age)
 }

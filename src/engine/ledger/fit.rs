@@ -6,8 +6,11 @@ use crate::engine::snapshot::fit::{Fit, is_as_long};
 impl Fit for Ledger {
     fn fit(&mut self, fresh: Self) -> bool {
         (self.depths, self.settlement, self.currencies) = (fresh.depths, fresh.settlement, fresh.currencies);
-        let same =
-            |read: &Book, fresh: &Book| (read.account, read.strategy) == (fresh.account, fresh.strategy);
+        let same = |read: &Book, fresh: &Book| {
+            let is_published = (read.published.is_some(), fresh.published.is_some());
+            (read.account, read.strategy) == (fresh.account, fresh.strategy)
+                && is_published.0 == is_published.1
+        };
         is_as_long(&self.books, &fresh.books)
             && self.books.iter().zip(&fresh.books).all(|(read, fresh)| same(read, fresh))
             && is_as_long(&self.accounts, &fresh.accounts)

@@ -63,6 +63,7 @@ fn book(strategy: u16, account: u16) -> BookLimits {
         max_order_qty: None,
         max_order_notional: None,
         unknown_fee: Bps(10),
+        published: None,
         max_open_orders: None,
         breaker: None,
     }
