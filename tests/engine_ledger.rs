@@ -3,8 +3,11 @@
 mod support;
 
 use support::desk::*;
+use tripline::engine::limits::DrawdownLimits;
 use tripline::engine::{WordId, guard};
-use tripline::model::event::{CommandVerb, DoneStatus, FlowKind, Initiator, InstrumentStatus, Intent};
+use tripline::model::event::{
+    CommandVerb, DoneStatus, FillCause, FlowKind, Initiator, InstrumentStatus, Intent,
+};
 use tripline::model::verdict::Verdict;
 use tripline::model::{Event, Flags, Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
 
@@ -515,4 +518,89 @@ fn after_its_expiry_an_instrument_permits_exits_only() {
     assert_eq!(desk.equity(0), 10_000 * E9, "the last mark holds");
     desk.say(0, PLAIN, Flags::empty(), settle(1, 90, 0));
     assert_eq!((desk.equity(0), desk.engine.position(0, PLAIN)), (9_900 * E9, 0));
+}
+
+fn external(desk: &mut Desk, book: u16, exec: u64, order: u64, qty: i64, px: i64, fee: i64) {
+    let first = Event::Fill { order, exec, px: Ticks(px), qty: Lots(qty.abs()), fee };
+    desk.say(book, PLAIN, side(qty) | Flags::MORE, first);
+    let rest = Event::FillExt {
+        exec_high: 0,
+        cum_qty: Lots(0),
+        t_venue: 0,
+        fee_ccy: 0,
+        cause: FillCause::External,
+        venue_order: 0,
+    };
+    desk.say(book, PLAIN, side(qty), rest);
+}
+
+#[test]
+fn what_nobody_of_ours_traded_is_in_house_and_counts_for_the_account_alone() {
+    let on = |scope| DrawdownLimits { scope, ..drawdown("kill") };
+    let scopes = [Scope::Account(0), Scope::Book(0), Scope::Strategy(0), Scope::Strategy(1)];
+    let mut desk = Desk::with(1_000, scopes.map(on).to_vec());
+    desk.mark(0, PLAIN, 100);
+    let house = desk.engine.house(0);
+    assert_eq!(house, 3, "after the books of the limits");
+    for reporter in [0, 1, 0] {
+        external(&mut desk, reporter, 7, 0, 10, 100, E9 as i64);
+    }
+    let positions = [0, 1, house].map(|book| desk.engine.position(book, PLAIN));
+    assert_eq!((positions, desk.engine.counters().duplicate_fills), ([0, 0, 10], 2));
+    let row = desk.engine.book_row(house).unwrap();
+    assert_eq!((row.equity.0, row.fees.0), (-E9, E9));
+    assert_eq!(desk.engine.account_row(0).unwrap().equity, Money(1_999 * E9));
+    for (px, soft) in [(71, false), (70, true)] {
+        desk.mark(0, PLAIN, px);
+        let word = desk.engine.word(WordId::Account(0)).state;
+        let equity = 1_999 - 10 * (100 - i128::from(px));
+        assert_eq!(desk.engine.account_row(0).unwrap().equity, Money(equity * E9));
+        assert_eq!(word == TradingState::Halted, soft, "15 % of 2 000 at {px}");
+    }
+    assert_eq!((desk.state(0), desk.state(1)), (TradingState::Active, TradingState::Active));
+    assert_eq!((desk.equity(0), desk.equity(1)), (1_000 * E9, 1_000 * E9));
+}
+
+#[test]
+fn fees_and_busts_of_what_is_in_house_count_from_any_strategy_of_the_account() {
+    let mut desk = Desk::with(1_000, vec![]);
+    desk.mark(0, PLAIN, 100);
+    let house = desk.engine.house(0);
+    external(&mut desk, 0, 7, 0, 10, 100, UNKNOWN_FEE);
+    assert_eq!(desk.engine.book_row(house).unwrap().fees, Money(E9), "the worst rate of its books");
+    let adjust = Event::FeeAdjust { order: 0, exec: 7, fee: 5, ccy: 0, exec_high: 0 };
+    desk.say(1, PLAIN, Flags::empty(), adjust);
+    assert_eq!(desk.engine.book_row(house).unwrap().fees, Money(5));
+    let bust = Event::FillBust { order: 0, exec: 7, px: Ticks(100), qty: Lots(10), fee: 5 };
+    desk.say(1, PLAIN, Flags::empty(), bust);
+    let row = desk.engine.book_row(house).unwrap();
+    assert_eq!((row.equity, row.fees, desk.engine.position(house, PLAIN)), (Money(0), Money(0), 0));
+    assert_eq!(desk.engine.account_row(0).unwrap().equity, Money(2_000 * E9));
+    desk.fill_as(0, PLAIN, 8, 0, 10, 100, 0);
+    let bust = Event::FillBust { order: 0, exec: 8, px: Ticks(100), qty: Lots(10), fee: 0 };
+    desk.say(1, PLAIN, Flags::empty(), bust);
+    assert_eq!(desk.engine.position(0, PLAIN), 10, "what a strategy owns only that strategy busts");
+}
+
+#[test]
+fn what_names_an_order_is_its_strategys_whatever_the_cause() {
+    let mut desk = Desk::with(1_000, vec![]);
+    desk.order(0, PLAIN, 5, 10, 100);
+    external(&mut desk, 0, 7, 5, 4, 100, 0);
+    assert_eq!((desk.engine.position(0, PLAIN), desk.engine.position(desk.engine.house(0), PLAIN)), (4, 0));
+    assert_eq!(desk.engine.exposure(0, PLAIN).buys, 6);
+}
+
+#[test]
+fn a_house_whose_numbers_do_not_fit_halts_its_account() {
+    let mut desk = Desk::with(1_000, vec![]);
+    external(&mut desk, 0, 1, 0, 1_000_000_000_000_000_000, 1, 0);
+    desk.mark(0, PLAIN, i64::MAX);
+    let account = desk.engine.word(WordId::Account(0)).state;
+    assert_eq!((account, desk.transitions[0].reason), (TradingState::Halted, Reason::Arithmetic));
+    assert_eq!(desk.engine.word(WordId::Account(1)).state, TradingState::Active);
+    assert!(!desk.engine.account_row(0).unwrap().trusted);
+    let nonce = desk.nonce(Scope::Account(0), guard::INTEGRITY);
+    desk.command(CommandVerb::Reset, Scope::Account(0), guard::INTEGRITY, nonce, false);
+    assert_eq!(desk.engine.word(WordId::Account(0)).state, TradingState::Active);
 }

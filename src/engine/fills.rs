@@ -34,7 +34,8 @@ use super::lanes::Place;
 use super::ledger::{Charge, Trade};
 use super::limits::InstrumentKind;
 use super::orders::{Ended, Order, OrderKey, Side, Traded};
-use crate::model::scope::InstrumentId;
+use crate::model::event::FillCause;
+use crate::model::scope::{BookId, InstrumentId};
 use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
 
 /// A fee that is not known yet.
@@ -69,6 +70,8 @@ struct Report {
     fee_ccy: u16,
     t_venue: i64,
     sells: bool,
+    /// Traded by somebody who is no strategy of ours.
+    external: bool,
 }
 
 /// A fee: settlement money, lots of base, or money of a third currency. Two of them are nothing.
@@ -102,6 +105,9 @@ impl Engine {
         match self.fill(place, message.flags, &report) {
             Ok(()) => {
                 bump(&mut self.counters.fills);
+                if report.external {
+                    return self.after_house(place.account, place.instrument);
+                }
                 self.after_trade(place);
             }
             Err(refusal) => self.refuse(place, refusal),
@@ -126,21 +132,16 @@ impl Engine {
         }
         let signed = if report.sells { report.qty } else { report.qty.saturating_neg() };
         let leg = payoff.worth(signed, report.px.0).ok_or(Refusal::Overflow)?;
+        let book = if report.external { self.house(place.account) } else { place.book };
         let Fee { settled: fee, debit, charge } =
-            self.fee(place, instrument, report.fee, report.fee_ccy, leg)?;
+            self.fee(book, instrument, report.fee, report.fee_ccy, leg)?;
         let traded = Traded { qty: report.qty, leg, fee, debit };
-        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
-        let order = self.open_order(place, report.order, Side { instrument, sells: report.sells })?;
-        let (next, step) = match order {
-            Some(entry) => {
-                let (next, step) = self.orders.get(entry).execute(&traded).ok_or(Refusal::Overflow)?;
-                (Some((entry, next)), step)
-            }
-            None => (None, traded),
-        };
         let paid = Paid { charges: [Charge::NONE, charge], cost: None };
-        let cost = self.book_step(position, instrument, report.sells, &step, paid)?;
-        self.commit_order(place, next);
+        let (position, cost) = if report.external {
+            self.book_into_house(place.account, instrument, report.sells, &traded, paid)?
+        } else {
+            self.book_own(place, instrument, report, &traded, paid)?
+        };
         let booked = Booked {
             position,
             order: report.order,
@@ -156,6 +157,29 @@ impl Engine {
             account: place.account,
         };
         self.executions.remember(identity, booked).map(|_| ()).ok_or(Refusal::Full)
+    }
+
+    /// Books an execution of the place's own book, as far as its order is not booked already.
+    fn book_own(
+        &mut self,
+        place: Place,
+        instrument: InstrumentId,
+        report: &Report,
+        traded: &Traded,
+        paid: Paid,
+    ) -> Result<(u32, i128), Refusal> {
+        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
+        let order = self.open_order(place, report.order, Side { instrument, sells: report.sells })?;
+        let (next, step) = match order {
+            Some(entry) => {
+                let (next, step) = self.orders.get(entry).execute(traded).ok_or(Refusal::Overflow)?;
+                (Some((entry, next)), step)
+            }
+            None => (None, *traded),
+        };
+        let cost = self.book_step(position, instrument, report.sells, &step, paid)?;
+        self.commit_order(place, next);
+        Ok((position, cost))
     }
 
     pub(super) fn on_fill_cum(&mut self, place: Place, message: &Message) {
@@ -195,7 +219,7 @@ impl Engine {
         if known.is_partial() {
             return Err(Refusal::Unplaced);
         }
-        let fee = self.fee(place, instrument, cum_fee, 0, leg)?.settled;
+        let fee = self.fee(place.book, instrument, cum_fee, 0, leg)?.settled;
         let last = *known.reported();
         let shrinks = cum_qty.0 < last.qty || (!may_be_negative && leg.abs() < last.leg.abs());
         let repeats = cum_qty.0 == last.qty && leg == last.leg && fee <= last.fee;
@@ -216,7 +240,10 @@ impl Engine {
         }
         let Some(report) = read(message, rest) else { return };
         match self.bust(place, message.flags, &report) {
-            Ok(()) => self.after_trade(place),
+            Ok(()) => {
+                self.after_trade(place);
+                self.after_house(place.account, place.instrument);
+            }
             Err(refusal) => self.refuse(place, refusal),
         }
     }
@@ -244,7 +271,10 @@ impl Engine {
 
     pub(super) fn on_fee_adjust(&mut self, place: Place, message: &Message) {
         match self.fee_adjust(place, message) {
-            Ok(()) => self.after_trade(place),
+            Ok(()) => {
+                self.after_trade(place);
+                self.after_house(place.account, place.instrument);
+            }
             Err(refusal) => self.refuse(place, refusal),
         }
     }
@@ -259,7 +289,8 @@ impl Engine {
         if fee == UNKNOWN_FEE {
             return Err(Refusal::Corrupt);
         }
-        let Fee { settled: fee, debit, charge } = self.fee(place, instrument, fee, ccy, booked.leg)?;
+        let Fee { settled: fee, debit, charge } =
+            self.fee(self.ledger.position(booked.position).book, instrument, fee, ccy, booked.leg)?;
         let old = Traded { fee: booked.fee, debit: booked.debit, ..Traded::default() };
         let new = Traded { fee, debit, ..Traded::default() };
         let change = new.minus(&old).ok_or(Refusal::Overflow)?;
@@ -292,9 +323,10 @@ impl Engine {
     }
 
     /// Whether the execution is in the reporter's own book. Another book of the account saw it too and must not
-    /// change it: its owner reports it as well.
+    /// change it: its owner reports it as well. HOUSE has no owner.
     fn is_own(&self, place: Place, booked: &Booked) -> bool {
-        self.ledger.position(booked.position).book == place.book
+        let book = self.ledger.position(booked.position).book;
+        book == place.book || book == self.house(place.account)
     }
 
     /// The instrument, if its trades can be booked at all.
@@ -309,7 +341,7 @@ impl Engine {
     /// A fee in the money it is paid in.
     fn fee(
         &self,
-        place: Place,
+        book: BookId,
         instrument: InstrumentId,
         fee: i64,
         ccy: u16,
@@ -323,10 +355,10 @@ impl Engine {
         let third = match base {
             _ if settles => None,
             Some(_) => None,
-            None => Some(self.ledger.till(place.book, ccy).ok_or(Refusal::Unplaced)?),
+            None => Some(self.ledger.till(book, ccy).ok_or(Refusal::Unplaced)?),
         };
         if fee == UNKNOWN_FEE {
-            let rate = i128::from(self.limits.books[usize::from(place.book)].unknown_fee.0);
+            let rate = i128::from(self.unknown_fee(book).0);
             let notional = leg.checked_abs().and_then(|leg| payoff.settled(leg));
             let charged = notional.and_then(|notional| ceil_mul_div(notional, rate, 10_000));
             return Ok(Fee::settled(charged.ok_or(Refusal::Overflow)?));
@@ -406,10 +438,14 @@ fn read(message: &Message, rest: Option<&Event>) -> Option<Report> {
     else {
         return None;
     };
-    let (high, t_venue, fee_ccy) = match rest {
-        Some(&Event::FillExt { exec_high, t_venue, fee_ccy, .. }) => (exec_high, t_venue, fee_ccy),
-        _ => (0, 0, 0),
+    let (high, t_venue, fee_ccy, cause) = match rest {
+        Some(&Event::FillExt { exec_high, t_venue, fee_ccy, cause, .. }) => {
+            (exec_high, t_venue, fee_ccy, cause)
+        }
+        _ => (0, 0, 0, FillCause::Normal),
     };
+    // What names an order of ours is ours.
+    let external = cause == FillCause::External && order == 0;
     let sells = message.flags.contains(Flags::SELL);
-    Some(Report { order, low: exec, high, px, qty: qty.0, fee, fee_ccy, t_venue, sells })
+    Some(Report { order, low: exec, high, px, qty: qty.0, fee, fee_ccy, t_venue, sells, external })
 }

@@ -17,7 +17,7 @@ use super::lanes::Place;
 use super::marks::Offer;
 use super::timers::Watch;
 use crate::model::scope::InstrumentId;
-use crate::model::{Event, Flags, Nanos, Reason, Scope};
+use crate::model::{Event, Flags, Nanos, Reason};
 
 impl Engine {
     pub(super) fn on_fx(&mut self, place: Place, event: &Event) {
@@ -56,7 +56,7 @@ impl Engine {
         while let Some(wallet) = next {
             next = self.ledger.next_wallet(wallet);
             if self.ledger.reconvert(wallet).is_none() {
-                self.halt(Scope::Book(self.ledger.wallet(wallet).0), Reason::Arithmetic);
+                self.halt_book(self.ledger.wallet(wallet).0, Reason::Arithmetic);
             }
         }
         let mut next = self.ledger.first_wallet(rate);

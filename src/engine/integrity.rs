@@ -1,7 +1,7 @@
 //! HOT: halting what can no longer be trusted to be right.
 //!
 //! The cause *integrity* sits on a book (GAP: something is missing or cannot be booked; CAPACITY: a table is full;
-//! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right), on an
+//! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right), on an account where its HOUSE is meant, on an
 //! instrument of an account (OVERFILL: more traded than ordered) or on the scope of a
 //! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again; there is no
 //! reconciliation yet. While it holds, no reading that includes the book is trusted, so no peak rises on it.
@@ -44,6 +44,11 @@ impl Engine {
 
     /// Works out anew which books of a scope can be trusted, and judges them.
     pub(super) fn refresh_trust(&mut self, scope: Scope) {
+        if let Scope::Account(account) = scope {
+            // What HOUSE misses is on its account.
+            let unsound = self.gates.holds(scope, guard::INTEGRITY);
+            return self.set_unsound(self.ledger.house(account), unsound);
+        }
         for book in 0..self.limits.books.len() as u16 {
             let strategy = self.ledger.book(book).strategy;
             if scope != Scope::Book(book) && scope != Scope::Strategy(strategy) {
@@ -53,11 +58,14 @@ impl Engine {
             let unsound = self.gates.holds(Scope::Book(book), guard::INTEGRITY)
                 || self.gates.holds(Scope::Strategy(strategy), guard::INTEGRITY)
                 || client.is_some_and(|cause| matches!(cause.reason, Reason::Gap | Reason::Corrupt));
-            if unsound != self.ledger.book(book).unsound && self.ledger.mark_unsound(book, unsound).is_some()
-            {
-                self.reopen_judgement();
-                self.judge_book(book, Touch::default());
-            }
+            self.set_unsound(book, unsound);
+        }
+    }
+
+    fn set_unsound(&mut self, book: BookId, unsound: bool) {
+        if unsound != self.ledger.book(book).unsound && self.ledger.mark_unsound(book, unsound).is_some() {
+            self.reopen_judgement();
+            self.judge_book(book, Touch::default());
         }
     }
 }

@@ -231,7 +231,7 @@ impl Engine {
             next = self.ledger.next_holder(holder);
             let (payoff, quote) = (self.marks.payoff(instrument), self.marks.quote(instrument));
             if self.ledger.reprice(holder, payoff, quote).is_none() {
-                self.halt(Scope::Book(self.ledger.position(holder).book), Reason::Arithmetic);
+                self.halt_book(self.ledger.position(holder).book, Reason::Arithmetic);
             }
         }
         let mut next = self.ledger.first_holder(instrument);

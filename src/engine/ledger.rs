@@ -31,10 +31,12 @@ mod fit;
 mod published;
 mod rates;
 mod till;
+mod trade;
 mod wallets;
 mod worth;
 
 pub(super) use charges::Charge;
+pub(super) use trade::{Cash, Trade};
 pub(super) use wallets::TillId;
 
 use published::Published;
@@ -127,6 +129,9 @@ impl Totals {
     }
 }
 
+/// In the place of a strategy: the book HOUSE has none.
+const NOBODY: u16 = u16::MAX;
+
 /// One strategy on one account.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
@@ -166,34 +171,6 @@ pub(super) struct Position {
     next: u32,
 }
 
-/// A change of one position.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Trade {
-    /// Signed.
-    pub(super) qty: i64,
-    /// Cash received, in the scale of the instrument.
-    pub(super) leg: i128,
-    /// Fee in 1e-9 of the settlement currency.
-    pub(super) fee: i128,
-    /// Fee in lots of the base currency.
-    pub(super) debit: i64,
-    /// Fees in other currencies: one that is taken back, and one that is charged.
-    pub(super) charges: [Charge; 2],
-    /// The change of cost to make; `None` lets average cost decide.
-    pub(super) cost: Option<i128>,
-}
-
-/// Cash that does not come from a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cash {
-    /// Funding, interest: profit or loss.
-    Income,
-    /// Deposits, withdrawals, transfers: neither.
-    Capital,
-    /// Cash against a debt of the same size: nothing changes.
-    Loan,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct PositionKey {
@@ -226,29 +203,40 @@ pub(super) struct Ledger {
     currencies: Vec<u16>,
     #[cfg_attr(feature = "sidecar", serde(skip))]
     depths: usize,
+    /// Books from here on are HOUSE, one per account.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    houses_from: u16,
 }
 
 impl Ledger {
     pub(super) fn new(limits: &Limits, depths: Depths, now: Nanos) -> Self {
+        let houses = (0..limits.accounts.len()).map(|account| (account as u16, NOBODY));
+        let books = limits.books.iter().map(|book| (book.account, book.strategy)).chain(houses);
+        let books = books.map(|(account, strategy)| Book { account, strategy, ..Book::default() });
+        let books: Vec<Book> = books.collect();
         let mut ledger = Self {
-            books: vec![Book::default(); limits.books.len()],
+            wallets: Wallets::new(limits, &books, depths, now),
+            houses_from: limits.books.len() as u16,
+            books,
             accounts: vec![Totals::default(); limits.accounts.len()],
             strategies: vec![Totals::default(); limits.strategies.len()],
             positions: Table::new(limits.capacity.positions),
             holders: vec![END; limits.instruments.len()],
-            wallets: Wallets::new(limits, depths, now),
             settlement: limits.instruments.iter().map(|instrument| instrument.settlement.id).collect(),
             currencies: limits.accounts.iter().map(|account| account.currency.id).collect(),
             depths: depths.used(),
         };
         for (index, book) in limits.books.iter().enumerate() {
-            let (account, strategy) = (book.account, book.strategy);
-            let published = book.published.map(|_| Published::default());
-            ledger.books[index] = Book { account, strategy, published, ..Book::default() };
+            ledger.books[index].published = book.published.map(|_| Published::default());
             let opened = ledger.cash(index as u16, TillId::OWN, Cash::Capital, book.capital.0);
             assert!(opened.is_some(), "the sum of the books' capital does not fit an i128");
         }
         ledger
+    }
+
+    /// The book of what belongs to no strategy of an account.
+    pub(super) fn house(&self, account: u16) -> u16 {
+        self.houses_from.saturating_add(account)
     }
 
     pub(super) fn book(&self, book: u16) -> &Book {
@@ -462,12 +450,16 @@ impl Ledger {
         if let Some(published) = book.published {
             book.totals = published.totals(book.capital, book.totals.standing.unsound);
         }
-        let (account, strategy) = (usize::from(book.account), usize::from(book.strategy));
-        let (mut of_account, mut of_strategy) = (self.accounts[account], self.strategies[strategy]);
+        let account = usize::from(book.account);
+        let mut of_account = self.accounts[account];
         of_account.shift(&old, &book.totals, self.depths)?;
-        of_strategy.shift(&old, &book.totals, self.depths)?;
+        // HOUSE has no strategy.
+        if let Some(strategy) = self.strategies.get_mut(usize::from(book.strategy)) {
+            let mut of_strategy = *strategy;
+            of_strategy.shift(&old, &book.totals, self.depths)?;
+            *strategy = of_strategy;
+        }
         self.accounts[account] = of_account;
-        self.strategies[strategy] = of_strategy;
         self.books[index] = book;
         Some(())
     }

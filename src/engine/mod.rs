@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! record ─> source, handle, beat      lanes.rs, clients.rs
-//!        ─> ledger                    fills.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
+//!        ─> ledger                    fills.rs, house.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
 //!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
@@ -49,6 +49,7 @@ mod family;
 mod fills;
 mod fx;
 mod gates;
+mod house;
 mod integrity;
 mod lanes;
 mod ledger;
@@ -402,9 +403,14 @@ impl Engine {
     /// Evaluates the guards of a book, then of its strategy, then of its account.
     fn judge_book(&mut self, book: BookId, touch: Touch) {
         let of = *self.ledger.book(book);
-        self.judge_range(self.watched.books[usize::from(book)], touch);
         let turn = self.judged.turn;
-        if core::mem::replace(&mut self.judged.strategies[usize::from(of.strategy)], turn) != turn {
+        // HOUSE is in no range but its account's.
+        if let Some(&range) = self.watched.books.get(usize::from(book)) {
+            self.judge_range(range, touch);
+        }
+        if let Some(last) = self.judged.strategies.get_mut(usize::from(of.strategy))
+            && core::mem::replace(last, turn) != turn
+        {
             self.judge_range(self.watched.strategies[usize::from(of.strategy)], touch);
         }
         if core::mem::replace(&mut self.judged.accounts[usize::from(of.account)], turn) != turn {

@@ -41,7 +41,8 @@ impl Charge {
 struct Saved {
     book: Book,
     account: Totals,
-    strategy: Totals,
+    /// None of HOUSE.
+    strategy: Option<Totals>,
     wallets: [Option<(usize, Wallet, Totals)>; 2],
 }
 
@@ -77,7 +78,7 @@ impl Ledger {
         Saved {
             book: of,
             account: self.accounts[usize::from(of.account)],
-            strategy: self.strategies[usize::from(of.strategy)],
+            strategy: self.strategies.get(usize::from(of.strategy)).copied(),
             wallets: [wallet(&charges[0]), wallet(&charges[1])],
         }
     }
@@ -87,7 +88,10 @@ impl Ledger {
             self.wallets.restore(index, wallet, sum);
         }
         self.accounts[usize::from(saved.book.account)] = saved.account;
-        self.strategies[usize::from(saved.book.strategy)] = saved.strategy;
+        let strategy = self.strategies.get_mut(usize::from(saved.book.strategy));
+        if let (Some(strategy), Some(was)) = (strategy, saved.strategy) {
+            *strategy = was;
+        }
         self.books[usize::from(book)] = saved.book;
     }
 }

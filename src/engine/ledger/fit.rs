@@ -5,6 +5,7 @@ use crate::engine::snapshot::fit::{Fit, is_as_long};
 
 impl Fit for Ledger {
     fn fit(&mut self, fresh: Self) -> bool {
+        self.houses_from = fresh.houses_from;
         (self.depths, self.settlement, self.currencies) = (fresh.depths, fresh.settlement, fresh.currencies);
         let same = |read: &Book, fresh: &Book| {
             let is_published = (read.published.is_some(), fresh.published.is_some());

@@ -19,7 +19,7 @@
 )]
 
 use super::till::{Sum, Till};
-use super::{END, Totals, Value};
+use super::{Book, END, Totals, Value};
 use crate::engine::limits::Limits;
 use crate::engine::marks::{Depths, MAX_DEPTHS};
 use crate::engine::rates::{Rates, Route};
@@ -108,10 +108,10 @@ impl Wallets {
 }
 
 impl Wallets {
-    pub(super) fn new(limits: &Limits, depths: Depths, now: Nanos) -> Self {
+    pub(super) fn new(limits: &Limits, books: &[Book], depths: Depths, now: Nanos) -> Self {
         let rates = Rates::new(limits, depths, now);
         let (mut wallets, mut of) = (Vec::new(), Vec::new());
-        for (index, book) in limits.books.iter().enumerate() {
+        for (index, book) in books.iter().enumerate() {
             let start = wallets.len() as u32;
             let own = limits.accounts[usize::from(book.account)].currency.id;
             for rate in &limits.rates {
@@ -132,13 +132,7 @@ impl Wallets {
             }
             of.push((start, wallets.len() as u32));
         }
-        Self {
-            heads: vec![END; rates.len()],
-            sums: vec![Totals::default(); limits.books.len()],
-            rates,
-            wallets,
-            of,
-        }
+        Self { heads: vec![END; rates.len()], sums: vec![Totals::default(); books.len()], rates, wallets, of }
     }
 
     /// The wallet of a book in a currency, if any pair converts it.
