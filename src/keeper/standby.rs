@@ -77,8 +77,15 @@ impl Keeper {
             return Ok(());
         }
         let lanes = self.lanes.inherited();
-        let (child, link) = self.fork_next(core, true)?;
-        self.standby = Some(Standby { child, link, lanes });
+        match self.fork_next(core, true) {
+            Ok((child, link)) => self.standby = Some(Standby { child, link, lanes }),
+            Err(error) => {
+                // The core that lives is worth more than the next one.
+                tracing::warn!(event = "standby", %error, "a standby could not be started");
+                self.standby_due = now + BACKOFF;
+                self.withhold()?;
+            }
+        }
         Ok(())
     }
 

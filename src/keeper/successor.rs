@@ -97,9 +97,14 @@ impl Keeper {
         let restarts = self.successor.restarts.saturating_add(1);
         let heritage = Heritage { lanes: self.lanes.open_lanes(), restarts, is_standby };
         let forked = fork_core(core, &self.fds_of_no_core(), &shared, heritage);
-        shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
-        self.lanes.keep_from_children().map_err(os("madvise of the lanes"))?;
+        self.withhold()?;
         forked
+    }
+
+    /// Keeps what only a core may inherit from every other child.
+    pub(super) fn withhold(&self) -> Result<(), KeeperError> {
+        self.shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
+        self.lanes.keep_from_children().map_err(os("madvise of the lanes"))
     }
 
     /// Descriptors that no child has business with. Those of the lanes go with their mappings.
