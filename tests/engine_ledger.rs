@@ -604,3 +604,46 @@ fn a_house_whose_numbers_do_not_fit_halts_its_account() {
     desk.command(CommandVerb::Reset, Scope::Account(0), guard::INTEGRITY, nonce, false);
     assert_eq!(desk.engine.word(WordId::Account(0)).state, TradingState::Active);
 }
+
+#[test]
+fn an_overfill_halts_beyond_its_tolerance() {
+    for (tolerance, filled, over) in [
+        (0, 10, false),
+        (0, 11, true),
+        (2, 11, false),
+        (2, 12, false),
+        (2, 13, true),
+        (i64::MAX, i64::MAX / 1_000_000_000, false),
+    ] {
+        let mut limits = limits(10_000 * E9, vec![]);
+        limits.instruments[usize::from(PLAIN)].overfill = Lots(tolerance);
+        let mut desk = Desk::new(limits);
+        desk.order(0, PLAIN, 5, 10, 100);
+        desk.fill_as(0, PLAIN, 1, 5, filled, 100, 0);
+        assert_eq!(desk.engine.position(0, PLAIN), filled, "booked");
+        let word = desk.engine.word(WordId::Instrument(0, PLAIN)).state;
+        assert_eq!(word == TradingState::Halted, over, "{filled} of 10, {tolerance} more allowed");
+    }
+}
+
+#[test]
+fn a_bust_of_what_was_also_reported_as_a_total_leaves_the_larger_of_the_two() {
+    for (total, executed, left) in [(10, 10, 10), (12, 10, 12), (4, 10, 4), (0, 10, 0)] {
+        let mut desk = Desk::with(10_000, vec![]);
+        desk.order(0, PLAIN, 5, 20, 100);
+        desk.fill_as(0, PLAIN, 1, 5, executed, 100, 3);
+        if total > 0 {
+            cum(&mut desk, 5, total, 100 * i128::from(total), total);
+        }
+        assert_eq!(desk.engine.position(0, PLAIN), executed.max(total));
+        for _ in 0..2 {
+            let bust = Event::FillBust { order: 5, exec: 1, px: Ticks(100), qty: Lots(executed), fee: 3 };
+            desk.say(0, PLAIN, Flags::empty(), bust);
+            assert_eq!(desk.engine.position(0, PLAIN), left, "{total} in total, {executed} taken back");
+        }
+        desk.mark(0, PLAIN, 100);
+        assert_eq!(desk.equity(0), 10_000 * E9 - i128::from(total));
+        assert_eq!(desk.engine.book_row(0).unwrap().fees, Money(i128::from(total)));
+        assert_adds_up(&desk, 0, 10_000 * E9);
+    }
+}

@@ -6,8 +6,8 @@
 //! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity, an order
 //! that trades something else or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
 //! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened. A
-//! fill that takes an announced order beyond its quantity (`>`) is booked and halts the instrument on the account,
-//! OVERFILL; an order by cost has no quantity to exceed.
+//! fill that takes an announced order beyond its quantity and the instrument's tolerance (`>`) is booked and halts the
+//! instrument on the account, OVERFILL; an order by cost has no quantity to exceed.
 //!
 //! A fee that is not known yet is charged at the book's unknown_fee on the notional, rounded up, until FEE_ADJUST
 //! gives its total. A bust gives back exactly what the execution changed: cash, position, fee and cost.
@@ -385,7 +385,8 @@ impl Engine {
             bump(&mut self.counters.late_fills);
         }
         self.orders.replace(entry, order);
-        if order.overfills(&before) {
+        let tolerance = self.limits.instruments[usize::from(order.side.instrument)].overfill;
+        if order.overfills(&before, tolerance.0) {
             self.halt(Scope::Instrument(place.account, order.side.instrument), Reason::Overfill);
         }
         self.on_executed(place, entry);

@@ -148,6 +148,8 @@ pub struct InstrumentLimits {
     pub min_notional: Money,
     /// An order priced further from the mark than this is denied; `None` is off.
     pub collar: Option<Bps>,
+    /// An order may fill so much beyond its quantity before its instrument halts on the account.
+    pub overfill: Lots,
     /// Whether zero and negative prices are real here.
     pub allow_negative: bool,
     /// A mark that jumps by more than this is suspect; `None` accepts every jump.
@@ -324,6 +326,7 @@ impl Limits {
                 "{}: decimals",
                 instrument.name
             );
+            require!(instrument.overfill.0 >= 0, "{}: overfill", instrument.name);
             if let InstrumentKind::Quanto { rate_e9 } = instrument.kind {
                 require!(rate_e9 > 0, "{}: the fixed rate is not positive", instrument.name);
             }

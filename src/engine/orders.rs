@@ -244,10 +244,11 @@ impl Order {
         self.size.qty > 0 && !self.terms.by_cost
     }
 
-    /// Whether more of it is booked than was ordered, and more than when it was `before`.
-    pub(super) fn overfills(&self, before: &Self) -> bool {
+    /// Whether more of it is booked than was ordered and `tolerance` on top, and more than when it was `before`.
+    pub(super) fn overfills(&self, before: &Self, tolerance: i64) -> bool {
         let booked = self.booked().qty;
-        self.is_sized() && booked > self.total() && booked > before.booked().qty
+        let allowed = self.total().saturating_add(tolerance);
+        self.is_sized() && booked > allowed && booked > before.booked().qty
     }
 
     fn end_if_filled(&mut self) {

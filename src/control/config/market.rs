@@ -198,6 +198,7 @@ fn instrument(
     let lot = section.or("lot", 1, value::units(qty_decimals.unwrap_or(9), 1..=i64::MAX));
     let min_qty = section.or("min_qty", lot, value::units(qty_decimals.unwrap_or(9), lot..=i64::MAX));
     let (min_notional, collar) = (min_notional(section), collar(section));
+    let overfill = section.or("overfill", 0, value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX));
     let allow_negative = section.or("allow_negative", false, value::boolean);
     let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
     if band.is_none() {
@@ -222,6 +223,7 @@ fn instrument(
         min_qty: Lots(min_qty),
         min_notional,
         collar,
+        overfill: Lots(overfill),
         allow_negative,
         band: band.map(Bps),
         mark_age,

@@ -161,6 +161,8 @@ const BAD: &[Row] = &[
     ("a fixed rate of something else", After("settlement", "fixed_rate = \"0.1\""), 15, "instrument[BTC-PERP].fixed_rate", "conflict", "only a quanto"),
     ("an age of equity nobody publishes", After("capital", "equity_age = \"5s\""), 21, "strategy[mm1].book[main].equity_age", "conflict", "published"),
     ("realised profit of published equity", Swap("limit = \"15%\"", "limit = \"15%\"\nbasis = \"realised\"\n[[strategy]]\nname = \"p\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\ncapital = 1\nmax_position = \"unlimited\"\nmax_order_qty = \"unlimited\"\nmax_order_notional = \"unlimited\"\nequity_source = \"published\""), 28, "drawdown[drawdown.kill].basis", "conflict", "equity"),
+    ("a tolerance off the quantity unit", After("settlement", "overfill = \"0.0001\""), 15, "instrument[BTC-PERP].overfill", "bad-decimal", "3 decimal places"),
+    ("a tolerance below nothing", After("settlement", "overfill = \"-0.001\""), 15, "instrument[BTC-PERP].overfill", "out-of-range", ""),
     ("a pair of one currency", After("limit", "[[rate]]\nbase = \"USDT\"\nquote = \"USDT\""), 30, "rate[USDT].quote", "conflict", "two currencies"),
     ("a rate said twice", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n[[rate]]\nbase = \"USDT\"\nquote = \"BTC\""), 32, "rate[USDT].base", "conflict", "either way round"),
     ("a rate without a quote", After("limit", "[[rate]]\nbase = \"BTC\""), 28, "rate[BTC].quote", "missing", "price is in"),
@@ -645,6 +647,13 @@ fn a_rate_lets_an_instrument_settle_in_another_currency() {
     let chain = "[[rate]]\nbase = \"USDC\"\nquote = \"BTC\"\n[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n";
     let problems = parse(&format!("{foreign}{chain}"), "bad.toml").unwrap_err();
     assert_eq!(problems.list()[0].fault.code(), "currency-mismatch", "{problems}");
+}
+
+#[test]
+fn an_overfill_is_tolerated_by_as_much_as_the_instrument_says() {
+    assert_eq!(load(GOOD).limits.instruments[0].overfill, Lots(0));
+    let some = GOOD.replace("settlement", "overfill = \"0.002\"\nsettlement");
+    assert_eq!(load(&some).limits.instruments[0].overfill, Lots(2));
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn marks(source: Option<u16>, allow_negative: bool, band: Option<Bps>) -> Marks 
         min_qty: Lots(1),
         min_notional: Money(0),
         collar: None,
+        overfill: Lots(0),
         allow_negative,
         band,
         mark_age: Nanos::from_secs(5),

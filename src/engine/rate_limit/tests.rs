@@ -47,6 +47,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         min_qty: Lots(1),
         min_notional: Money(0),
         collar: None,
+        overfill: Lots(0),
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
