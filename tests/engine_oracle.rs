@@ -89,7 +89,10 @@ fn mixed() -> impl Strategy<Value = What> {
 
 fn guard() -> impl Strategy<Value = Guard> {
     let basis = prop_oneof![3 => Just(Basis::Equity), 1 => Just(Basis::Realised)];
-    let anchor = prop::sample::select(&[Anchor::Trailing, Anchor::Static, Anchor::Session][..]);
+    let anchor = prop_oneof![
+        prop::sample::select(&[Anchor::Trailing, Anchor::Static, Anchor::Session][..]),
+        (1_u64..9_000).prop_map(|millis| Anchor::Rolling(ms(millis))),
+    ];
     let limits = prop_oneof![
         (100_i128..3_000).prop_map(|bps| (Some(bps), None)),
         (10_i128..500).prop_map(|abs| (None, Some(abs * 1_000_000_000))),
@@ -198,7 +201,7 @@ fn compare(book: u16, capital: i128, markets: &[(u16, i64, i64)], guard: Guard, 
     let start = desk.now.0 / 1_000_000;
     let mut history: Vec<Happened> = Vec::new();
     let mut before = oracle.read(&history);
-    let mut judge = Judge::new(&oracle, &before);
+    let mut judge = Judge::new(&oracle, &before, start);
     for (step, (gap, what)) in acts.iter().enumerate() {
         // A fee of an execution nobody knows halts for another reason, which the oracle does not follow.
         if let What::Fee { instrument, exec, sells, .. } = *what {

@@ -18,7 +18,9 @@
 //! **Peak.** A TRAILING peak follows trusted equity upwards. It counts a position at whichever of its newest peak_n
 //! marks is worst for it, so a price seen once moves no peak, and it rests while a position of the scope is valued by a
 //! mark held over a time in which its instrument was not open. A STATIC one stays where arming put it. A SESSION one is
-//! set again at each roll, to the equity that was trusted last.
+//! set again at each roll, to the equity that was trusted last. A ROLLING one is the highest trusted equity, valued
+//! like a trailing one, of the last T ([`window`]); it does not fall while the guard is latched, while a reading is
+//! untrusted, or while a mark is held.
 //!
 //! **Soft.** REDUCE_ONLY from the turn in which `worst` breaches. What ends it: a second or more of trusted readings
 //! under nine tenths of the limit, or a trusted reading without a position. No operator can end it sooner.
@@ -46,12 +48,16 @@
     clippy::print_stderr
 )]
 
+mod anchor;
 mod confirm;
 mod flow;
 mod peak;
+mod soft;
+mod window;
 
 use confirm::Breach;
 use peak::Peaks;
+use window::Window;
 
 use super::exact::{bump, micros, report};
 use super::gates::{Gates, Hold, Reading, guard};
@@ -64,10 +70,6 @@ use super::timers::Timers;
 use crate::model::{Latch, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::GuardRow;
 
-/// Trusted readings this far apart, below the clearing share, end the soft cause.
-const SOFT_SPAN: Nanos = Nanos::from_secs(1);
-/// Percent of the limit below which a reading counts towards ending the soft cause.
-const SOFT_SHARE: u32 = 90;
 /// Points below the warning at which it is armed again.
 const REARM: u32 = 10;
 
@@ -114,6 +116,8 @@ struct Guard {
     #[cfg_attr(feature = "sidecar", serde(skip))]
     depth: usize,
     peaks: Option<Peaks>,
+    /// What a ROLLING peak is the highest of.
+    window: Option<Box<Window>>,
     /// A flow could not scale the percentage peak, which therefore means nothing until it is taken anew.
     unpriced: bool,
     breach: Breach,
@@ -131,14 +135,6 @@ struct Guard {
 pub(super) struct Drawdowns {
     guards: Vec<Guard>,
     cells: confirm::Cells,
-}
-
-/// Why a reset is refused.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
-    pub(super) reason: Reason,
-    pub(super) measured: i64,
-    pub(super) limit: i64,
 }
 
 #[cfg(feature = "sidecar")]
@@ -163,6 +159,10 @@ impl Drawdowns {
             latch_number: latch_number(index),
             depth: depths.of(limits.peak_n),
             peaks: None,
+            window: match limits.anchor {
+                Anchor::Rolling(period) => Some(Box::new(Window::new(period))),
+                _ => None,
+            },
             unpriced: false,
             breach: Breach::default(),
             calm_since: None,
@@ -200,8 +200,8 @@ impl Drawdowns {
         }
         if sight.trusted {
             guard.last_trusted = Some((sight.good, sight.profit));
-            if guard.limits.anchor == Anchor::Trailing && !sight.held {
-                guard.peaks.as_mut()?.raise(sight.spike, sight.profit);
+            if !sight.held {
+                guard.follow(&sight, scene)?;
             }
         }
         let peaks = guard.peaks?;
@@ -231,68 +231,6 @@ impl Drawdowns {
         let due = if due == Nanos::NEVER { due } else { due.max(scene.now.after(Nanos(1))) };
         scene.timers.set(scene.first_timer.saturating_add(index), due);
         Some(())
-    }
-
-    /// Resets the latched cause of a guard: keeps the peak, or moves it to the equity now.
-    pub(super) fn reset(
-        &mut self,
-        index: usize,
-        totals: &Totals,
-        rebase: bool,
-        gates: &mut Gates,
-    ) -> Option<Result<(), Refusal>> {
-        let guard = &mut self.guards[index];
-        let sight = guard.see(totals);
-        let refuse = |reason| Some(Err(Refusal { reason, measured: 0, limit: 0 }));
-        if rebase {
-            if !sight.trusted {
-                return refuse(Reason::DrawdownUntrusted);
-            }
-            if guard.limits.limit.is_some() && sight.good <= 0 {
-                return refuse(Reason::PeakNonpositive);
-            }
-            guard.peaks = Some(Peaks::at(sight.good, sight.profit));
-            guard.unpriced = false;
-        } else {
-            if guard.unpriced {
-                return refuse(Reason::FlowUnpriced);
-            }
-            let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
-            if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
-                return refuse(Reason::PeakNonpositive);
-            }
-            if sight.absent || peaks.reaches(&guard.limits, sight.worst, 100)? {
-                let (measured, limit) = guard.measure(sight.worst)?;
-                return Some(Err(Refusal { reason: Reason::Drawdown, measured, limit }));
-            }
-        }
-        guard.breach = guard.breach.over();
-        let reading = guard.reading(&sight);
-        gates.end(guard.limits.scope, guard.latch_number, reading);
-        Some(Ok(()))
-    }
-
-    /// Anchors session guards at the last trusted equity and ends causes of class SESSION, unless the peak still
-    /// waits for a rebase.
-    pub(super) fn roll(&mut self, index: usize, totals: &Totals, gates: &mut Gates) {
-        let guard = &mut self.guards[index];
-        let sight = guard.see(totals);
-        if guard.limits.anchor == Anchor::Session && guard.peaks.is_some() {
-            let open = if sight.trusted { Some((sight.good, sight.profit)) } else { guard.last_trusted };
-            if let Some((equity, profit)) = open {
-                guard.peaks = Some(Peaks::at(equity, profit));
-                guard.unpriced = false;
-            }
-        }
-        if guard.unpriced {
-            return;
-        }
-        let scope = guard.limits.scope;
-        if gates.cause(scope, guard.latch_number).is_some_and(|cause| cause.latch == Latch::Session) {
-            guard.breach = guard.breach.over();
-            let reading = guard.reading(&sight);
-            gates.end(scope, guard.latch_number, reading);
-        }
     }
 
     pub(super) fn row(&self, index: usize, totals: &Totals, gates: &Gates) -> Option<GuardRow> {
@@ -349,7 +287,7 @@ impl Guard {
     fn arm(&mut self, sight: &Sight, scene: &mut Scene<'_>) -> Option<bool> {
         let scope = self.limits.scope;
         if sight.trusted && (self.limits.limit.is_none() || sight.good > 0) {
-            self.peaks = Some(Peaks::at(sight.good, sight.profit));
+            self.anchor(sight.good, sight.profit, scene.now);
             let reading = self.reading(sight);
             scene.gates.end(scope, self.latch_number, reading);
             return Some(true);
@@ -359,38 +297,19 @@ impl Guard {
         Some(false)
     }
 
-    fn soften(&mut self, worst: bool, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {
-        let (scope, number) = (self.limits.scope, soft_number(self.latch_number));
-        let settled = sight.flat && sight.trusted;
-        if worst && !settled {
-            self.calm_since = None;
-            let reason = if sight.absent { Reason::NoMark } else { Reason::DrawdownSoft };
-            let hold = self.hold(reason, TradingState::ReduceOnly, Latch::Auto, sight)?;
-            scene.gates.begin(Hold { guard: number, ..hold });
-            return Some(());
-        }
-        if !scene.gates.holds(scope, number) || !sight.trusted {
-            return Some(());
-        }
-        let peaks = self.peaks?;
-        if !settled && peaks.reaches(&self.limits, sight.good, SOFT_SHARE)? {
-            self.calm_since = None;
-            return Some(());
-        }
-        let since = *self.calm_since.get_or_insert(scene.now);
-        if settled || scene.now.since(since) >= SOFT_SPAN {
-            self.calm_since = None;
-            let reading = self.reading(sight);
-            scene.gates.end(scope, number, reading);
+    /// Lets the peak follow a trusted reading, where it follows any.
+    fn follow(&mut self, sight: &Sight, scene: &Scene<'_>) -> Option<()> {
+        let peaks = self.peaks.as_mut()?;
+        match (self.limits.anchor, &mut self.window) {
+            (Anchor::Trailing, _) => peaks.raise(sight.spike, sight.profit),
+            (Anchor::Rolling(_), Some(window)) => {
+                // A latch keeps what it was measured from.
+                let frozen = scene.gates.holds(self.limits.scope, self.latch_number);
+                window.take(peaks, sight.spike, sight.profit, if frozen { None } else { Some(scene.now) });
+            }
+            _ => {}
         }
         Some(())
-    }
-
-    fn soft_deadline(&self, sight: &Sight) -> Nanos {
-        match self.calm_since {
-            Some(since) if sight.trusted => since.after(SOFT_SPAN),
-            _ => Nanos::NEVER,
-        }
     }
 
     fn latch(&mut self, reason: Reason, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {

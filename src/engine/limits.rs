@@ -224,6 +224,8 @@ pub enum Anchor {
     Static,
     /// The last trusted equity at the session's open, that is at the last roll.
     Session,
+    /// The highest trusted equity of the last so long, which is more than nothing.
+    Rolling(Nanos),
 }
 
 /// One drawdown guard.
@@ -365,6 +367,7 @@ impl Limits {
             require!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
+            require!(guard.anchor != Anchor::Rolling(Nanos::ZERO), "{}: a window of nothing", guard.name);
             require!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
             let alone =
                 guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);

@@ -394,7 +394,7 @@ impl Engine {
         self.session = session;
         for guard in 0..self.drawdowns.len() {
             if let Some(totals) = self.ledger.totals(self.drawdowns.scope(guard)) {
-                self.drawdowns.roll(guard, totals, &mut self.gates);
+                self.drawdowns.roll(guard, totals, &mut self.gates, self.now);
             }
             self.judge_guard(guard, Touch::default());
         }

@@ -135,7 +135,7 @@ impl Engine {
         };
         let index = usize::from(configured / 2);
         let totals = self.ledger.totals(scope).ok_or(Denial::of(Reason::UnknownOrder))?;
-        match self.drawdowns.reset(index, totals, rebase, &mut self.gates) {
+        match self.drawdowns.reset(index, totals, rebase, &mut self.gates, self.now) {
             None => Err(Denial::of(Reason::Arithmetic)),
             Some(Err(refusal)) => {
                 Err(Denial { reason: refusal.reason, measured: refusal.measured, limit: refusal.limit })

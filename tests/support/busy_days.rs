@@ -20,6 +20,9 @@ pub fn book_limits() -> Limits {
         let mut guard = drawdown("kill");
         (guard.scope, guard.limit, guard.confirm_k, guard.peak_n) = (scope, Some(Bps(50)), 3, 3);
         (guard.anchor, guard.latch) = (Anchor::Session, Latch::Session);
+        if scope == Scope::Book(1) {
+            guard.anchor = Anchor::Rolling(ms(200));
+        }
         guard
     });
     let mut limits = limits(100_000 * E9, guards.to_vec());

@@ -143,6 +143,8 @@ pub struct Reading {
     exposed: bool,
     brought: usize,
     rated: bool,
+    /// Events of the history that were no repeats.
+    counted: usize,
 }
 
 /// What happened so far, sorted.
@@ -162,6 +164,8 @@ struct Told {
     rates: Vec<(i64, i64)>,
     /// (trade index, lots debited after it) keeps the order in which base fees hit the position.
     steps: Vec<(Option<usize>, u16, i64)>,
+    /// Events that were no repeats.
+    counted: usize,
 }
 
 /// The money of one currency.
@@ -201,10 +205,12 @@ impl Oracle {
     }
 
     fn tell(&self, told: &mut Told, seen: &mut BTreeSet<(u16, u64, bool)>, what: &What) {
+        told.counted += 1;
         match *what {
             What::Fill { instrument, exec, qty, px, fee, in_base, in_other } => {
                 let key = (instrument, exec, qty < 0);
                 if !seen.insert(key) {
+                    told.counted -= 1;
                     return;
                 }
                 let kind = self.instruments[&instrument];
@@ -235,6 +241,7 @@ impl Oracle {
             What::Total { instrument, order, qty, cost, fee } => {
                 let last = told.totals.get(&(instrument, order)).copied().unwrap_or((0, 0, i64::MIN));
                 if qty < last.0 || cost < last.1 || ((qty, cost) == (last.0, last.1) && fee <= last.2) {
+                    told.counted -= 1;
                     return;
                 }
                 let kind = self.instruments[&instrument];
@@ -248,8 +255,10 @@ impl Oracle {
             What::Fee { instrument, exec, sells, fee } => {
                 let key = (instrument, exec, sells);
                 if let Some(charged) = told.fees.get_mut(&key) {
-                    *charged = (self.instruments[&instrument].foreign, whole(fee.into()) / pow10(9));
+                    let new = (self.instruments[&instrument].foreign, whole(fee.into()) / pow10(9));
+                    let old = std::mem::replace(charged, new.clone());
                     let back = told.debits.insert(key, 0).unwrap();
+                    told.counted -= usize::from(old == new && back == 0);
                     told.steps.push((None, instrument, -back));
                 }
             }
@@ -267,7 +276,10 @@ impl Oracle {
             }
             What::Mark { instrument, px } => told.marks.entry(instrument).or_default().push(px),
             What::Rate { bid, ask } => told.rates.push((bid, ask)),
-            _ => {}
+            What::Funding { .. } | What::Pay { .. } | What::Flow { .. } | What::Bring { .. } => {
+                told.counted -= 1;
+            }
+            What::Roll | What::Reset { .. } => {}
         }
     }
 
@@ -296,6 +308,7 @@ impl Oracle {
             exposed,
             brought: told.brought.len(),
             rated: !told.rates.is_empty(),
+            counted: told.counted,
         }
     }
 
@@ -394,10 +407,20 @@ pub struct Judge<'a> {
     losses: BTreeMap<u16, (R, u32)>,
     last: R,
     last_trusted: (R, R),
+    /// Every sample of a rolling peak since it was anchored, and the bucket that is being filled.
+    samples: Vec<Sample>,
+    bucket: u64,
+}
+
+/// What a rolling peak remembers: when it began, and both peaks, each with the profit realised then.
+struct Sample {
+    bucket: u64,
+    relative: (R, R),
+    absolute: (R, R),
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(oracle: &'a Oracle, start: &Reading) -> Self {
+    pub fn new(oracle: &'a Oracle, start: &Reading, started_ms: u64) -> Self {
         let mut judge = Judge {
             guard: &oracle.guard,
             peaks: None,
@@ -411,8 +434,10 @@ impl<'a> Judge<'a> {
             losses: BTreeMap::new(),
             last: start.equity.clone(),
             last_trusted: (start.equity.clone(), start.profit.clone()),
+            samples: Vec::new(),
+            bucket: 0,
         };
-        judge.arm(start);
+        judge.arm(start, started_ms);
         judge
     }
 
@@ -424,11 +449,50 @@ impl<'a> Judge<'a> {
         self.guard.basis == Basis::Equity && reading.absent
     }
 
-    fn arm(&mut self, reading: &Reading) {
+    fn arm(&mut self, reading: &Reading, now: u64) {
         let good = self.good(reading);
         if !self.absent(reading) && (self.guard.limit_bps.is_none() || good > whole(0)) {
-            self.peaks = Some([(good.clone(), reading.profit.clone()), (good, reading.profit.clone())]);
+            self.anchor((good, reading.profit.clone()), now);
         }
+    }
+
+    /// Measures from here.
+    fn anchor(&mut self, here: (R, R), now: u64) {
+        self.peaks = Some([here.clone(), here.clone()]);
+        self.unpriced = false;
+        self.bucket = self.bucket_of(now);
+        self.samples = vec![Sample { bucket: self.bucket, relative: here.clone(), absolute: here }];
+    }
+
+    fn bucket_of(&self, now_ms: u64) -> u64 {
+        match self.guard.anchor {
+            Anchor::Rolling(period) => now_ms * 1_000_000 / period.0.div_ceil(63),
+            _ => 0,
+        }
+    }
+
+    /// Takes a sample; the peak is then the highest of those that still held 63 buckets ago or later.
+    fn sample(&mut self, here: (R, R), now: u64) {
+        if self.latched.is_none() {
+            self.bucket = self.bucket_of(now);
+        }
+        self.samples.push(Sample { bucket: self.bucket, relative: here.clone(), absolute: here });
+        let ends = self.samples.iter().skip(1).map(|next| next.bucket).chain([self.bucket]);
+        let counts: Vec<&Sample> = (self.samples.iter().zip(ends))
+            .filter(|(_, end)| end + 63 >= self.bucket)
+            .map(|(sample, _)| sample)
+            .collect();
+        let highest = |of: fn(&Sample) -> &(R, R)| {
+            let first = of(counts[0]);
+            counts.iter().map(|sample| of(sample)).fold(
+                first,
+                |best, next| {
+                    if next.0 > best.0 { next } else { best }
+                },
+            )
+        };
+        let relative = highest(|sample| &sample.relative).clone();
+        self.peaks = Some([relative, highest(|sample| &sample.absolute).clone()]);
     }
 
     /// Whether losses of these sizes reach `share` of a limit.
@@ -445,16 +509,8 @@ impl<'a> Judge<'a> {
     pub fn step(&mut self, happened: &Happened, before: &Reading, after: &Reading) {
         let now = happened.at_ms;
         // Timers due at t run before what happens at t, in the order of their deadlines.
-        let counted = self
-            .breaching_since
-            .filter(|_| self.latched.is_none())
-            .map(|since| since + 500 - self.counted_ms);
-        let calm = self.calm_since.filter(|_| self.soft && !self.absent(before)).map(|since| since + 1_000);
-        if counted.is_some_and(|due| due <= now) {
-            self.latch("time");
-        }
-        if calm.is_some_and(|due| due <= now) {
-            (self.soft, self.calm_since) = (false, None);
+        while let Some(due) = self.next_due(before).filter(|&due| due <= now) {
+            self.tick(due, before);
         }
         match happened.what {
             What::Flow { amount, .. }
@@ -463,22 +519,71 @@ impl<'a> Judge<'a> {
                 self.flow(whole(amount) / pow10(9), before, after);
             }
             What::Bring { .. } if after.brought > before.brought => self.bring(before, after),
-            What::Roll => self.roll(before),
-            What::Reset { rebase } => self.reset(rebase, before),
+            What::Roll => self.roll(before, now),
             _ => {}
         }
-        let untouched = matches!(happened.what, What::Reset { .. }) && self.latched.is_some();
-        // A mark of an instrument that is not held is no reading of the book.
+        let untouched = match happened.what {
+            What::Reset { rebase } => !self.is_reset(rebase, before, now),
+            _ => false,
+        };
+        // A repeat is no reading of the book, nor is a mark of an instrument that is not held.
+        let repeat = before.counted == after.counted;
         let stray = match happened.what {
             What::Mark { instrument, .. } => before.positions[&instrument] == 0,
             // Nor is a rate without money that it converts.
             What::Rate { .. } => !after.exposed,
             _ => false,
         };
-        if !untouched && !stray {
+        if !untouched && !stray && !repeat {
             self.look(happened, after);
         }
         self.last = self.good(after);
+    }
+
+    /// When a breach has lasted long enough, or the soft cause is over.
+    fn next_due(&self, reading: &Reading) -> Option<u64> {
+        let breaching = self.breaching_since.filter(|_| self.latched.is_none());
+        let counted = breaching.map(|since| since + 500 - self.counted_ms);
+        let calm = self.calm_since.filter(|_| self.soft && !self.absent(reading)).map(|since| since + 1_000);
+        counted.into_iter().chain(calm).min()
+    }
+
+    /// A look without an event: only time has passed.
+    fn tick(&mut self, now: u64, reading: &Reading) {
+        let (good, absent) = (self.good(reading), self.absent(reading));
+        if !absent {
+            self.follow(reading, now);
+        }
+        let breach = !absent && self.breaches(&good);
+        self.soften(now, absent, breach, &good, reading);
+        if self.calm_since.is_some_and(|since| since + 1_000 <= now) {
+            (self.soft, self.calm_since) = (false, None);
+        }
+        if !breach && !absent {
+            self.over();
+        }
+        if let Some(since) = self.breaching_since {
+            (self.counted_ms, self.breaching_since) = (self.counted_ms + now - since, Some(now));
+            if self.counted_ms >= 500 && self.latched.is_none() {
+                self.latch("time");
+            }
+        }
+    }
+
+    /// Lets the peak follow a trusted reading, where it follows any.
+    fn follow(&mut self, reading: &Reading, now: u64) {
+        let spike = if self.guard.basis == Basis::Realised { &reading.realised } else { &reading.spike };
+        match self.guard.anchor {
+            Anchor::Trailing => {
+                for peak in self.peaks.as_mut().unwrap() {
+                    if *spike > peak.0 {
+                        *peak = (spike.clone(), reading.profit.clone());
+                    }
+                }
+            }
+            Anchor::Rolling(_) => self.sample((spike.clone(), reading.profit.clone()), now),
+            Anchor::Static | Anchor::Session => {}
+        }
     }
 
     fn latch(&mut self, why: &'static str) {
@@ -513,17 +618,26 @@ impl<'a> Judge<'a> {
             && self.good(before) > zero
             && self.good(after) > zero;
         let Some([relative, absolute]) = &mut self.peaks else { return };
-        absolute.0 += &amount;
+        let scale = |peak: &mut (R, R)| {
+            let loss = up(&((&peak.1 - &after.profit) * &is / &was), 9);
+            *peak = (up(&(&peak.0 * &is / &was), 9), &after.profit + loss);
+        };
+        let mut shifted: Vec<&mut (R, R)> = vec![absolute];
+        let mut scaled: Vec<&mut (R, R)> = vec![relative];
+        for sample in &mut self.samples {
+            shifted.push(&mut sample.absolute);
+            scaled.push(&mut sample.relative);
+        }
+        shifted.into_iter().for_each(|peak| peak.0 += &amount);
         if priced {
-            let loss = up(&((&relative.1 - &after.profit) * &is / &was), 9);
-            *relative = (up(&(&relative.0 * &is / &was), 9), &after.profit + loss);
+            scaled.into_iter().for_each(scale);
         } else if self.guard.limit_bps.is_some() {
             self.unpriced = true;
             self.latch("flow");
         }
     }
 
-    fn roll(&mut self, reading: &Reading) {
+    fn roll(&mut self, reading: &Reading, now: u64) {
         if self.guard.anchor != Anchor::Session || self.peaks.is_none() {
             return;
         }
@@ -532,28 +646,27 @@ impl<'a> Judge<'a> {
         } else {
             (self.good(reading), reading.profit.clone())
         };
-        self.peaks = Some([open.clone(), open]);
-        self.unpriced = false;
+        self.anchor(open, now);
     }
 
-    fn reset(&mut self, rebase: bool, reading: &Reading) {
+    /// Resets the latch, unless that is refused. Only then is the book read.
+    fn is_reset(&mut self, rebase: bool, reading: &Reading, now: u64) -> bool {
         if self.latched.is_none() {
-            return;
+            return false;
         }
         let good = self.good(reading);
         if rebase {
             if self.absent(reading) || (self.guard.limit_bps.is_some() && good <= whole(0)) {
-                return;
+                return false;
             }
-            let here = (good, reading.profit.clone());
-            self.peaks = Some([here.clone(), here]);
-            self.unpriced = false;
+            self.anchor((good, reading.profit.clone()), now);
         } else if self.unpriced || self.absent(reading) || self.peak_is_meaningless() || self.breaches(&good)
         {
-            return;
+            return false;
         }
         self.latched = None;
         self.over();
+        true
     }
 
     fn breaches(&self, good: &R) -> bool {
@@ -568,22 +681,14 @@ impl<'a> Judge<'a> {
     fn look(&mut self, happened: &Happened, reading: &Reading) {
         let (now, good, absent) = (happened.at_ms, self.good(reading), self.absent(reading));
         if self.peaks.is_none() {
-            self.arm(reading);
+            self.arm(reading, now);
             if self.peaks.is_none() {
                 return;
             }
         }
         if !absent {
             self.last_trusted = (good.clone(), reading.profit.clone());
-            if self.guard.anchor == Anchor::Trailing {
-                let spike =
-                    if self.guard.basis == Basis::Realised { &reading.realised } else { &reading.spike };
-                for peak in self.peaks.as_mut().unwrap() {
-                    if *spike > peak.0 {
-                        *peak = (spike.clone(), reading.profit.clone());
-                    }
-                }
-            }
+            self.follow(reading, now);
         }
         if self.peak_is_meaningless() {
             self.latch("peak");

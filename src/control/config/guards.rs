@@ -62,14 +62,8 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
     let is_name = section.peek("name", |value| value::name(value).ok()).is_some();
     let name = if is_name { section.optional("name", guard_name) } else { None };
     let bases = value::word(&[("equity", Basis::Equity), ("realised", Basis::Realised)]);
-    let anchors = value::word(&[
-        ("trailing", Anchor::Trailing),
-        ("static", Anchor::Static),
-        ("session", Anchor::Session),
-    ]);
     let latches = value::word(&[("sticky", Latch::Sticky), ("session", Latch::Session)]);
-    // The default is the tightest of the three: no other anchor lies above the trailing peak.
-    let anchor = section.or("anchor", Anchor::Trailing, anchors);
+    let anchor = anchor(section);
     let basis = section.or("basis", Basis::Equity, bases);
     let limit = section.optional("limit", value::ratio(1..=10_000));
     let limit_abs = section.optional("limit_abs", value::money(Money(1)..=value::MONEY_MAX));
@@ -104,6 +98,30 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
         latch,
         actions: actions(section),
     })
+}
+
+/// What it measures from, with the window that only a rolling anchor has.
+fn anchor(section: &Section<'_, '_>) -> Anchor {
+    let anchors = value::word(&[
+        ("trailing", Anchor::Trailing),
+        ("static", Anchor::Static),
+        ("session", Anchor::Session),
+        ("rolling", Anchor::Rolling(Nanos::NEVER)),
+    ]);
+    // The default is the tightest of them: no other anchor lies above the trailing peak.
+    let anchor = section.or("anchor", Anchor::Trailing, anchors);
+    if !matches!(anchor, Anchor::Rolling(_)) {
+        if section.has("window") {
+            let remedy = "write anchor = \"rolling\" with it, or remove it";
+            section.report("window", Fault::Conflict { with: "an anchor that forgets nothing", remedy });
+        }
+        return anchor;
+    }
+    let remedy = "say how far back equity counts, as in window = \"24h\"";
+    let windows = value::duration(Nanos::from_secs(1)..=Nanos::from_secs(366 * 86_400));
+    let window = section.required("window", remedy, windows);
+    section.note("window", "a loss slower than the window is no drawdown to it");
+    window.map_or(anchor, Anchor::Rolling)
 }
 
 /// What is directed beside the halt.

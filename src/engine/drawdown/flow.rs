@@ -1,7 +1,7 @@
 //! HOT: what deposits and withdrawals do to a guard.
 //!
 //! The percentage peak keeps its distance in percent: peak 100, equity 90, withdraw 80 is still 10 %, not 89 %.
-//! The absolute one keeps its distance in money.
+//! The absolute one keeps its distance in money. What a rolling guard remembers moves in the same way.
 
 #![deny(
     clippy::float_arithmetic,
@@ -13,7 +13,7 @@
     clippy::print_stderr
 )]
 
-use super::{Drawdowns, Scene};
+use super::{Drawdowns, Guard, Scene};
 use crate::engine::ledger::Totals;
 use crate::model::Reason;
 
@@ -56,14 +56,23 @@ impl Drawdowns {
         peaks.shift(amount)?;
         let priced = was.trusted && was.spike > 0 && is.spike > 0 && was.good > 0 && is.good > 0;
         if guard.limits.limit.is_none() || priced {
-            if priced {
-                peaks.scale(was.spike, is.spike, is.profit)?;
+            let scale = priced.then_some((was.spike, is.spike, is.profit));
+            if let Some((before, after, profit)) = scale {
+                peaks.scale(before, after, profit)?;
             }
+            guard.shift_window(amount, scale)?;
             guard.peaks = Some(peaks);
             return Some(());
         }
+        guard.shift_window(amount, None)?;
         guard.peaks = Some(peaks);
         guard.unpriced = true;
         guard.latch(Reason::FlowUnpriced, &is, scene)
+    }
+}
+
+impl Guard {
+    fn shift_window(&mut self, amount: i128, scale: Option<(i128, i128, i128)>) -> Option<()> {
+        self.window.as_mut().map_or(Some(()), |window| window.flow(amount, scale))
     }
 }

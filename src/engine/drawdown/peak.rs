@@ -44,7 +44,7 @@ impl Peak {
         u64::try_from(share).unwrap_or(u64::MAX)
     }
 
-    fn raise(&mut self, equity: i128, profit: i128) {
+    const fn raise(&mut self, equity: i128, profit: i128) {
         if equity > self.value {
             *self = Self { value: equity, profit };
         }
@@ -55,6 +55,12 @@ impl Peaks {
     pub(super) const fn at(equity: i128, profit: i128) -> Self {
         let peak = Peak { value: equity, profit };
         Self { relative: peak, absolute: peak }
+    }
+
+    /// Raises each peak to that of a sample, where it is lower.
+    pub(super) const fn raise_each(&mut self, sample: &Self) {
+        self.relative.raise(sample.relative.value, sample.relative.profit);
+        self.absolute.raise(sample.absolute.value, sample.absolute.profit);
     }
 
     pub(super) fn raise(&mut self, equity: i128, profit: i128) {
