@@ -113,6 +113,108 @@ fn a_realised_loss_of_the_same_size_latches_at_once() {
     let mut desk = long(vec![patient()]);
     desk.fill(0, PLAIN, -50, 701, 0);
     assert_eq!(desk.state(0), TradingState::Active, "14 950");
+    for (fee, latches) in [(-1, false), (0, true), (1, true)] {
+        let mut desk = long(vec![patient()]);
+        desk.fill(0, PLAIN, -50, 700, fee);
+        assert_eq!(is_latched(&desk), latches, "15 000 and {fee} in 1e-9");
+        assert_eq!(desk.taken(KILL).first().map(|trip| trip.reason), latches.then_some(Reason::Drawdown));
+    }
+}
+
+#[test]
+fn a_realised_loss_latches_only_where_equity_breaches_too() {
+    let mut desk = long(vec![DrawdownLimits { anchor: Anchor::Static, ..patient() }]);
+    desk.mark(0, PERP, 10_000);
+    desk.fill(0, PERP, 100_000, 10_000, 0);
+    desk.mark(0, PERP, 20_000);
+    desk.fill(0, PLAIN, -55, 700, 0);
+    assert_eq!(desk.state(0), TradingState::Active, "16 500 are gone, and 10 000 won on paper");
+    desk.mark(0, PERP, 10_000);
+    assert_eq!(desk.state(0), TradingState::Halted, "in the turn in which equity breaches");
+}
+
+#[test]
+fn the_soft_cause_ends_only_below_nine_tenths_of_the_limit() {
+    for (px, fee, clears) in
+        [(864, 0, false), (865, 1, false), (865, 0, false), (865, -1, true), (866, 0, true)]
+    {
+        let mut desk = long(vec![patient()]);
+        desk.mark(0, PLAIN, 840);
+        assert_eq!(desk.taken(SOFT)[0].reason, Reason::DrawdownSoft);
+        desk.wait(ms(10));
+        desk.funding(0, 1, -fee);
+        desk.mark(0, PLAIN, px);
+        desk.wait(ms(999));
+        assert_eq!(desk.state(0), TradingState::ReduceOnly);
+        desk.wait(ms(1));
+        let state = if clears { TradingState::Active } else { TradingState::ReduceOnly };
+        assert_eq!(desk.state(0), state, "{px} less {fee} in 1e-9");
+    }
+}
+
+#[test]
+fn a_reading_in_between_that_does_not_clear_starts_the_second_over() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 840);
+    for (after, px) in [(400, 900), (600, 860), (600, 900)] {
+        desk.wait(ms(after));
+        desk.mark(0, PLAIN, px);
+    }
+    desk.wait(ms(999));
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    desk.wait(ms(1));
+    assert_eq!(desk.state(0), TradingState::Active);
+}
+
+#[test]
+fn flat_and_trusted_ends_the_soft_cause_at_once() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PLAIN, 840);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly);
+    desk.fill(0, PLAIN, -100, 900, 0);
+    assert_eq!(desk.state(0), TradingState::Active);
+}
+
+#[test]
+fn time_in_which_the_sidecar_stood_still_confirms_nothing_and_ends_nothing() {
+    for (event, px, state) in [
+        (Event::Stall { duration: ms(3_000) }, 800, TradingState::Halted),
+        (Event::Recovered { restarts: 1, fresh: 0, away: ms(3_000) }, 800, TradingState::Halted),
+        (Event::Stall { duration: ms(3_000) }, 900, TradingState::Active),
+    ] {
+        let mut desk = long(vec![patient()]);
+        desk.mark(0, PLAIN, 800);
+        desk.mark(0, PLAIN, px);
+        let enough = if px == 800 { 500 } else { 1_000 };
+        desk.wait(ms(enough - 100));
+        desk.now = desk.now.after(ms(3_000));
+        desk.sidecar(event);
+        desk.wait(ms(99));
+        assert_eq!(desk.state(0), TradingState::ReduceOnly, "{event:?}");
+        desk.wait(ms(1));
+        assert_eq!(desk.state(0), state, "{event:?}");
+    }
+}
+
+#[test]
+fn a_percentage_of_a_peak_that_is_not_positive_halts_and_an_amount_still_works() {
+    for (equity, reason) in
+        [(1, None), (0, Some(Reason::PeakNonpositive)), (-1, Some(Reason::PeakNonpositive))]
+    {
+        let guard = DrawdownLimits { anchor: Anchor::Session, latch: Latch::Session, ..drawdown("canary") };
+        let floor = DrawdownLimits { limit: None, limit_abs: Some(Money(5)), ..guard.clone() };
+        let mut desk = Desk::with(100, vec![guard, floor]);
+        desk.funding(0, 1, equity - 100 * E9);
+        desk.taken(KILL);
+        desk.sidecar(Event::Roll { session: 1 });
+        let began = desk.taken(KILL).into_iter().rfind(|transition| transition.began);
+        assert_eq!(began.map(|transition| transition.reason), reason, "{equity}");
+        let floor = |desk: &Desk| desk.engine.guard_row(1).unwrap().latched;
+        desk.funding(0, 2, -4);
+        assert!(!floor(&desk));
+        desk.funding(0, 3, -1);
+        assert!(floor(&desk), "five below {equity}");
+    }
 }
 
 #[test]

@@ -233,6 +233,15 @@ impl Drawdowns {
         Some(())
     }
 
+    /// The sidecar itself stood still, or no core ran, for so long: what was not looked at confirms nothing and ends
+    /// nothing. Time without trust goes on.
+    pub(super) fn stall(&mut self, duration: Nanos) {
+        for guard in &mut self.guards {
+            guard.breach.pause(duration);
+            guard.calm_since = guard.calm_since.map(|since| since.after(duration));
+        }
+    }
+
     pub(super) fn row(&self, index: usize, totals: &Totals, gates: &Gates) -> Option<GuardRow> {
         let guard = self.guards.get(index)?;
         let sight = guard.see(totals);

@@ -328,7 +328,7 @@ impl Engine {
     fn on_sidecar_record(&mut self, message: &Message) {
         match message.event {
             Event::Timer { due } => self.on_timer(due),
-            Event::Stall { duration } => self.clients.stall(duration, self.now),
+            Event::Stall { duration } => self.on_stall(duration),
             Event::Lane { lane, strategy, open, .. } => self.on_lane(lane, strategy, open != 0),
             Event::Liveness { lane, strategy, sign, beat } => self.on_liveness(lane, strategy, sign, beat),
             Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
@@ -346,7 +346,12 @@ impl Engine {
     /// of the newest epoch.
     fn on_recovered(&mut self, away: Nanos) {
         self.gates.next_epoch();
-        self.clients.stall(away, self.now);
+        self.on_stall(away);
+    }
+
+    fn on_stall(&mut self, duration: Nanos) {
+        self.clients.stall(duration, self.now);
+        self.drawdowns.stall(duration);
     }
 
     /// Handles every deadline not after `due`. Each owner sets its next one after now, so this ends.

@@ -6,11 +6,12 @@
 //!    up in closed trades since the peak is a breach by itself;
 //! 2. after confirm_k trusted good marks of the instrument with the largest loss since the last trusted
 //!    non-breaching reading, spanning confirm_t (k = 1 means t = 0: the first breaching trusted mark);
-//! 3. after 500 ms of trusted breach in total; an untrusted stretch, and one in which the instrument with the
-//!    largest loss is not open, neither counts nor resets;
+//! 3. after 500 ms of trusted breach in total; an untrusted stretch, one in which the instrument with the largest
+//!    loss is not open, and one in which the sidecar itself stood still or was away, neither counts nor resets;
 //!
 //! and a breach of the worst reading that nobody can trust latches DRAWDOWN_UNTRUSTED when untrusted_t has passed
-//! since the first such reading. Only a trusted reading that does not breach starts all of this over.
+//! since the first such reading, the time in which no core ran included: a restart loop cannot put it off. Only a
+//! trusted reading that does not breach starts all of this over.
 //!
 //! Between the last non-breaching reading and the first breaching one lies exactly one event, because every event
 //! that changes a scope is read; so summing each instrument's changes of the reading from there on is its loss.
@@ -51,6 +52,11 @@ pub(super) struct Breach {
 }
 
 impl Breach {
+    /// Nobody looked for so long: that is no trusted breach.
+    pub(super) fn pause(&mut self, duration: Nanos) {
+        self.counting_since = self.counting_since.map(|since| since.after(duration));
+    }
+
     /// No breach; the next one starts from nothing.
     pub(super) fn over(&self) -> Self {
         Self { generation: self.generation, ..Self::default() }
