@@ -362,8 +362,12 @@ fn a_closed_instrument_neither_raises_a_peak_nor_confirms() {
 }
 
 fn session(desk: &mut Desk, state: InstrumentStatus) {
+    session_by(desk, 0, state);
+}
+
+fn session_by(desk: &mut Desk, book: u16, state: InstrumentStatus) {
     let event = Event::InstrumentState { state, next_change_utc_ns: 0, t_venue: 0 };
-    desk.say(0, PLAIN, Flags::empty(), event);
+    desk.say(book, PLAIN, Flags::empty(), event);
 }
 
 #[test]
@@ -396,6 +400,53 @@ fn no_fill_and_no_mark_raises_a_peak_while_a_held_mark_values_a_position() {
     session(&mut flat, InstrumentStatus::Halted);
     flat.funding(0, 1, E9);
     assert_eq!(peak(&flat), 100_001, "nothing is held");
+}
+
+#[test]
+fn marks_of_a_strategy_that_is_no_source_leave_the_account_as_it_is() {
+    let guard = DrawdownLimits { scope: Scope::Account(0), ..drawdown("account") };
+    let mut owned = limits(100_000 * E9, vec![guard]);
+    owned.instruments[usize::from(PLAIN)].mark_sources = vec![0];
+    let mut desk = Desk::new(owned);
+    desk.mark(0, PLAIN, 1_000);
+    desk.fill(0, PLAIN, 100, 1_000, 0);
+    let before = desk.engine.guard_row(0).unwrap();
+    for second in 0..20 {
+        desk.wait(Nanos::from_secs(1));
+        desk.mark(1, PLAIN, 1 + 500 * (second % 2));
+        session_by(&mut desk, 1, InstrumentStatus::Closed);
+    }
+    assert_eq!(desk.engine.guard_row(0).unwrap(), before);
+    assert_eq!(desk.engine.counters().ignored_marks, 40, "counted");
+    assert!(
+        !desk.engine.book_row(0).unwrap().trusted,
+        "and the mark is stale, which a closed market's would not be"
+    );
+}
+
+#[test]
+fn while_one_market_is_closed_a_loss_in_another_latches() {
+    let mut desk = long(vec![patient()]);
+    desk.mark(0, PERP, 1_000_000);
+    desk.fill(0, PERP, 10_000, 1_000_000, 0);
+    session(&mut desk, InstrumentStatus::Closed);
+    for (at, latched) in [(0, false), (25, false), (50, true)] {
+        desk.wait(ms(if at == 0 { 0 } else { 25 }));
+        desk.mark(0, PERP, 800_000);
+        assert_eq!(is_latched(&desk), latched, "{at}");
+    }
+}
+
+#[test]
+fn a_roll_while_a_market_is_closed_anchors_at_what_was_trusted_last() {
+    let guard = DrawdownLimits { anchor: Anchor::Session, ..drawdown("canary") };
+    let mut desk = long(vec![guard]);
+    desk.mark(0, PLAIN, 1_100);
+    session(&mut desk, InstrumentStatus::Closed);
+    desk.mark(0, PLAIN, 2_000);
+    desk.wait(Nanos::from_secs(50_000));
+    desk.sidecar(Event::Roll { session: 1 });
+    assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(110_000 * E9));
 }
 
 #[test]

@@ -448,7 +448,7 @@ fn limits_come_back_as_they_were() {
 #[test]
 fn an_engine_that_was_told_nothing_is_restored_with_its_start() {
     let mut limits = book_limits();
-    limits.instruments[usize::from(PERP)].mark_source = Some(1);
+    limits.instruments[usize::from(PERP)].mark_sources = vec![1];
     let engine = Engine::new(limits, Nanos(77));
     let restored = Engine::restore(&engine.snapshot()).expect("its own snapshot");
     assert_eq!(inside(&engine), inside(&restored));

@@ -202,7 +202,9 @@ impl Engine {
             bump(&mut self.counters.unhandled);
             return;
         };
-        if self.marks.session(instrument, place.strategy, state, self.now) {
+        let source = self.marks.source(instrument);
+        let no_source = source.is_some_and(|source| self.clients.lane_of(source).is_none());
+        if self.marks.session(instrument, place.strategy, state, no_source, self.now) {
             self.watch_mark(instrument);
             self.revalue(instrument, false);
         } else {

@@ -156,8 +156,9 @@ pub struct InstrumentLimits {
     pub band: Option<Bps>,
     /// A mark older than this is stale.
     pub mark_age: Nanos,
-    /// The strategy whose marks count; `None` takes the first that publishes one.
-    pub mark_source: Option<u16>,
+    /// The strategies whose marks count, the preferred one first; where there are none the first that publishes one,
+    /// and then any.
+    pub mark_sources: Vec<u16>,
 }
 
 /// One strategy.
@@ -332,8 +333,8 @@ impl Limits {
             if let InstrumentKind::Quanto { rate_e9 } = instrument.kind {
                 require!(rate_e9 > 0, "{}: the fixed rate is not positive", instrument.name);
             }
-            let source = instrument.mark_source.map_or(0, usize::from);
-            require!(instrument.mark_source.is_none() || source < strategies, "{}: source", instrument.name);
+            let exist = instrument.mark_sources.iter().all(|&source| usize::from(source) < strategies);
+            require!(exist, "{}: source", instrument.name);
         }
         self.check_rates()?;
         for book in &self.books {

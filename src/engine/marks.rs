@@ -2,9 +2,10 @@
 //!
 //! Measures, per instrument, the last *good* mark. Unit: the instrument's price units.
 //!
-//! - **Source.** One strategy's marks count: the configured one, else the first that publishes. Another takes over
-//!   only when the last good mark is stale and it has published three marks, each with a newer sequence, that agree
-//!   within the band. Marks of others are ignored and counted.
+//! - **Source.** One strategy's marks count: the first of the configured ones, else the first that publishes. Another
+//!   configured one (any, where none is configured) takes over only when the last good mark is stale and it has
+//!   published three marks, each with a newer sequence, that agree within the band. All other marks are ignored and
+//!   counted: whoever is not configured values nobody's position, however long the source is silent.
 //! - **Order.** A mark must advance its source's sequence; a repeated or older one is ignored. A new lane of the
 //!   source may start over.
 //! - **Band.** A jump `>` band of the last good mark is *suspect*: it does not value a position except where that
@@ -13,7 +14,8 @@
 //!   stays suspect however often it repeats, and starts the count over. A mark back within the band of the last
 //!   good one ends the suspicion.
 //! - **Age.** Stale when its age `>` mark_age, found by timer.
-//! - **Session.** While the instrument is not OPEN (as its source says) the last mark holds: new ones are ignored,
+//! - **Session.** While the instrument is not OPEN (as its source says, or another configured one when the source has no
+//!   lane any more) the last mark holds: new ones are ignored,
 //!   its age pauses, and it can neither raise a peak nor confirm a latch. It stays *held*, and raises no peak, until
 //!   the first good mark after the opening: a fill far from a held mark is profit only on paper. EXPIRED is for ever.
 //!
@@ -145,6 +147,9 @@ struct Mark {
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Marks {
     marks: Vec<Mark>,
+    /// Whose marks may count, per instrument; nobody named is everybody.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    owners: Vec<Vec<u16>>,
     #[cfg_attr(feature = "sidecar", serde(skip))]
     depths: Depths,
 }
@@ -152,21 +157,27 @@ pub(super) struct Marks {
 #[cfg(feature = "sidecar")]
 impl Fit for Marks {
     fn fit(&mut self, fresh: Self) -> bool {
-        self.depths = fresh.depths;
+        (self.owners, self.depths) = (fresh.owners, fresh.depths);
         is_as_long(&self.marks, &fresh.marks)
     }
 }
 
 impl Marks {
     pub(super) fn new(limits: &Limits, depths: Depths, now: Nanos) -> Self {
-        Self { marks: limits.instruments.iter().map(|limits| Mark::new(limits, now)).collect(), depths }
+        Self {
+            marks: limits.instruments.iter().map(|limits| Mark::new(limits, now)).collect(),
+            owners: limits.instruments.iter().map(|limits| limits.mark_sources.clone()).collect(),
+            depths,
+        }
     }
 
     /// The bids, at even places, and asks of conversion rates.
     pub(super) fn of_rates(rates: &[RateLimits], depths: Depths, now: Nanos) -> Self {
         let sides = rates.iter().flat_map(|rate| [rate, rate]);
         let side = |rate: &RateLimits| Mark::with(rate.source, rate.band, rate.age, Payoff::of_rate(), now);
-        Self { marks: sides.map(side).collect(), depths }
+        let owners = rates.iter().flat_map(|rate| [rate.source, rate.source]);
+        let owners = owners.map(|source| source.into_iter().collect());
+        Self { marks: sides.map(side).collect(), owners: owners.collect(), depths }
     }
 
     pub(super) fn quote(&self, instrument: u16) -> &Quote {
@@ -195,6 +206,9 @@ impl Marks {
         sequence: u64,
         now: Nanos,
     ) -> Offer {
+        if !self.may_mark(instrument, strategy) {
+            return Offer::Ignored;
+        }
         let depths = self.depths;
         let mark = &mut self.marks[usize::from(instrument)];
         if mark.frozen_since.is_some() || !mark.is_from_source(strategy, px.0, sequence, now) {
@@ -232,16 +246,31 @@ impl Marks {
         true
     }
 
-    /// Takes the session state said by `strategy`. `true` when it changed anything.
+    /// The strategy whose marks count now.
+    pub(super) fn source(&self, instrument: u16) -> Option<u16> {
+        self.marks[usize::from(instrument)].source
+    }
+
+    fn may_mark(&self, instrument: u16, strategy: u16) -> bool {
+        let owners = &self.owners[usize::from(instrument)];
+        owners.is_empty() || owners.contains(&strategy)
+    }
+
+    /// Takes the session state said by `strategy`, if it is the source or there is `no_source` left to say it. `true`
+    /// when it changed anything.
     pub(super) fn session(
         &mut self,
         instrument: u16,
         strategy: u16,
         state: InstrumentStatus,
+        no_source: bool,
         now: Nanos,
     ) -> bool {
+        if !self.may_mark(instrument, strategy) {
+            return false;
+        }
         let mark = &mut self.marks[usize::from(instrument)];
-        if mark.source.is_some_and(|source| source != strategy) {
+        if *mark.source.get_or_insert(strategy) != strategy && !no_source {
             return false;
         }
         if mark.expired {
@@ -273,7 +302,13 @@ impl Marks {
 
 impl Mark {
     fn new(limits: &InstrumentLimits, now: Nanos) -> Self {
-        Self::with(limits.mark_source, limits.band, limits.mark_age, Payoff::new(limits), now)
+        Self::with(
+            limits.mark_sources.first().copied(),
+            limits.band,
+            limits.mark_age,
+            Payoff::new(limits),
+            now,
+        )
     }
 
     fn with(source: Option<u16>, band: Option<Bps>, age: Nanos, payoff: Payoff, now: Nanos) -> Self {

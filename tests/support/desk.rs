@@ -62,7 +62,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
-        mark_source: None,
+        mark_sources: vec![],
     }
 }
 

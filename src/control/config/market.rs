@@ -206,10 +206,7 @@ fn instrument(
     }
     let ages = value::duration(Nanos::from_millis(1)..=Nanos::from_secs(86_400));
     let mark_age = section.or("mark_age", Nanos::from_secs(5), ages);
-    let mark_source = section.optional("mark_source", |value| strategies.find(&value::text(value)?));
-    if !section.has("mark_source") {
-        section.note("mark_source", "marks count from the first strategy that publishes one");
-    }
+    let mark_sources = mark_sources(section, strategies);
     Some(InstrumentLimits {
         name: name?,
         kind: kind?,
@@ -227,8 +224,24 @@ fn instrument(
         allow_negative,
         band: band.map(Bps),
         mark_age,
-        mark_source,
+        mark_sources,
     })
+}
+
+/// One strategy or a list of them, the preferred one first.
+fn mark_sources(section: &Section<'_, '_>, strategies: &Directory) -> Vec<u16> {
+    let source = |value: &Value<'_>| strategies.find(&value::text(value)?);
+    let sources = |value: &Value<'_>| match value.as_str() {
+        Some(_) => source(value).map(|source| vec![source]),
+        None => match value::list(source)(value)? {
+            none if none.is_empty() => Err(Fault::OutOfRange { allowed: "one strategy or more".to_owned() }),
+            some => Ok(some),
+        },
+    };
+    if !section.has("mark_source") {
+        section.note("mark_source", "marks count from the first strategy that publishes one");
+    }
+    section.optional("mark_source", sources).unwrap_or_default()
 }
 
 /// Zero for none: every notional is large enough.

@@ -25,7 +25,7 @@ fn instrument(
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
-        mark_source: None,
+        mark_sources: vec![],
     }
 }
 

@@ -51,7 +51,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
-        mark_source: None,
+        mark_sources: vec![],
     }
 }
 
