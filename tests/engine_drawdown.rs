@@ -206,7 +206,7 @@ fn a_percentage_of_a_peak_that_is_not_positive_halts_and_an_amount_still_works()
         let mut desk = Desk::with(100, vec![guard, floor]);
         desk.funding(0, 1, equity - 100 * E9);
         desk.taken(KILL);
-        desk.sidecar(Event::Roll { session: 1 });
+        desk.sidecar(Event::Roll { session: 1, clock: 0 });
         let began = desk.taken(KILL).into_iter().rfind(|transition| transition.began);
         assert_eq!(began.map(|transition| transition.reason), reason, "{equity}");
         let floor = |desk: &Desk| desk.engine.guard_row(1).unwrap().latched;
@@ -445,7 +445,7 @@ fn a_roll_while_a_market_is_closed_anchors_at_what_was_trusted_last() {
     session(&mut desk, InstrumentStatus::Closed);
     desk.mark(0, PLAIN, 2_000);
     desk.wait(Nanos::from_secs(50_000));
-    desk.sidecar(Event::Roll { session: 1 });
+    desk.sidecar(Event::Roll { session: 1, clock: 0 });
     assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(110_000 * E9));
 }
 
@@ -499,17 +499,42 @@ fn a_session_guard_measures_from_the_open_and_a_roll_ends_its_latch_once_per_id(
     let mut desk = long(vec![guard]);
     desk.mark(0, PLAIN, 1_100);
     assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(100_000 * E9), "no trailing");
-    desk.sidecar(Event::Roll { session: 5 });
+    desk.sidecar(Event::Roll { session: 5, clock: 0 });
     assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(110_000 * E9));
     desk.mark(0, PLAIN, 935);
     assert!(is_latched(&desk));
     for session in [5, 4] {
-        desk.sidecar(Event::Roll { session });
+        desk.sidecar(Event::Roll { session, clock: 0 });
         assert!(is_latched(&desk), "a session never opens twice");
     }
-    desk.sidecar(Event::Roll { session: 6 });
+    desk.sidecar(Event::Roll { session: 6, clock: 0 });
     assert!(!is_latched(&desk));
     assert_eq!(desk.engine.guard_row(0).unwrap().peak, Money(93_500 * E9));
+}
+
+#[test]
+fn each_guard_rolls_by_its_own_clock() {
+    let guard = |clock| DrawdownLimits { anchor: Anchor::Session, clock, ..drawdown("canary") };
+    let mut two = limits(100_000 * E9, vec![guard(0), guard(1)]);
+    two.clocks = 2;
+    let mut desk = Desk::new(two);
+    desk.funding(0, 1, 10_000 * E9);
+    let peaks = |desk: &Desk| [0, 1].map(|index| desk.engine.guard_row(index).unwrap().peak.0 / E9);
+    for (session, clock, expected) in [
+        (9, 2, [100_000, 100_000]),
+        (9, u16::MAX, [100_000, 100_000]),
+        (5, 1, [100_000, 110_000]),
+        (4, 0, [110_000, 110_000]),
+    ] {
+        desk.sidecar(Event::Roll { session, clock });
+        assert_eq!(peaks(&desk), expected, "{session} of {clock}");
+    }
+    desk.funding(0, 2, E9);
+    for (session, clock) in [(5, 1), (4, 1), (4, 0), (0, 0)] {
+        desk.sidecar(Event::Roll { session, clock });
+        assert_eq!(peaks(&desk), [110_000, 110_000], "not newer");
+    }
+    assert_eq!(desk.engine.counters().unhandled, 2, "clocks nobody has");
 }
 
 #[test]
@@ -538,7 +563,7 @@ fn guards_of_one_scope_do_not_un_halt_each_other() {
     let mut desk = long(vec![tight, drawdown("kill")]);
     desk.mark(0, PLAIN, 840);
     assert!(desk.engine.guard_rows().all(|row| row.latched));
-    desk.sidecar(Event::Roll { session: 1 });
+    desk.sidecar(Event::Roll { session: 1, clock: 0 });
     assert_eq!(desk.state(0), TradingState::Halted);
 }
 

@@ -81,7 +81,7 @@ fn a_roll_ends_an_unpriced_flow_only_where_it_anchors_anew() {
             desk.funding(0, 1, loss);
             desk.flow(0, 2, -100 * E9 - loss, FlowKind::Withdrawal);
             desk.flow(0, 3, 100 * E9, FlowKind::Deposit);
-            desk.sidecar(Event::Roll { session: 1 });
+            desk.sidecar(Event::Roll { session: 1, clock: 0 });
             assert_eq!(is_latched(&desk), !ends, "{anchor:?} {loss}");
             if !ends {
                 let nonce = desk.nonce(BOOK, KILL);

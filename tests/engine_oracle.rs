@@ -140,7 +140,7 @@ fn tell(desk: &mut Desk, book: u16, step: usize, what: &What) {
             desk.say(book, PLAIN, Flags::empty(), event);
         }
         What::Mark { instrument, px } => desk.mark(book, instrument, px),
-        What::Roll => desk.sidecar(Event::Roll { session: step as u64 + 1 }),
+        What::Roll => desk.sidecar(Event::Roll { session: step as u64 + 1, clock: 0 }),
         What::Reset { rebase } => {
             let scope = Scope::Book(book);
             let nonce = desk.engine.cause_rows().find(|row| row.guard == 64).map_or(0, |row| row.nonce);

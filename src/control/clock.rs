@@ -3,6 +3,8 @@
 //! The engine's instants are monotonic. A report says when something was by subtracting its age from the wall
 //! clock of the moment, so a stepped clock moves the whole report, never the decisions.
 
+pub mod session;
+
 use jiff::Timestamp;
 
 use crate::model::Nanos;

@@ -49,6 +49,8 @@ pub struct Limits {
     pub permit_validity: Nanos,
     /// How directives are followed up.
     pub directives: DirectiveLimits,
+    /// Clocks that say when a session begins.
+    pub clocks: u16,
     /// Table sizes.
     pub capacity: Capacity,
 }
@@ -257,6 +259,8 @@ pub struct DrawdownLimits {
     pub untrusted_t: Nanos,
     /// How the latched cause goes away: `Session` or `Sticky`.
     pub latch: Latch,
+    /// The clock of its sessions, below [`Limits::clocks`].
+    pub clock: u16,
     /// What it directs when it latches.
     pub actions: Actions,
 }
@@ -369,6 +373,7 @@ impl Limits {
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
             require!(guard.anchor != Anchor::Rolling(Nanos::ZERO), "{}: a window of nothing", guard.name);
+            require!(guard.clock < self.clocks, "{}: no such session clock", guard.name);
             require!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
             let alone =
                 guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);

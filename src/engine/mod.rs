@@ -66,6 +66,7 @@ mod rates;
 mod replies;
 mod requests;
 mod rows;
+mod sessions;
 mod settling;
 #[cfg(feature = "sidecar")]
 mod snapshot;
@@ -144,7 +145,8 @@ pub struct Engine {
     delegated: Delegated,
     stragglers: Stragglers,
     counters: Counters,
-    session: u64,
+    /// The session of each clock.
+    sessions: Vec<u64>,
     /// How long a gate word that was read may be trusted.
     lease: Nanos,
     /// Strategies and accounts already judged in this turn.
@@ -222,7 +224,7 @@ impl Engine {
                 .collect(),
             buckets,
             counters: Counters::default(),
-            session: 0,
+            sessions: vec![0; usize::from(limits.clocks)],
             lease: Nanos::NEVER,
             judged: Judged {
                 turn: 0,
@@ -332,7 +334,7 @@ impl Engine {
             Event::Lane { lane, strategy, open, .. } => self.on_lane(lane, strategy, open != 0),
             Event::Liveness { lane, strategy, sign, beat } => self.on_liveness(lane, strategy, sign, beat),
             Event::RejectedRecord { lane, code, .. } => self.on_rejected(lane, code),
-            Event::Roll { session } => self.on_roll(session),
+            Event::Roll { session, clock } => self.on_roll(session, clock),
             Event::WallClock { utc_ns } => self.on_wall_clock(utc_ns),
             Event::Recovered { away, .. } => self.on_recovered(away),
             Event::Doubt { scope, reason, .. } => self.halt(scope, reason),
@@ -389,20 +391,6 @@ impl Engine {
     /// Sets the timer that finds the next cool-down over.
     fn watch_cooldowns(&mut self) {
         self.timers.set(self.watches.id(Watch::Cooldown), self.gates.next_cooldown());
-    }
-
-    fn on_roll(&mut self, session: u64) {
-        // Once per id, and ids only grow: a wall clock that steps back never reopens a session.
-        if session <= self.session {
-            return;
-        }
-        self.session = session;
-        for guard in 0..self.drawdowns.len() {
-            if let Some(totals) = self.ledger.totals(self.drawdowns.scope(guard)) {
-                self.drawdowns.roll(guard, totals, &mut self.gates, self.now);
-            }
-            self.judge_guard(guard, Touch::default());
-        }
     }
 
     /// Evaluates the guards of a book, then of its strategy, then of its account.

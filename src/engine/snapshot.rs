@@ -90,6 +90,7 @@ impl Engine {
             && self.delegated.fit(fresh.delegated)
             && self.stragglers.fit(fresh.stragglers)
             && self.judged.fit(fresh.judged)
+            && is_as_long(&self.sessions, &fresh.sessions)
             && self.points_inside()
     }
 

@@ -328,8 +328,8 @@ macro_rules! event_table {
             130 LANE Lane { lane: u16 = 0 @ 0, strategy: u16 = 0 @ 16, open: u8 = 0 @ 32, generation: u64 = 1 @ 0 }
             /// Sidecar only: a core took over from one that died so long ago.
             133 RECOVERED Recovered { restarts: u32 = 0 @ 0, fresh: u8 = 0 @ 32, away: Nanos = 1 @ 0 }
-            /// Sidecar only: the session rolled; ids only grow.
-            134 ROLL Roll { session: u64 = 0 @ 0 }
+            /// Sidecar only: the session of a clock rolled; the ids of a clock only grow.
+            134 ROLL Roll { session: u64 = 0 @ 0, clock: u16 = 1 @ 0 }
             /// Sidecar only: a scope changed state.
             135 TRANSITION Transition { scope: Scope = 0 @ 0, reason: Reason = 0 @ 48, guard: u16 = 1 @ 0, old_state: TradingState = 1 @ 16, new_state: TradingState = 1 @ 24, epoch: u32 = 1 @ 32, measured: i64 = 2 @ 0, limit: i64 = 3 @ 0, latch: Latch = 4 @ 0 }
             /// Sidecar only: an operator's command; nonce and guard matter to a reset, approver is a user id.

@@ -93,7 +93,7 @@ pub fn book_record(step: u64) -> (Source, Message) {
                 sidecar(Event::Command { id: step, scope, verb, rebase: 1, guard: 1, actor: 1, nonce: step }),
             )
         }
-        14 => (Source::Sidecar, sidecar(Event::Roll { session: step / 1_000 })),
+        14 => (Source::Sidecar, sidecar(Event::Roll { session: step / 1_000, clock: 0 })),
         // The halves of a group come from one lane about one instrument.
         6 | 8 => {
             let handle = Handle::new(0, 0, Some(PLAIN));

@@ -116,6 +116,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         buckets: vec![],
         permit_validity: ms(100),
         directives: DirectiveLimits::default(),
+        clocks: 1,
         capacity: Capacity {
             lanes: 4,
             lane_slots: 64,
@@ -142,6 +143,7 @@ pub fn drawdown(text: &str) -> DrawdownLimits {
         peak_n: 1,
         untrusted_t: Nanos::from_secs(60),
         latch: Latch::Sticky,
+        clock: 0,
         actions: Actions::empty(),
     }
 }

@@ -1,5 +1,6 @@
 //! COLD: drawdown guards.
 
+use super::clocks::Clocks;
 use super::market::Directory;
 use super::problems::Fault;
 use super::scopes::Scopes;
@@ -22,6 +23,7 @@ pub(super) fn drawdowns(
     sections: Vec<Section<'_, '_>>,
     scopes: &Scopes<'_>,
     trading: &Trading,
+    clocks: &Clocks,
 ) -> Vec<GuardRow> {
     Directory::read("drawdown guard", &sections);
     let mut rows = Vec::new();
@@ -31,7 +33,8 @@ pub(super) fn drawdowns(
         }
         let remedy = "say what it watches, as in scope = \"account:main\"";
         let scope = section.required("scope", remedy, |value| scopes.guarded(value));
-        let guard = drawdown(&section, scope);
+        let clock = clocks.number(&section, clocks.of_scope(scope, trading));
+        let guard = drawdown(&section, scope, clock);
         if let Some(guard) = &guard {
             percentage_has_a_whole(&section, guard, trading);
             somebody_can_flatten(&section, guard, scopes, trading);
@@ -57,7 +60,7 @@ fn guard_name(value: &Value<'_>) -> Result<Name, Fault> {
     Ok(name)
 }
 
-fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownLimits> {
+fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Option<DrawdownLimits> {
     // A wrong name was reported when names were collected; this adds what is special to guards.
     let is_name = section.peek("name", |value| value::name(value).ok()).is_some();
     let name = if is_name { section.optional("name", guard_name) } else { None };
@@ -80,6 +83,10 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
     let untrusted = value::duration(Nanos::from_secs(1)..=Nanos::from_secs(86_400));
     let untrusted_t = section.or("untrusted_for", Nanos::from_secs(60), untrusted);
     let latch = section.or("latch", Latch::Sticky, latches);
+    if section.has("session") && latch != Latch::Session && anchor != Anchor::Session {
+        let remedy = "write anchor = \"session\" or latch = \"session\" with it, or remove it";
+        section.report("session", Fault::Conflict { with: "a guard that no session changes", remedy });
+    }
     if latch == Latch::Session {
         section.note("latch", "clears by itself at the session roll, without an operator");
     }
@@ -96,6 +103,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>) -> Option<DrawdownL
         peak_n,
         untrusted_t,
         latch,
+        clock,
         actions: actions(section),
     })
 }

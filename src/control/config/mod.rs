@@ -9,6 +9,7 @@
 
 mod breakers;
 mod buckets;
+mod clocks;
 mod guards;
 mod journal;
 mod market;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::clock::session::SessionClock;
 use crate::engine::Limits;
 use crate::journal::archive::Settings;
 use crate::model::Nanos;
@@ -73,6 +75,8 @@ pub struct SidecarConfig {
     pub http: Option<SocketAddr>,
     /// Where every entry of the journal is archived; `None` keeps only the hot log.
     pub archive: Option<Settings>,
+    /// When the sessions that the limits number begin.
+    pub clocks: Vec<SessionClock>,
     /// What is logged.
     pub log_level: LogLevel,
 }
@@ -177,7 +181,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     root.required("schema", "write schema = 1 at the top", value::integer(1..=1));
 
     let instance = sidecar::instance(root.table("instance"));
-    let runs = sidecar::processes(&root, &instance);
+    let mut runs = sidecar::processes(&root, &instance);
     let capacity = sidecar::capacity(root.table("capacity"));
 
     let accounts = root.tables("account", "name");
@@ -196,6 +200,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     let instrument_names = market::Directory::read("instrument", &instruments);
     let strategy_names = market::Directory::read("strategy", &strategies);
     let venue_names = venues::Venues::read(&accounts);
+    let clocks = clocks::Clocks::read(&accounts);
     let accounts = market::accounts(accounts, &currencies);
     let rates = rates::rates(rates, &currencies, &strategy_names);
     let instruments = market::instruments(instruments, &currencies, &accounts, &rates, &strategy_names);
@@ -208,7 +213,8 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         books: &trading.pairs,
         venues: &venue_names,
     };
-    let drawdowns = guards::drawdowns(drawdowns, &scopes, &trading);
+    let drawdowns = guards::drawdowns(drawdowns, &scopes, &trading, &clocks);
+    runs.clocks = clocks.into_list();
     let buckets = buckets::buckets(buckets, &scopes, permit_validity);
     let venues = venues::venues(own_venues, &venue_names);
     market::each_account_is_used(&accounts, &trading, &drawdowns, &buckets, &venue_names);
@@ -227,6 +233,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         buckets: buckets.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         permit_validity,
         directives,
+        clocks: runs.clocks.len() as u16,
         capacity,
     };
     Some((limits, runs))

@@ -60,6 +60,8 @@ pub enum Fault {
     TooMany { allowed: usize },
     /// Listens where others can reach it.
     NotLoopback,
+    /// Not a time of day in a time zone.
+    BadSession { nearest: Option<String> },
     /// An account without a drawdown guard.
     Unguarded,
     /// An account or strategy without a book.
@@ -128,6 +130,7 @@ impl Fault {
             Self::UnknownUser { .. } => "unknown-user",
             Self::TooMany { .. } => "too-many",
             Self::NotLoopback => "not-loopback",
+            Self::BadSession { .. } => "bad-session",
             Self::Unguarded => "unguarded",
             Self::NoBook { .. } => "no-book",
             Self::CurrencyMismatch { .. } => "currency-mismatch",
@@ -186,6 +189,9 @@ impl Fault {
             }
             Self::Repeated { word } => Words::new(format!("names {word} twice")).remedy("say it once"),
             Self::BadScope { forms } => Words::new("not a scope").allowed(*forms),
+            Self::BadSession { nearest } => Words::new("not a time of day in a time zone")
+                .allowed("\"00:00 UTC\", \"17:00 America/New_York\" and so on, by IANA name")
+                .did_you_mean(nearest.as_ref()),
             _ => self.words_of_relations(),
         }
     }

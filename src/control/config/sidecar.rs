@@ -103,6 +103,7 @@ pub(super) fn processes(root: &Section<'_, '_>, instance: &Instance) -> SidecarC
         stall_probe,
         standby,
         http: listen,
+        clocks: Vec::new(),
         log_level,
     }
 }

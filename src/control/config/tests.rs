@@ -1,6 +1,7 @@
 //! Every way a configuration can be wrong, and that a right one says what was typed.
 
 use super::{Config, CpuChoice, parse};
+use crate::control::clock::session::SessionClock;
 use crate::engine::limits::{
     ActionCosts, Actions, Anchor, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
     CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, InstrumentKind, VenueCodes,
@@ -140,6 +141,9 @@ const BAD: &[Row] = &[
     ("window too short", After("limit", "anchor = \"rolling\"\nwindow = \"999ms\""), 29, "drawdown[drawdown.kill].window", "out-of-range", "1s to 1year"),
     ("window too long", After("limit", "anchor = \"rolling\"\nwindow = \"367d\""), 29, "drawdown[drawdown.kill].window", "out-of-range", "1s to 1year"),
     ("window of an anchor that has none", After("limit", "window = \"1h\""), 28, "drawdown[drawdown.kill].window", "conflict", "rolling"),
+    ("session of a guard that has none", After("limit", "session = \"17:00 UTC\""), 28, "drawdown[drawdown.kill].session", "conflict", "latch"),
+    ("session without a zone", After("limit", "anchor = \"session\"\nsession = \"17:00\""), 29, "drawdown[drawdown.kill].session", "bad-session", "America/New_York"),
+    ("session in a zone that is not", After("currency", "session = \"17:00 America/Newyork\""), 9, "account[main].session", "bad-session", "`America/New_York`"),
     ("guard without a scope", Cut("scope"), 24, "drawdown[drawdown.kill].scope", "missing", "account:main"),
     ("scope of no kind", Swap("account:main", "main"), 26, "drawdown[drawdown.kill].scope", "bad-scope", "strategy:NAME"),
     ("scope of nobody", Swap("account:main", "account:mian"), 26, "drawdown[drawdown.kill].scope", "unknown-reference", "`main`"),
@@ -768,5 +772,25 @@ proptest::proptest! {
             }
         }
         let _ = parse(&lines.join("\n"), "any.toml");
+    }
+}
+
+#[test]
+fn a_guard_rolls_by_its_own_clock_else_by_that_of_its_account() {
+    let more = "[[drawdown]]\nname = \"a\"\nscope = \"book:mm1/main\"\nlimit = \"1%\"\nanchor = \"session\"\n\
+                [[drawdown]]\nname = \"b\"\nscope = \"strategy:mm1\"\nlimit = \"1%\"\nlatch = \"session\"\n\
+                session = \"00:00 UTC\"\n\
+                [[drawdown]]\nname = \"c\"\nscope = \"strategy:mm1\"\nlimit = \"1%\"\nanchor = \"session\"\n\
+                session = \"09:00 Asia/Tokyo\"";
+    let text = format!("{GOOD}{more}");
+    for (account, clocks, count) in
+        [("", [0, 0, 0, 1], 2), ("session = \"17:00 America/New_York\"\n", [1, 1, 0, 2], 3)]
+    {
+        let text = text.replacen("currency = \"USDT\"\n", &format!("currency = \"USDT\"\n{account}"), 1);
+        let config = parse(&text, "a.toml").unwrap();
+        let read: Vec<u16> = config.limits.drawdowns.iter().map(|guard| guard.clock).collect();
+        assert_eq!((&read[..], config.limits.clocks), (&clocks[..], count));
+        assert_eq!(config.sidecar.clocks.len(), usize::from(count));
+        assert_eq!(config.sidecar.clocks[0], SessionClock::default());
     }
 }
