@@ -483,6 +483,62 @@ fn a_reset_needs_the_nonce_of_this_halt_and_no_breach() {
 }
 
 #[test]
+fn a_reset_that_keeps_the_peak_is_refused_while_the_breach_holds_on_either_valuation() {
+    for (px, band, fee, refused) in [
+        (849, None, 0, Some((Reason::Drawdown, 1_510))),
+        (850, None, 0, Some((Reason::Drawdown, 1_500))),
+        (850, None, -1, None),
+        (851, None, 0, None),
+        // Beyond the band: what the position may be worth still breaches, though nobody can trust it.
+        (851, Some(400), 0, Some((Reason::DrawdownUntrusted, 0))),
+        (790, Some(400), 0, Some((Reason::Drawdown, 2_100))),
+    ] {
+        let mut banded = limits(100_000 * E9, vec![drawdown("kill")]);
+        banded.instruments[usize::from(PLAIN)].band = band.map(Bps);
+        let mut desk = Desk::new(banded);
+        desk.mark(0, PLAIN, 1_000);
+        desk.fill(0, PLAIN, 100, 1_000, 0);
+        desk.funding(0, 1, -15_000 * E9);
+        desk.funding(0, 2, 15_000 * E9 - fee);
+        assert!(is_latched(&desk));
+        desk.mark(0, PLAIN, px);
+        let nonce = desk.nonce(BOOK, KILL);
+        let reply = desk.command(CommandVerb::Reset, BOOK, KILL, nonce, false);
+        assert_eq!(reply.reason, refused.map(|(reason, _)| reason), "{px} {band:?} {fee}");
+        assert_eq!(reply.measured, refused.map_or(0, |(_, measured)| measured), "{px} {band:?} {fee}");
+        assert_eq!(is_latched(&desk), refused.is_some());
+    }
+}
+
+#[test]
+fn a_reset_of_one_guard_leaves_what_others_hold() {
+    let tight = DrawdownLimits { limit: Some(Bps(1_000)), ..drawdown("tight") };
+    let mut desk = long(vec![drawdown("kill"), tight]);
+    desk.mark(0, PLAIN, 850);
+    let (first, second) = (desk.nonce(BOOK, KILL), desk.nonce(BOOK, KILL + 2));
+    for (scope, guard, nonce, rebase, reason) in [
+        (BOOK, KILL, second, true, Some(Reason::EpochStale)),
+        (Scope::Account(0), KILL, first, true, Some(Reason::UnknownOrder)),
+        (BOOK, KILL + 4, first, true, Some(Reason::UnknownOrder)),
+        (BOOK, KILL, first, false, Some(Reason::Drawdown)),
+        (BOOK, KILL, first, true, None),
+        (BOOK, KILL, first, true, Some(Reason::UnknownOrder)),
+    ] {
+        assert_eq!(
+            desk.command(CommandVerb::Reset, scope, guard, nonce, rebase).reason,
+            reason,
+            "{scope} {guard}"
+        );
+        assert_eq!(desk.state(0), TradingState::Halted);
+    }
+    assert_eq!(desk.command(CommandVerb::Reset, BOOK, KILL + 2, second, true).reason, None);
+    assert_eq!(desk.state(0), TradingState::ReduceOnly, "the soft causes are nobody's to reset");
+    desk.mark(0, PLAIN, 850);
+    desk.wait(ms(1_000));
+    assert_eq!(desk.state(0), TradingState::Active);
+}
+
+#[test]
 fn a_second_latch_shows_on_a_word_that_is_already_halted() {
     let mut desk = long(vec![drawdown("kill")]);
     desk.command(CommandVerb::Halt, BOOK, 0, 0, false);

@@ -5,8 +5,8 @@
 //! the reason of that cause and the nanoseconds that are left. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
 //! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
-//! trust to rebase on (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that is not positive
-//! (PEAK_NONPOSITIVE). Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
+//! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
+//! is not positive (PEAK_NONPOSITIVE). Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
 //! Every command gets exactly one reply.
 
 #![deny(

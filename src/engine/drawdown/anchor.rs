@@ -58,6 +58,10 @@ impl Drawdowns {
                 let (measured, limit) = guard.measure(sight.worst)?;
                 return Some(Err(Refusal { reason: Reason::Drawdown, measured, limit }));
             }
+            // What nobody can trust ends nothing: the loss may be larger than it looks.
+            if !sight.trusted {
+                return refuse(Reason::DrawdownUntrusted);
+            }
         }
         guard.breach = guard.breach.over();
         let reading = guard.reading(&sight);
