@@ -98,13 +98,13 @@ fn guard() -> impl Strategy<Value = Guard> {
         (10_i128..500).prop_map(|abs| (None, Some(abs * 1_000_000_000))),
         (100_i128..3_000, 10_i128..500).prop_map(|(bps, abs)| (Some(bps), Some(abs * 1_000_000_000))),
     ];
-    (basis, anchor, limits, 1_usize..5).prop_map(|(basis, anchor, (limit_bps, limit_abs), peak_n)| Guard {
-        basis,
-        anchor,
-        limit_bps,
-        limit_abs,
-        peak_n,
-    })
+    let jump = prop_oneof![1 => Just(None), 1 => (50_i128..2_000).prop_map(Some)];
+    (basis, anchor, limits, 1_usize..5, jump).prop_map(
+        |(basis, anchor, (limit_bps, limit_abs), peak_n, jump_bps)| {
+            let jump_bps = jump_bps.filter(|_| basis == Basis::Equity);
+            Guard { basis, anchor, limit_bps, limit_abs, peak_n, jump_bps }
+        },
+    )
 }
 
 fn tell(desk: &mut Desk, book: u16, step: usize, what: &What) {
@@ -159,6 +159,7 @@ fn compare(book: u16, capital: i128, markets: &[(u16, i64, i64)], guard: Guard, 
             limit: guard.limit_bps.map(|bps| Bps(bps as u32)),
             limit_abs: guard.limit_abs.map(Money),
             peak_n: guard.peak_n as u8,
+            jump: guard.jump_bps.map(|bps| Bps(bps as u32)),
             untrusted_t: Nanos::from_secs(1_000_000),
             ..drawdown("kill")
         }],

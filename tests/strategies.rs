@@ -235,6 +235,7 @@ limit = \"15%\"
 confirm_marks = 1
 confirm_for = \"0s\"
 peak_marks = 1
+jump = \"none\"
 ";
     let sidecar = Sidecar::start(&Setup { tables, ..setup(&FORMS.map(|(_, name)| name)) });
     let mut strategies = all_three(&sidecar);

@@ -1,7 +1,9 @@
 //! HOT: drawdown guards: equity below its anchor by a share of the anchor, or by an amount.
 //!
 //! **Measures** `peak − equity` of an account, a book or a strategy, on the basis EQUITY (cash and positions at
-//! their marks) or REALISED (capital, flows and realised profit). **Trips** at `>=`: `(peak − equity) * 10_000 >=
+//! their marks) or REALISED (capital, flows and realised profit). On the basis MARGIN it measures the unrealised loss of
+//! a book against the initial margin of its newest MARGIN record: the margin takes the place of the peak, no flow, reset or
+//! roll moves it, without margin any loss is a breach, and until there was such a record the guard is unarmed. **Trips** at `>=`: `(peak − equity) * 10_000 >=
 //! peak * limit_bps`, or `peak − equity >= limit_abs`; with both limits the guard keeps two peaks. **Unit** 1e-9 of
 //! the scope's currency; a percentage of a peak that is not positive means nothing and halts, PEAK_NONPOSITIVE.
 //!
@@ -36,7 +38,8 @@
 //!
 //! **Warns** once at warn_pct of the limit, and again only after 10 points of relief.
 //!
-//! Does not catch: a loss that the strategy never reports, a source that lies within the band.
+//! Does not catch: a loss that the strategy never reports, a source that lies within the band, a margin that nobody
+//! reports any more.
 
 #![deny(
     clippy::float_arithmetic,
@@ -126,6 +129,10 @@ struct Guard {
     warning: bool,
     trips: u64,
     last_good: i128,
+    /// The last reading was none.
+    last_absent: bool,
+    /// The initial margin a book said it has, for a guard that measures from it.
+    margin: Option<i128>,
     last_trusted: Option<(i128, i128)>,
 }
 
@@ -169,6 +176,8 @@ impl Drawdowns {
             warning: false,
             trips: 0,
             last_good: 0,
+            last_absent: false,
+            margin: None,
             last_trusted: None,
         });
         let guards: Vec<Guard> = guards.collect();
@@ -195,9 +204,10 @@ impl Drawdowns {
         let guard = &mut self.guards[index];
         let sight = guard.see(totals);
         if guard.peaks.is_none() && !guard.arm(&sight, scene)? {
-            guard.last_good = sight.good;
+            (guard.last_good, guard.last_absent) = (sight.good, sight.absent);
             return Some(());
         }
+        let jumped = guard.jumped(&sight, touch)?;
         if sight.trusted {
             guard.last_trusted = Some((sight.good, sight.profit));
             if !sight.held {
@@ -208,12 +218,12 @@ impl Drawdowns {
         if guard.unpriced {
             guard.latch(Reason::FlowUnpriced, &sight, scene)?;
         }
-        if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
+        if guard.is_meaningless(&peaks) {
             guard.latch(Reason::PeakNonpositive, &sight, scene)?;
         }
         let good = !sight.absent && peaks.reaches(&guard.limits, sight.good, 100)?;
         let worst = sight.absent || good || peaks.reaches(&guard.limits, sight.worst, 100)?;
-        guard.soften(worst, &sight, scene)?;
+        guard.soften(worst, jumped, &sight, scene)?;
         let due = if scene.gates.holds(guard.limits.scope, guard.latch_number) {
             guard.breach = guard.breach.over();
             Nanos::NEVER
@@ -225,12 +235,26 @@ impl Drawdowns {
             if found.is_some() { Nanos::NEVER } else { guard.breach_deadline(&sight, worst) }
         };
         guard.warn(&sight, scene)?;
-        guard.last_good = sight.good;
+        (guard.last_good, guard.last_absent) = (sight.good, sight.absent);
         let due = due.min(guard.soft_deadline(&sight));
         // Everything due now has been looked at; a deadline in the past would only come back at once.
         let due = if due == Nanos::NEVER { due } else { due.max(scene.now.after(Nanos(1))) };
         scene.timers.set(scene.first_timer.saturating_add(index), due);
         Some(())
+    }
+
+    /// Takes the initial margin of the book that a guard watches. `false` when it does not measure from that.
+    pub(super) fn take_margin(&mut self, index: usize, initial: i128) -> bool {
+        let guard = &mut self.guards[index];
+        if guard.limits.basis != Basis::Margin {
+            return false;
+        }
+        if let (Some(old), Some(_)) = (guard.margin.replace(initial), guard.peaks) {
+            // A larger margin is no profit.
+            guard.last_good = guard.last_good.saturating_add(initial.saturating_sub(old));
+            guard.peaks = Some(Peaks::at(initial, 0));
+        }
+        true
     }
 
     /// The sidecar itself stood still, or no core ran, for so long: what was not looked at confirms nothing and ends
@@ -280,10 +304,19 @@ impl Guard {
                 flat: standing.open == 0,
             };
         }
+        // Of margin only what is not realised is taken: equity less all that is, above the margin there is. Sums of what
+        // fits thrice over; where they do not, the loss is as large as it gets.
+        let [good, worst, spike] = [totals.equity.good, totals.equity.worst, totals.equity.spike[self.depth]]
+            .map(|equity| match self.limits.basis {
+                Basis::Margin => {
+                    equity.saturating_sub(totals.realised).saturating_add(self.margin.unwrap_or(0))
+                }
+                _ => equity,
+            });
         Sight {
-            good: totals.equity.good,
-            worst: totals.equity.worst,
-            spike: totals.equity.spike[self.depth],
+            good,
+            worst,
+            spike,
             profit: totals.profit,
             trusted: standing.untrusted == 0 && standing.unsound == 0,
             absent: standing.absent > 0,
@@ -295,7 +328,16 @@ impl Guard {
     /// Takes the first anchor. `false` while there is none to take.
     fn arm(&mut self, sight: &Sight, scene: &mut Scene<'_>) -> Option<bool> {
         let scope = self.limits.scope;
-        if sight.trusted && (self.limits.limit.is_none() || sight.good > 0) {
+        if let (Basis::Margin, Some(margin)) = (self.limits.basis, self.margin) {
+            self.peaks = Some(Peaks::at(margin, 0));
+            let reading = self.reading(sight);
+            scene.gates.end(scope, self.latch_number, reading);
+            return Some(true);
+        }
+        if self.limits.basis != Basis::Margin
+            && sight.trusted
+            && (self.limits.limit.is_none() || sight.good > 0)
+        {
             self.anchor(sight.good, sight.profit, scene.now);
             let reading = self.reading(sight);
             scene.gates.end(scope, self.latch_number, reading);
@@ -319,6 +361,15 @@ impl Guard {
             _ => {}
         }
         Some(())
+    }
+
+    /// Whether its limit is a percentage of nothing.
+    fn is_meaningless(&self, peaks: &Peaks) -> bool {
+        self.limits.basis != Basis::Margin && self.limits.limit.is_some() && peaks.relative.value <= 0
+    }
+
+    fn reason(&self) -> Reason {
+        if self.limits.basis == Basis::Margin { Reason::MarginDrawdown } else { Reason::Drawdown }
     }
 
     fn latch(&mut self, reason: Reason, sight: &Sight, scene: &mut Scene<'_>) -> Option<()> {

@@ -215,6 +215,8 @@ pub enum Basis {
     Equity,
     /// Capital and realised profit only.
     Realised,
+    /// The unrealised loss of a book against its initial margin, which takes the place of the peak.
+    Margin,
 }
 
 /// What a drawdown is measured from.
@@ -257,6 +259,8 @@ pub struct DrawdownLimits {
     pub peak_n: u8,
     /// An untrusted breach of this length latches.
     pub untrusted_t: Nanos,
+    /// A change of equity by one mark of this share of the peak reduces only; `None` is off.
+    pub jump: Option<Bps>,
     /// How the latched cause goes away: `Session` or `Sticky`.
     pub latch: Latch,
     /// The clock of its sessions, below [`Limits::clocks`].
@@ -373,6 +377,14 @@ impl Limits {
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
             require!(guard.anchor != Anchor::Rolling(Nanos::ZERO), "{}: a window of nothing", guard.name);
+            let by_margin = guard.basis == Basis::Margin;
+            require!(
+                !by_margin || matches!(guard.scope, Scope::Book(_)),
+                "{}: margin is a book's",
+                guard.name
+            );
+            require!(!by_margin || guard.anchor == Anchor::Static, "{}: margin takes no anchor", guard.name);
+            require!(!by_margin || guard.limit_abs.is_none(), "{}: a share of margin only", guard.name);
             require!(guard.clock < self.clocks, "{}: no such session clock", guard.name);
             require!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
             let alone =

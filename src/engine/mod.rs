@@ -54,6 +54,7 @@ mod integrity;
 mod lanes;
 mod ledger;
 pub mod limits;
+mod margins;
 mod marks;
 mod operator;
 mod orders;

@@ -21,7 +21,7 @@ pub fn book_limits() -> Limits {
         (guard.scope, guard.limit, guard.confirm_k, guard.peak_n) = (scope, Some(Bps(50)), 3, 3);
         (guard.anchor, guard.latch) = (Anchor::Session, Latch::Session);
         if scope == Scope::Book(1) {
-            guard.anchor = Anchor::Rolling(ms(200));
+            (guard.anchor, guard.jump) = (Anchor::Rolling(ms(200)), Some(Bps(10)));
         }
         guard
     });

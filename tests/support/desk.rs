@@ -144,6 +144,7 @@ pub fn drawdown(text: &str) -> DrawdownLimits {
         untrusted_t: Nanos::from_secs(60),
         latch: Latch::Sticky,
         clock: 0,
+        jump: None,
         actions: Actions::empty(),
     }
 }

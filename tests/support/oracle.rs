@@ -2,7 +2,7 @@
 //!
 //! Written unlike the engine: no running sums, no integers scaled by instrument, no cross-multiplication. Rounding
 //! happens only where the rules say so. It believes the first breaching trusted mark (k = 1), has no bands and no
-//! stale marks; those have tables of their own.
+//! stale marks and no margin; those have tables of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +51,7 @@ pub struct Guard {
     /// In 1e-9.
     pub limit_abs: Option<i128>,
     pub peak_n: usize,
+    pub jump_bps: Option<i128>,
 }
 
 /// One thing that happened; money in 1e-9, quantities in lots and signed, prices in price units.
@@ -406,6 +407,7 @@ pub struct Judge<'a> {
     /// Losses since the breach began, and the marks seen, per instrument.
     losses: BTreeMap<u16, (R, u32)>,
     last: R,
+    last_absent: bool,
     last_trusted: (R, R),
     /// Every sample of a rolling peak since it was anchored, and the bucket that is being filled.
     samples: Vec<Sample>,
@@ -433,6 +435,7 @@ impl<'a> Judge<'a> {
             counted_ms: 0,
             losses: BTreeMap::new(),
             last: start.equity.clone(),
+            last_absent: false,
             last_trusted: (start.equity.clone(), start.profit.clone()),
             samples: Vec::new(),
             bucket: 0,
@@ -538,6 +541,21 @@ impl<'a> Judge<'a> {
             self.look(happened, after);
         }
         self.last = self.good(after);
+        self.last_absent = self.absent(after);
+    }
+
+    /// Whether one mark moved equity by too much of the peak before it.
+    fn jumped(&self, happened: &Happened, good: &R, absent: bool) -> bool {
+        let (Some(bps), Some([relative, absolute])) = (self.guard.jump_bps, &self.peaks) else {
+            return false;
+        };
+        let peak = if self.guard.limit_bps.is_some() { &relative.0 } else { &absolute.0 };
+        let moved = if *good > self.last { good - &self.last } else { &self.last - good };
+        matches!(happened.what, What::Mark { .. })
+            && !absent
+            && !self.last_absent
+            && *peak > whole(0)
+            && moved / peak >= Ratio::new(BigInt::from(bps), BigInt::from(10_000))
     }
 
     /// When a breach has lasted long enough, or the soft cause is over.
@@ -608,7 +626,7 @@ impl<'a> Judge<'a> {
         self.last = self.good(after);
         self.last_trusted.0 += &amount;
         let (was, is) = match self.guard.basis {
-            Basis::Equity => (before.spike.clone(), after.spike.clone()),
+            Basis::Equity | Basis::Margin => (before.spike.clone(), after.spike.clone()),
             Basis::Realised => (before.realised.clone(), after.realised.clone()),
         };
         let zero = whole(0);
@@ -686,6 +704,7 @@ impl<'a> Judge<'a> {
                 return;
             }
         }
+        let jumped = self.jumped(happened, &good, absent);
         if !absent {
             self.last_trusted = (good.clone(), reading.profit.clone());
             self.follow(reading, now);
@@ -694,7 +713,7 @@ impl<'a> Judge<'a> {
             self.latch("peak");
         }
         let breach = !absent && self.breaches(&good);
-        self.soften(now, absent, breach, &good, reading);
+        self.soften(now, absent, breach || jumped, &good, reading);
         if self.latched.is_none() {
             self.confirm(happened, absent, breach, &good, reading);
         }

@@ -144,6 +144,7 @@ limit = "15%"
 confirm_marks = 1
 confirm_for = "0s"
 peak_marks = 1
+jump = "none"
 "#,
             dir = runtime_dir.display(),
         );

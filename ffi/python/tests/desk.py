@@ -65,6 +65,7 @@ limit = "15%"
 confirm_marks = 1
 confirm_for = "0s"
 peak_marks = 1
+jump = "none"
 """
 
 STRATEGY = """[[strategy]]

@@ -9,7 +9,7 @@ use super::value;
 use super::walk::{Section, Value};
 use crate::engine::guard;
 use crate::engine::limits::{Actions, Anchor, Basis, BookLimits, DrawdownLimits};
-use crate::model::{Latch, Money, Name, Nanos, Scope};
+use crate::model::{Bps, Latch, Money, Name, Nanos, Scope};
 
 /// The engine derives `<name>.soft` from a guard's name, and both have to be names of at most 31 bytes.
 pub const GUARD_NAME_MAX: usize = 26;
@@ -64,10 +64,12 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
     // A wrong name was reported when names were collected; this adds what is special to guards.
     let is_name = section.peek("name", |value| value::name(value).ok()).is_some();
     let name = if is_name { section.optional("name", guard_name) } else { None };
-    let bases = value::word(&[("equity", Basis::Equity), ("realised", Basis::Realised)]);
+    let bases =
+        value::word(&[("equity", Basis::Equity), ("realised", Basis::Realised), ("margin", Basis::Margin)]);
     let latches = value::word(&[("sticky", Latch::Sticky), ("session", Latch::Session)]);
-    let anchor = anchor(section);
     let basis = section.or("basis", Basis::Equity, bases);
+    let anchor = anchor(section, basis);
+    margin_is_of_a_book(section, basis, scope);
     let limit = section.optional("limit", value::ratio(1..=10_000));
     let limit_abs = section.optional("limit_abs", value::money(Money(1)..=value::MONEY_MAX));
     if !section.has("limit") && !section.has("limit_abs") {
@@ -82,6 +84,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
     let peak_n = section.or("peak_marks", 3, value::integer(1..=8));
     let untrusted = value::duration(Nanos::from_secs(1)..=Nanos::from_secs(86_400));
     let untrusted_t = section.or("untrusted_for", Nanos::from_secs(60), untrusted);
+    let jump = jump(section, basis);
     let latch = section.or("latch", Latch::Sticky, latches);
     if section.has("session") && latch != Latch::Session && anchor != Anchor::Session {
         let remedy = "write anchor = \"session\" or latch = \"session\" with it, or remove it";
@@ -102,14 +105,54 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
         confirm_t,
         peak_n,
         untrusted_t,
+        jump,
         latch,
         clock,
         actions: actions(section),
     })
 }
 
+/// How far one mark may move equity.
+fn jump(section: &Section<'_, '_>, basis: Basis) -> Option<Bps> {
+    let jumps = value::unless("none", value::ratio(1..=10_000));
+    if basis != Basis::Equity {
+        if section.has("jump") {
+            let remedy = "remove it: marks move only equity";
+            section.report("jump", Fault::Conflict { with: "a basis that is not equity", remedy });
+        }
+        return None;
+    }
+    let jump = section.or("jump", Some(Bps(200)), jumps);
+    if jump.is_none() {
+        section.note("jump", "none: one mark may move equity by any amount below the limit");
+    }
+    jump
+}
+
+/// Margin is reported for a book, and a loss has a share of it.
+fn margin_is_of_a_book(section: &Section<'_, '_>, basis: Basis, scope: Option<Scope>) {
+    if basis != Basis::Margin {
+        return;
+    }
+    if scope.is_some_and(|scope| !matches!(scope, Scope::Book(_))) {
+        let remedy = "write scope = \"book:STRATEGY/ACCOUNT\"";
+        section.report("scope", Fault::Conflict { with: "basis = \"margin\"", remedy });
+    }
+    if section.has("limit_abs") {
+        let remedy = "write limit, a share of the initial margin, alone";
+        section.report("limit_abs", Fault::Conflict { with: "basis = \"margin\"", remedy });
+    }
+}
+
 /// What it measures from, with the window that only a rolling anchor has.
-fn anchor(section: &Section<'_, '_>) -> Anchor {
+fn anchor(section: &Section<'_, '_>, basis: Basis) -> Anchor {
+    if basis == Basis::Margin {
+        if section.has("anchor") {
+            let remedy = "remove it: the initial margin is what the loss is measured from";
+            section.report("anchor", Fault::Conflict { with: "basis = \"margin\"", remedy });
+        }
+        return Anchor::Static;
+    }
     let anchors = value::word(&[
         ("trailing", Anchor::Trailing),
         ("static", Anchor::Static),
@@ -180,7 +223,7 @@ fn realised_is_known(section: &Section<'_, '_>, guard: &DrawdownLimits, trading:
         book.published.is_some() && watches(guard.scope, index, book.strategy, book.account)
     };
     let books = trading.books.iter().enumerate().filter_map(|(index, book)| Some((index, book.as_ref()?)));
-    if guard.basis == Basis::Realised && books.into_iter().any(lies_in) {
+    if guard.basis != Basis::Equity && books.into_iter().any(lies_in) {
         let remedy = "write basis = \"equity\"";
         section.report("basis", Fault::Conflict { with: "a book with published equity", remedy });
     }
@@ -217,7 +260,7 @@ fn percentage_has_a_whole(section: &Section<'_, '_>, guard: &DrawdownLimits, tra
             capital = capital.and_then(|sum| sum.checked_add(book.capital));
         }
     }
-    if guard.limit.is_some() && capital == Some(Money::ZERO) {
+    if guard.basis != Basis::Margin && guard.limit.is_some() && capital == Some(Money::ZERO) {
         let remedy = "give a book in its scope capital, or use limit_abs alone";
         section.report("limit", Fault::Conflict { with: "a scope without capital", remedy });
     }

@@ -3,7 +3,7 @@
 use super::{Config, CpuChoice, parse};
 use crate::control::clock::session::SessionClock;
 use crate::engine::limits::{
-    ActionCosts, Actions, Anchor, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
+    ActionCosts, Actions, Anchor, Basis, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
     CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, InstrumentKind, VenueCodes,
     VenueLimits,
 };
@@ -142,6 +142,11 @@ const BAD: &[Row] = &[
     ("window too long", After("limit", "anchor = \"rolling\"\nwindow = \"367d\""), 29, "drawdown[drawdown.kill].window", "out-of-range", "1s to 1year"),
     ("window of an anchor that has none", After("limit", "window = \"1h\""), 28, "drawdown[drawdown.kill].window", "conflict", "rolling"),
     ("session of a guard that has none", After("limit", "session = \"17:00 UTC\""), 28, "drawdown[drawdown.kill].session", "conflict", "latch"),
+    ("margin of an account", After("limit", "basis = \"margin\""), 26, "drawdown[drawdown.kill].scope", "conflict", "book:"),
+    ("margin with an anchor", Add("[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\nanchor = \"static\""), 33, "drawdown[m].anchor", "conflict", "margin"),
+    ("margin with an amount", Add("[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\nlimit_abs = 5"), 33, "drawdown[m].limit_abs", "conflict", "share"),
+    ("jump of what marks do not move", After("limit", "basis = \"realised\"\njump = \"2%\""), 29, "drawdown[drawdown.kill].jump", "conflict", "equity"),
+    ("jump of nothing", After("limit", "jump = \"0%\""), 28, "drawdown[drawdown.kill].jump", "out-of-range", "0.01 %"),
     ("session without a zone", After("limit", "anchor = \"session\"\nsession = \"17:00\""), 29, "drawdown[drawdown.kill].session", "bad-session", "America/New_York"),
     ("session in a zone that is not", After("currency", "session = \"17:00 America/Newyork\""), 9, "account[main].session", "bad-session", "`America/New_York`"),
     ("guard without a scope", Cut("scope"), 24, "drawdown[drawdown.kill].scope", "missing", "account:main"),
@@ -792,5 +797,34 @@ fn a_guard_rolls_by_its_own_clock_else_by_that_of_its_account() {
         assert_eq!((&read[..], config.limits.clocks), (&clocks[..], count));
         assert_eq!(config.sidecar.clocks.len(), usize::from(count));
         assert_eq!(config.sidecar.clocks[0], SessionClock::default());
+    }
+}
+
+#[test]
+fn every_kind_of_guard_is_what_was_typed() {
+    let more = "[[drawdown]]\nname = \"day\"\nscope = \"account:main\"\nlimit = \"5%\"\nanchor = \"rolling\"\n\
+                window = \"24h\"\njump = \"none\"\n\
+                [[drawdown]]\nname = \"pledge\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\n";
+    let Config { limits, notes, .. } = load(&format!("{GOOD}{more}"));
+    let read: Vec<_> = limits.drawdowns.iter().map(|guard| (guard.basis, guard.anchor, guard.jump)).collect();
+    let day = Nanos::from_secs(86_400);
+    let expected = [
+        (Basis::Equity, Anchor::Trailing, Some(Bps(200))),
+        (Basis::Equity, Anchor::Rolling(day), None),
+        (Basis::Margin, Anchor::Static, None),
+    ];
+    assert_eq!(read, expected);
+    for key in ["drawdown[day].window", "drawdown[day].jump"] {
+        assert!(notes.iter().any(|note| note.key == key), "{key}");
+    }
+}
+
+#[test]
+fn marks_come_from_one_strategy_or_from_a_list_of_them() {
+    for (typed, sources) in
+        [("mark_source = \"mm1\"", vec![0]), ("mark_source = [\"mm1\"]", vec![0]), ("", vec![])]
+    {
+        let text = GOOD.replacen("settlement = \"USDT\"", &format!("settlement = \"USDT\"\n{typed}"), 1);
+        assert_eq!(load(&text).limits.instruments[0].mark_sources, sources, "{typed}");
     }
 }

@@ -14,7 +14,7 @@ use super::peak::Peaks;
 use super::{Drawdowns, Guard};
 use crate::engine::gates::Gates;
 use crate::engine::ledger::Totals;
-use crate::engine::limits::Anchor;
+use crate::engine::limits::{Anchor, Basis};
 use crate::model::{Latch, Nanos, Reason};
 
 /// Why a reset is refused.
@@ -38,7 +38,8 @@ impl Drawdowns {
         let guard = &mut self.guards[index];
         let sight = guard.see(totals);
         let refuse = |reason| Some(Err(Refusal { reason, measured: 0, limit: 0 }));
-        if rebase {
+        // Margin is what it is: there is no peak to move.
+        if rebase && guard.limits.basis != Basis::Margin {
             if !sight.trusted {
                 return refuse(Reason::DrawdownUntrusted);
             }
@@ -51,12 +52,12 @@ impl Drawdowns {
                 return refuse(Reason::FlowUnpriced);
             }
             let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
-            if guard.limits.limit.is_some() && peaks.relative.value <= 0 {
+            if guard.is_meaningless(&peaks) {
                 return refuse(Reason::PeakNonpositive);
             }
             if sight.absent || peaks.reaches(&guard.limits, sight.worst, 100)? {
                 let (measured, limit) = guard.measure(sight.worst)?;
-                return Some(Err(Refusal { reason: Reason::Drawdown, measured, limit }));
+                return Some(Err(Refusal { reason: guard.reason(), measured, limit }));
             }
             // What nobody can trust ends nothing: the loss may be larger than it looks.
             if !sight.trusted {

@@ -124,7 +124,7 @@ impl Guard {
             self.note(cells.row(index), sight, good, touch, now)?;
         }
         if good && (sight.flat || self.is_realised(sight)?) {
-            return Some(Some(Reason::Drawdown));
+            return Some(Some(self.reason()));
         }
         let worst_hit = self.breach.active.then(|| self.worst_hit(cells.row(index))).flatten();
         let open = worst_hit.is_none_or(|(instrument, _)| !scene.marks.frozen(instrument));
@@ -135,7 +135,7 @@ impl Guard {
                     && now.since(cell.first_mark) >= self.limits.confirm_t
             });
             if marked || self.breach.trusted_ns >= TRUSTED_BREACH.0 {
-                return Some(Some(Reason::Drawdown));
+                return Some(Some(self.reason()));
             }
         }
         if worst && !sight.trusted {
@@ -183,10 +183,12 @@ impl Guard {
     }
 
     fn is_realised(&self, sight: &Sight) -> Option<bool> {
-        if self.limits.basis == Basis::Realised {
-            return Some(true);
+        match self.limits.basis {
+            Basis::Realised => Some(true),
+            Basis::Equity => self.peaks?.realised_reaches(&self.limits, sight.profit),
+            // What is realised is no part of it.
+            Basis::Margin => Some(false),
         }
-        self.peaks?.realised_reaches(&self.limits, sight.profit)
     }
 
     fn count_time(&mut self, counts: bool, now: Nanos) {

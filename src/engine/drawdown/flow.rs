@@ -1,7 +1,7 @@
 //! HOT: what deposits and withdrawals do to a guard.
 //!
 //! The percentage peak keeps its distance in percent: peak 100, equity 90, withdraw 80 is still 10 %, not 89 %.
-//! The absolute one keeps its distance in money. What a rolling guard remembers moves in the same way.
+//! The absolute one keeps its distance in money. Margin is no peak and stays what it is. What a rolling guard remembers moves in the same way.
 
 #![deny(
     clippy::float_arithmetic,
@@ -15,6 +15,7 @@
 
 use super::{Drawdowns, Guard, Scene};
 use crate::engine::ledger::Totals;
+use crate::engine::limits::Basis;
 use crate::model::Reason;
 
 impl Drawdowns {
@@ -29,7 +30,7 @@ impl Drawdowns {
         let guard = &mut self.guards[index];
         let (was, is) = (guard.see(before), guard.see(after));
         guard.last_good = guard.last_good.checked_add(is.good.checked_sub(was.good)?)?;
-        if guard.peaks.is_none() {
+        if guard.peaks.is_none() || guard.limits.basis == Basis::Margin {
             return Some(());
         }
         guard.unpriced = true;
@@ -49,6 +50,9 @@ impl Drawdowns {
         let (was, is) = (guard.see(before), guard.see(after));
         // A flow is no loss: it must not count as one of an instrument's changes.
         guard.last_good = guard.last_good.checked_add(is.good.checked_sub(was.good)?)?;
+        if guard.limits.basis == Basis::Margin {
+            return Some(());
+        }
         if let Some((equity, _)) = &mut guard.last_trusted {
             *equity = equity.checked_add(amount)?;
         }

@@ -14,7 +14,7 @@
 )]
 
 use crate::engine::exact::ceil_mul_div;
-use crate::engine::limits::DrawdownLimits;
+use crate::engine::limits::{Basis, DrawdownLimits};
 use crate::model::Bps;
 
 /// A peak and the profit that had been realised then.
@@ -107,7 +107,12 @@ impl Peaks {
 
 /// `loss / peak >= limit * share %`, cross-multiplied. A peak that is not positive has no percentage.
 fn relative_reaches(limits: &DrawdownLimits, peak: i128, loss: i128, share: u32) -> Option<bool> {
-    let Some(limit) = limits.limit.filter(|_| peak > 0) else { return Some(false) };
+    let Some(limit) = limits.limit else { return Some(false) };
+    // Without margin any loss is too much.
+    let means_something = if limits.basis == Basis::Margin { loss > 0 } else { peak > 0 };
+    if !means_something {
+        return Some(false);
+    }
     let bound = i128::from(limit.0).checked_mul(i128::from(share))?;
     Some(loss.checked_mul(1_000_000)? >= peak.checked_mul(bound)?)
 }

@@ -202,6 +202,7 @@ limit = "{}bps"
 confirm_marks = 1
 confirm_for = "0s"
 peak_marks = 1
+jump = "none"
 "#,
         limit.0
     )
