@@ -10,6 +10,9 @@
 //! before. Directives and notices take only what is not reserved, and at most a quarter of the ring,
 //! so that a client which counts its own requests never finds one refused.
 //!
+//! After a takeover nothing is believed free until the client's cursor says so. Where it lies, a reserved slot is not to be
+//! had yet: the verdict waits, in order, and counts as reserved meanwhile.
+//!
 //! A verdict nobody is owed is dropped: of a request that was answered, or of a client that had this lane before. A
 //! directive without room waits here, in order, as many of them as one decision can issue; beyond those the engine's own
 //! repetition counts, which comes when no acknowledgement does. Of notices only the newest waits.
@@ -38,6 +41,8 @@ pub(super) struct Answers {
     ring: Producer,
     reserved: u64,
     requests: Outstanding<Queued>,
+    /// Verdicts that found no slot although one was theirs, oldest first.
+    late: VecDeque<Words>,
     /// Positions of directives and notices that the client has not read, oldest first.
     others: VecDeque<u64>,
     most_others: usize,
@@ -52,6 +57,7 @@ impl Answers {
     /// unread. The only call that allocates.
     pub(super) fn new(slots: Slots, requests: Outstanding<Queued>, others: u32) -> Self {
         Self {
+            late: VecDeque::with_capacity(slots.capacity() as usize),
             ring: Producer::new(slots),
             reserved: 0,
             requests,
@@ -87,8 +93,7 @@ impl Answers {
         let LaneVerdict { position, handle, epoch, record, .. } = *verdict;
         let words = Answer::Verdict { record, position, epoch: epoch as u16, handle }.to_words();
         if !self.has_sent(&words) {
-            let pushed = self.ring.push(&words, cursor);
-            debug_assert!(pushed.is_ok(), "a reserved slot is free");
+            self.push_verdict(words, cursor);
         }
     }
 
@@ -108,7 +113,7 @@ impl Answers {
     /// Reserves what the request at `position` needs. `false`: it must not be applied.
     pub(super) fn admit(&mut self, position: u64, cursor: &AtomicU64) -> bool {
         let needed = u64::from(SLOTS_PER_REQUEST);
-        let free = self.ring.free(cursor).saturating_sub(self.reserved);
+        let free = self.ring.free(cursor).saturating_sub(self.spoken_for());
         let admitted = free >= needed && self.requests.insert(position, false);
         if admitted {
             self.reserved = self.reserved.saturating_add(needed);
@@ -130,9 +135,30 @@ impl Answers {
             self.requests.remove(position);
         }
         let answer = Answer::Verdict { record, position, epoch: epoch as u16, handle };
-        let pushed = self.ring.push(&answer.to_words(), cursor);
-        debug_assert!(pushed.is_ok(), "a reserved slot is free");
         self.reserved = self.reserved.saturating_sub(released);
+        self.push_verdict(answer.to_words(), cursor);
+    }
+
+    /// Pushes a verdict behind those that wait. They are never more than the ring has slots.
+    fn push_verdict(&mut self, words: Words, cursor: &AtomicU64) {
+        self.send_late(cursor);
+        let waits = !self.late.is_empty() || self.ring.push(&words, cursor).is_err();
+        if waits && self.late.len() < self.late.capacity() {
+            self.late.push_back(words);
+        }
+    }
+
+    fn send_late(&mut self, cursor: &AtomicU64) {
+        while let Some(words) = self.late.front()
+            && self.ring.push(words, cursor).is_ok()
+        {
+            self.late.pop_front();
+        }
+    }
+
+    /// Slots that nothing but verdicts may have.
+    fn spoken_for(&self) -> u64 {
+        self.reserved.saturating_add(self.late.len() as u64)
     }
 
     /// Sends a directive, or lets it wait.
@@ -151,6 +177,7 @@ impl Answers {
 
     /// Tries again what waits.
     pub(super) fn retry(&mut self, cursor: &AtomicU64) {
+        self.send_late(cursor);
         self.send_directives(cursor);
         if let Some(words) = self.notice {
             self.notice(words, cursor);
@@ -173,7 +200,7 @@ impl Answers {
         while self.others.front().is_some_and(|&position| position < consumed) {
             self.others.pop_front();
         }
-        if free <= self.reserved || self.others.len() >= self.most_others {
+        if free <= self.spoken_for() || self.others.len() >= self.most_others {
             return false;
         }
         let pushed = self.ring.push(words, cursor);

@@ -22,6 +22,7 @@ use crate::wire::layout::Geometry;
 /// A return ring with both ends; the client's cursor is a word of its own.
 struct Ends {
     answers: Answers,
+    slots: Slots,
     reader: Consumer,
     cursor: AtomicU64,
     geometry: Geometry,
@@ -36,6 +37,7 @@ impl Ends {
         Self {
             reader: Consumer::new(slots.clone()),
             cursor: AtomicU64::new(slots.first_position()),
+            slots: slots.clone(),
             answers: Answers::new(slots, requests, geometry.other_answers()),
             geometry,
         }
@@ -188,6 +190,41 @@ fn a_wild_cursor_frees_nothing_and_costs_no_verdict() {
         assert_eq!((verdicts, found.len()), (admitted, 16), "cursor {wild}");
         ends.cursor.store(ends.reader.position(), Ordering::Relaxed);
         assert!(ends.admit(100), "once the cursor can be believed: {wild}");
+    }
+}
+
+#[test]
+fn a_cursor_that_lies_after_a_takeover_delays_verdicts_but_costs_none() {
+    for wild in [0, 1, 15, u64::MAX, 0x9e37_79b9_7f4a_7c15] {
+        let mut ends = Ends::new(16);
+        for position in 0..30 {
+            assert!(ends.admit(position));
+            ends.verdict(position, Verdict::Pass);
+            assert_eq!(ends.drain(), [('v', position)]);
+        }
+        // Requests 40 and 41 are open, 39 was decided last; the dead core told none of it but 30's.
+        for position in [30, 39, 40, 41] {
+            assert!(ends.admit(position));
+        }
+        ends.verdict(30, Verdict::Pass);
+        let requests = Outstanding::new(ends.geometry.open_requests());
+        ends.answers = Answers::resume(ends.slots.clone(), requests, ends.geometry.other_answers());
+        ends.answers.owe(&VecDeque::from([(40, true), (41, false)]));
+        ends.cursor.store(wild, Ordering::Relaxed);
+        ends.answers.verdict_again(&lane_verdict(39, Verdict::Pass), &ends.cursor);
+        ends.verdict(40, Verdict::Released);
+        ends.verdict(41, Verdict::Queued);
+        ends.notice(1);
+        assert!(!ends.admit(42), "cursor {wild}: nothing can be promised");
+        assert_eq!(ends.answers.spoken_for(), 4, "three verdicts wait, one is still owed");
+        ends.answers.retry(&ends.cursor);
+        assert_eq!(ends.look().map(|answer| short(&answer)), Some(('v', 30)), "cursor {wild}");
+        assert_eq!(ends.look(), None, "cursor {wild}");
+        ends.cursor.store(ends.reader.position(), Ordering::Relaxed);
+        ends.answers.retry(&ends.cursor);
+        ends.verdict(41, Verdict::Released);
+        assert_eq!(ends.drain(), [('v', 39), ('v', 40), ('q', 41), ('s', 1), ('v', 41)], "cursor {wild}");
+        assert_eq!(ends.answers.spoken_for(), 0);
     }
 }
 
