@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   hot log ──> shadow (checks each entry) ──followed──> archiver ──> archive-ID-FIRST.seg, archive-ID-FIRST.seg, …
-//!                  ^ releases no further than ──written──────┘ fdatasync, at most every 100 ms: durable
+//!                  ^ releases no further than ──durable──────┘ fdatasync, every 100 ms or eighth of the hot log
 //! ```
 //! The archiver is a thread of its own beside the shadow: a disk may hold it for as long as it likes, and meanwhile the
 //! shadow goes on, takes snapshots, and measures how far the disk is behind. Past the bound, in time or in entries, the
@@ -11,16 +11,22 @@
 //! snapshot, as every segment does.
 //!
 //! Only what the shadow has followed is archived, so a segment never holds what a replay of it would refuse. After an
-//! error the file is cut back to what is known to be on disk and written anew, as far as the hot log still has it.
+//! error the file is cut back to what is known to be on disk and written anew from the hot log, which has it still. A
+//! segment that is taken away while it is written to, or with it the directory, is noticed at the next fdatasync: the
+//! firm is halted, JOURNAL_LAG, since what was in it is on no disk any more, and another segment is begun.
+//!
+//! The thread has no life of its own: if it panics the core dies and another goes on. If it stands still the lag grows,
+//! since the loop leaves a CHECK every second, and the firm is halted at the bound.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::block::{Header, MOST_ENTRIES, Reader, Step, write_block};
 use super::log::{Found, HotLog};
+use super::segments::{self, Keep, segments};
 use crate::model::Nanos;
 use crate::shm::clock::{monotonic, sleep, utc};
 use crate::sync::{AtomicU64, Ordering};
@@ -32,22 +38,9 @@ const NAP_NS: u64 = 5_000_000;
 const RETRY_NS: u64 = 50_000_000;
 /// Entries wait at most so long for a fuller block.
 const GATHER: Nanos = Nanos::from_millis(20);
-/// Least time between two fdatasync.
+/// Time between two fdatasync, unless so much of the hot log waits for one.
 const SYNC_EVERY: Nanos = Nanos::from_millis(100);
-const PREFIX: &str = "archive-";
-const SUFFIX: &str = ".seg";
-const PARTIAL: &str = "archive.partial";
-
-/// What of the archive is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Everything.
-    All,
-    /// The newest segments, as many as fit these bytes.
-    Bytes(u64),
-    /// So many of the newest segments.
-    Segments(u64),
-}
+const SYNC_SHIFT: u32 = 3;
 
 /// Where the archive is, and its bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +59,7 @@ impl Settings {
     /// Whether a sidecar has archived something there: it has run before, even where no hot log tells of it.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        let files = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        files.into_iter().any(|file| file.file_name().to_string_lossy().ends_with(SUFFIX))
+        segments::is_in_use(&self.dir)
     }
 }
 
@@ -76,14 +68,14 @@ impl Settings {
 pub struct Desk {
     /// Before it everything was followed by the shadow; it alone stores it.
     followed: AtomicU64,
-    /// Before it everything was handed to the kernel; the archiver stores it.
-    written: AtomicU64,
     /// Before it everything is on disk; the archiver stores it.
     durable: AtomicU64,
     /// 1 while the archiver wants a snapshot to begin a segment with.
     wanted: AtomicU64,
     /// Everything before it is lost to the archive; the shadow stores it.
     given_up: AtomicU64,
+    /// 1 when what had been archived is gone; the archiver stores it, the shadow takes it back.
+    lost: AtomicU64,
     /// The next segment's first entry and snapshot.
     start: Mutex<Option<(u64, Vec<u8>)>>,
 }
@@ -93,10 +85,10 @@ impl Default for Desk {
         let zero = || AtomicU64::new(0);
         Self {
             followed: zero(),
-            written: zero(),
             durable: zero(),
             wanted: AtomicU64::new(1),
             given_up: zero(),
+            lost: zero(),
             start: Mutex::new(None),
         }
     }
@@ -117,12 +109,13 @@ impl Desk {
         self.wanted.store(0, Ordering::Release);
     }
 
-    pub(super) fn written(&self) -> u64 {
-        self.written.load(Ordering::Acquire)
-    }
-
     pub(super) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
+    }
+
+    /// Whether what had been archived is gone, once each time.
+    pub(super) fn take_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire) != 0 && self.lost.swap(0, Ordering::AcqRel) != 0
     }
 
     pub(super) fn give_up_before(&self, next: u64) {
@@ -138,27 +131,6 @@ impl Desk {
     }
 }
 
-/// The segments of a directory and the journal and first entry in their names, by both.
-///
-/// # Errors
-/// What the kernel said about the directory.
-pub fn segments(dir: &Path) -> io::Result<Vec<(u64, u64, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        found.extend(named(&path).map(|(id, first)| (id, first, path)));
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// What the name of a segment says.
-fn named(path: &Path) -> Option<(u64, u64)> {
-    let (id, first) =
-        path.file_name()?.to_str()?.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
-    Some((u64::from_str_radix(id, 16).ok()?, first.parse().ok()?))
-}
-
 /// The segment that is written to.
 #[derive(Debug)]
 struct Open {
@@ -170,6 +142,18 @@ struct Open {
     /// The same, as far as they are on disk.
     durable: (u64, u64),
     synced_at: Nanos,
+}
+
+impl Open {
+    /// Whether the name still leads to the file: one that nobody can find again keeps nothing.
+    fn is_in_its_place(&self) -> io::Result<bool> {
+        let ours = self.file.metadata()?;
+        match fs::metadata(&self.path) {
+            Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The thread that writes.
@@ -194,20 +178,24 @@ impl<'a> Archiver<'a> {
 
     /// Writes until the process ends.
     pub fn run(mut self) {
-        let mut was_well = true;
+        // How far the archive was when it failed: it is well again only beyond that.
+        let mut failed_at: Option<u64> = None;
         self.resume = self.left_by_the_core_before().unwrap_or_default();
         loop {
             match self.turn(monotonic()) {
                 Ok(worked) => {
-                    was_well = true;
+                    if failed_at.is_some_and(|at| self.desk.durable() > at) {
+                        failed_at = None;
+                        tracing::info!(event = "archive", "the archive is written again");
+                    }
                     sleep(if worked { 0 } else { NAP_NS });
                 }
                 Err(error) => {
-                    if was_well {
+                    if failed_at.is_none() {
                         let dir = self.settings.dir.display();
                         tracing::error!(event = "archive", %error, %dir, "the archive cannot be written");
                     }
-                    was_well = false;
+                    failed_at = failed_at.or(Some(self.desk.durable()));
                     self.step_back();
                     sleep(RETRY_NS);
                 }
@@ -234,6 +222,14 @@ impl<'a> Archiver<'a> {
         if let Some(open) = self.open.take() {
             self.resume = Some((open.path, open.durable.0, open.durable.1));
         }
+    }
+
+    /// What a segment held that is no longer where it was is on no disk any more.
+    fn lose(&mut self, path: &std::path::Path) {
+        tracing::error!(event = "archive", path = %path.display(), "a segment was taken away while it was written to");
+        (self.open, self.resume) = (None, None);
+        self.desk.lost.store(1, Ordering::Release);
+        self.want_start();
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<bool> {
@@ -276,7 +272,13 @@ impl<'a> Archiver<'a> {
             }
             return self.begin(now).map(|()| false);
         };
-        let file = OpenOptions::new().append(true).open(&path)?;
+        let file = match OpenOptions::new().append(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.lose(&path);
+                return Ok(false);
+            }
+            file => file?,
+        };
         file.set_len(bytes)?;
         file.sync_data()?;
         self.resume = None;
@@ -285,7 +287,6 @@ impl<'a> Archiver<'a> {
     }
 
     fn opened(&mut self, open: Open) {
-        self.desk.written.store(open.next, Ordering::Release);
         self.desk.durable.store(open.durable.0, Ordering::Release);
         self.open = Some(open);
     }
@@ -315,18 +316,25 @@ impl<'a> Archiver<'a> {
         open.next = open.next.saturating_add(count);
         open.bytes = open.bytes.saturating_add(block.len() as u64);
         self.gathered_at = now;
-        self.desk.written.store(open.next, Ordering::Release);
         Ok(true)
     }
 
     fn sync(&mut self, now: Nanos) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        if open.durable.0 != open.next && now.since(open.synced_at) >= SYNC_EVERY {
-            open.file.sync_data()?;
-            open.synced_at = now;
-            open.durable = (open.next, open.bytes);
-            self.desk.durable.store(open.next, Ordering::Release);
+        let waiting = open.next.saturating_sub(open.durable.0);
+        let is_due = now.since(open.synced_at) >= SYNC_EVERY || waiting >= self.log.capacity() >> SYNC_SHIFT;
+        if waiting == 0 || !is_due {
+            return Ok(());
         }
+        open.file.sync_data()?;
+        if !open.is_in_its_place()? {
+            let path = open.path.clone();
+            self.lose(&path);
+            return Ok(());
+        }
+        open.synced_at = now;
+        open.durable = (open.next, open.bytes);
+        self.desk.durable.store(open.next, Ordering::Release);
         Ok(())
     }
 
@@ -342,7 +350,7 @@ impl<'a> Archiver<'a> {
             return Ok(());
         };
         let dir = &self.settings.dir;
-        let path = dir.join(format!("{PREFIX}{:016x}-{first:016}{SUFFIX}", self.id));
+        let path = segments::path_of(dir, self.id, first);
         if path.exists() {
             // Left by a core before, and damaged: it stays, for a person.
             self.want_start();
@@ -357,7 +365,7 @@ impl<'a> Archiver<'a> {
             snapshot,
         };
         let bytes = header.to_bytes();
-        let made = create(dir, &path, &bytes);
+        let made = segments::create(dir, &path, &bytes);
         if made.is_err() {
             self.desk.offer(first, header.snapshot);
         }
@@ -365,44 +373,6 @@ impl<'a> Archiver<'a> {
         let open =
             Open { path, file: made?, next: first, bytes: length, durable: (first, length), synced_at: now };
         self.opened(open);
-        prune(dir, self.settings.keep)
+        segments::prune(dir, self.settings.keep)
     }
-}
-
-/// A segment with its header, on disk before it has its name.
-fn create(dir: &Path, path: &Path, header: &[u8]) -> io::Result<File> {
-    let partial = dir.join(PARTIAL);
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(header)?;
-    file.sync_all()?;
-    fs::rename(&partial, path)?;
-    File::open(dir)?.sync_all()?;
-    Ok(file)
-}
-
-/// Removes the oldest segments beyond what is kept; never the newest.
-fn prune(dir: &Path, keep: Keep) -> io::Result<()> {
-    let mut kept = Vec::new();
-    for (id, first, path) in segments(dir)? {
-        let about = fs::metadata(&path)?;
-        kept.push((about.modified()?, id, first, path, about.len()));
-    }
-    kept.sort();
-    let mut bytes: u64 = kept.iter().map(|row| row.4).sum();
-    let mut left = kept.len() as u64;
-    for (.., path, length) in kept.iter().take(kept.len().saturating_sub(1)) {
-        let is_too_much = match keep {
-            Keep::All => false,
-            Keep::Bytes(most) => bytes > most,
-            Keep::Segments(most) => left > most,
-        };
-        if !is_too_much {
-            break;
-        }
-        fs::remove_file(path)?;
-        bytes = bytes.saturating_sub(*length);
-        left = left.saturating_sub(1);
-    }
-    Ok(())
 }

@@ -9,8 +9,8 @@
 //! ```
 //! [`record`] is the 64-byte form of an entry, [`log`] the ring of them in memory that outlives the core, [`replica`] an
 //! engine fed from entries, [`store`] the directory with the hot log's file and the snapshots, [`shadow`] the thread
-//! that keeps it short, [`pursuit`] how a standby follows it, [`archive`] the segments on disk and [`block`] their bytes, [`reading`] what people
-//! open of it all.
+//! that keeps it short, [`pursuit`] how a standby follows it, [`archive`] the thread that writes segments, [`segments`] their
+//! files and [`block`] their bytes, [`reading`] what people open of it all.
 //!
 //! The same replica recovers a core, stands behind the running one and replays a journal for a person: three uses, one
 //! way of reading. Deliberately absent: any decision; what an entry means is the engine's.
@@ -22,5 +22,6 @@ pub mod pursuit;
 pub mod reading;
 pub mod record;
 pub mod replica;
+pub mod segments;
 pub mod shadow;
 pub mod store;

@@ -9,11 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::archive::segments;
 use super::block::{Reader, Step};
 use super::log::{FIRST, Found, HotLog};
 use super::record::Stamp;
 use super::replica::Replica;
+use super::segments::segments;
 use super::store::{Store, replica_of};
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::segment::Segment;

@@ -14,7 +14,8 @@ use super::archive::{Desk, Settings};
 use super::log::{Found, HotLog};
 use super::replica::Replica;
 use super::store::{Store, snapshot_bytes};
-use crate::model::{Nanos, Reason};
+use crate::engine::Engine;
+use crate::model::{Event, Message, Nanos, Reason};
 use crate::shm::clock::{monotonic, sleep};
 
 /// How long it waits when it has caught up: its lag.
@@ -41,7 +42,7 @@ pub fn follow(
     let every = every(log);
     let mut taken = replica.next();
     let mut needed = log.released();
-    let mut watch = archive.map(|(settings, desk)| Watch::new(settings.lag, desk));
+    let mut watch = archive.map(|(settings, desk)| Watch::new(settings.lag, desk, log));
     loop {
         let next = replica.next();
         if let Some(watch) = &mut watch {
@@ -50,7 +51,12 @@ pub fn follow(
         let found = log.read(next);
         match found {
             Found::Entry(stamp, words) => {
-                if let Err(divergence) = replica.step(&stamp, &words) {
+                let seen = |_, _, message: &Message, _: &Engine| {
+                    if let (Some(watch), Event::Doubt { reason, .. }) = (&mut watch, message.event) {
+                        watch.hear(reason);
+                    }
+                };
+                if let Err(divergence) = replica.step_seen(&stamp, &words, seen) {
                     tracing::error!(event = "shadow", %divergence, "the journal does not lead to what the core decided");
                     return log.report_trouble(stamp.sequence, Reason::Replay);
                 }
@@ -93,6 +99,8 @@ struct Watch<'a> {
     marks: VecDeque<(u64, Nanos)>,
     /// Since when the firm is halted for it; told again at each bound, so that a reset does not outlive the cause.
     told_at: Option<Nanos>,
+    /// Whether the journal says that the loop has heeded it: trouble that ends sooner would be no halt at all.
+    heard: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -100,8 +108,16 @@ impl<'a> Watch<'a> {
     const MARKS: usize = 1_024;
     const MARK_EVERY: Nanos = Nanos::from_millis(5);
 
-    fn new(bound: Nanos, desk: &'a Desk) -> Self {
-        Self { bound, desk, marks: VecDeque::with_capacity(Self::MARKS), told_at: None }
+    fn new(bound: Nanos, desk: &'a Desk, log: &HotLog) -> Self {
+        // What the shadow of a dead core told is this one's to end.
+        let is_told = log.trouble().is_some_and(|(_, reason)| reason == Reason::JournalLag);
+        let told_at = is_told.then(monotonic);
+        Self { bound, desk, marks: VecDeque::with_capacity(Self::MARKS), told_at, heard: false }
+    }
+
+    /// Notes that the loop has recorded a doubt for this reason.
+    fn hear(&mut self, reason: Reason) {
+        self.heard |= reason == Reason::JournalLag;
     }
 
     /// What the archiver may write, and a snapshot when it wants to begin a segment.
@@ -128,10 +144,12 @@ impl<'a> Watch<'a> {
         log.tell_archive_lag(durable, age);
         // Beyond it the hot loop would soon find no room. Then the entries are gone on without.
         let most = log.capacity().saturating_mul(5) >> 3;
-        let is_full = next.wrapping_sub(log.released()) > most && self.desk.written() < needed;
-        if is_full || age > self.bound {
+        let is_full = next.wrapping_sub(log.released()) > most && durable < needed;
+        let is_lost = self.desk.take_lost();
+        if is_full || is_lost || age > self.bound {
             self.tell(log, next, age, now);
-        } else if self.told_at.take().is_some() {
+        } else if self.told_at.is_some() && self.heard {
+            self.told_at = None;
             tracing::info!(event = "archive", "the archive has caught up");
             log.end_trouble(Reason::JournalLag);
         }
@@ -139,17 +157,18 @@ impl<'a> Watch<'a> {
             self.desk.give_up_before(needed);
             return needed;
         }
-        needed.min(self.desk.written())
+        needed.min(durable)
     }
 
     fn tell(&mut self, log: &HotLog, next: u64, age: Nanos, now: Nanos) {
         if self.told_at.is_none() {
+            self.heard = false;
             let behind = next.saturating_sub(self.desk.durable());
             tracing::error!(
                 event = "archive",
                 behind,
                 age_ns = age.0,
-                "the archive is too far behind: halted"
+                "the archive is too far behind, or gone: halted"
             );
         }
         if self.told_at.is_none_or(|at| now.since(at) > self.bound) {

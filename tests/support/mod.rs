@@ -2,6 +2,8 @@
 //! real strategies, bounded waits, seeds.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+#[cfg(feature = "sidecar")]
+pub mod archived;
 pub mod busy_days;
 pub mod desk;
 pub mod exposure_family;

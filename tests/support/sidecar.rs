@@ -178,6 +178,8 @@ pub struct Sidecar {
     process: Option<Child>,
     /// What its environment holds beside the test's own.
     environment: Vec<(&'static str, OsString)>,
+    /// What is put before the program, and becomes it.
+    launcher: Vec<OsString>,
 }
 
 impl Sidecar {
@@ -189,9 +191,18 @@ impl Sidecar {
     /// The same in a place that holds something already, with more in its environment.
     pub fn start_in(place: Place, setup: &Setup, environment: Vec<(&'static str, OsString)>) -> Self {
         place.file("sidecar.toml", &setup.toml(&place.path().join("run")));
-        let mut sidecar = Self { place, process: None, environment };
+        let mut sidecar = Self::prepared(place, environment, vec![]);
         sidecar.start_again();
         sidecar
+    }
+
+    /// One whose configuration is in its place already, not started yet.
+    pub fn prepared(
+        place: Place,
+        environment: Vec<(&'static str, OsString)>,
+        launcher: Vec<OsString>,
+    ) -> Self {
+        Self { place, process: None, environment, launcher }
     }
 
     /// Starts it in the same directory, once the one before has ended.
@@ -223,8 +234,9 @@ impl Sidecar {
             let _absent = fs::remove_file(self.run_dir().join(socket));
         }
         let log = fs::File::create(self.log_path()).expect("a log");
-        let mut command = Command::new(TRIPLINE);
-        command.args(["run", "--exit-with-parent", "--config"]).arg(self.config());
+        let mut words = self.launcher.iter().cloned().chain([TRIPLINE.into()]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args(["run", "--exit-with-parent", "--config"]).arg(self.config());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("the program starts"));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::problems::Fault;
 use super::value;
 use super::walk::{Section, Value};
-use crate::journal::archive::{Keep, Settings};
+use crate::journal::archive::Settings;
+use crate::journal::segments::Keep;
 use crate::model::Nanos;
 
 const MIB: u64 = 1 << 20;
