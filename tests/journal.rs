@@ -5,59 +5,30 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 
+use support::archived::{archived_fills, await_archived, await_booked, await_reset, fill, start_archived};
 use support::busy_days::{book_limits, book_record, order_limits, order_record};
 use support::desk::PLAIN;
 use support::journaled::Journaled;
 use support::seed::Seed;
-use support::sidecar::{Attached, Place, Setup, Sidecar, run};
+use support::sidecar::{Place, Sidecar, TRIPLINE, run};
 use support::wait_for;
 use tripline::engine::Source;
 use tripline::engine::limits::DropMode;
 use tripline::journal::block::{Reader, Step};
 use tripline::journal::segments::segments;
-use tripline::journal::store::replica_of;
 use tripline::model::{Event, Flags, Handle, Lots, Message, Nanos, Ticks};
 use tripline::wire::record::Words;
 
 /// A sidecar whose archive is at `archive` beside its runtime directory; `more` are keys of `[journal]`.
 fn start(archive: &str, more: &str) -> (Sidecar, PathBuf) {
-    let setup = Setup { lease: "1s", lane_slots: 256, ..Setup::default() };
-    let mut sidecar = Sidecar::start(&setup);
-    let dir = sidecar.place.path().join(archive);
-    let mut text = setup.toml(&sidecar.run_dir());
-    text.push_str(&format!("[journal]\narchive = \"{}\"\n{more}", dir.display()));
-    sidecar.place.file("sidecar.toml", &text);
-    sidecar.start_again();
-    (sidecar, dir)
-}
-
-/// Publishes a fill of one lot, once there is room.
-fn fill(attached: &mut Attached, exec: u64, px: i64) {
-    wait_for("room in the lane", || (attached.client.free_slots().expect("a lane") > 8).then_some(()));
-    let event = Event::Fill { order: 0, exec, px: Ticks(px), qty: Lots(1), fee: 0 };
-    let flags = if exec.is_multiple_of(2) { Flags::SELL } else { Flags::empty() };
-    attached.client.publish(attached.target.handle, flags, event).expect("there is room");
-}
-
-/// Fills in the archive, and whether every segment, on its own, leads to what was recorded.
-fn archived_fills(dir: &Path) -> u64 {
-    let mut fills = 0;
-    let mut reached = 0;
-    for (id, first, path) in segments(dir).unwrap_or_default() {
-        let (header, mut reader) = Reader::new(fs::read(&path).expect("a segment")).expect("a header");
-        assert_eq!((header.id, header.first), (id, first));
-        let mut replica = replica_of(id, &header.snapshot).expect("a snapshot");
-        while let Step::Entry(stamp, words) = reader.step() {
-            replica.step(&stamp, &words).expect("what was recorded");
-            let is_new = stamp.sequence >= reached;
-            fills += u64::from(is_new && words[1] as u8 == 30);
-        }
-        reached = reached.max(reader.next());
-    }
-    fills
+    let place = Place::new();
+    let dir = place.path().join(archive);
+    (start_archived(place, &dir, more, vec![], vec![]), dir)
 }
 
 #[test]
@@ -101,18 +72,11 @@ fn an_archive_that_cannot_be_written_halts_the_firm_and_loses_no_event() {
     for exec in 1..=500 {
         fill(&mut one, exec, 100);
     }
-    wait_for("every fill is booked", || {
-        sidecar.status().looping.is_some_and(|looping| looping.fills == 500).then_some(())
-    });
+    await_booked(&sidecar, 500);
     // The disk is back: nothing is missing on it, and only then a reset holds.
     fs::remove_file(&dir).expect("a file");
-    wait_for("everything is on disk", || (archived_fills(&dir) == 500).then_some(()));
-    wait_for("a reset holds", || {
-        let holds = |cause: &&tripline::control::report::CauseReport| cause.reason == "JOURNAL_LAG";
-        let Some(cause) = sidecar.status().causes.iter().find(holds).cloned() else { return Some(()) };
-        sidecar.reset(&cause);
-        None
-    });
+    await_archived(&dir, 500);
+    await_reset(&sidecar);
 }
 
 fn code(output: &Output) -> i32 {
@@ -333,4 +297,196 @@ fn no_flipped_bit_and_no_torn_tail_of_an_archived_segment_goes_unseen() {
         let (count, told) = read(&bytes[..length], written).expect("a header");
         assert!(!told && count < whole && count.is_multiple_of(16), "{length}: {count}");
     }
+}
+
+/// Ends a sidecar at once, so that its archive does not change any more.
+fn stop(sidecar: &mut Sidecar) {
+    support::process::signal(sidecar.keeper(), libc::SIGKILL);
+    sidecar.wait();
+}
+
+#[test]
+fn pruning_removes_the_oldest_segments_and_only_these_and_what_is_left_is_read_as_far_as_it_goes() {
+    let (mut sidecar, dir) = start("archive", "segment = \"64KiB\"\nkeep = 2\n");
+    let foreign = ["notes.txt", "archive-7.seg.bak", "archive-zz-1.seg"].map(|name| dir.join(name));
+    wait_for("an archive", || dir.exists().then_some(()));
+    foreign.iter().for_each(|path| fs::write(path, "not ours").expect("a file"));
+    let mut one = sidecar.attach_and_pass("one");
+    let (mut seen, mut exec) = (Vec::new(), 0);
+    wait_for("many segments", || {
+        for _ in 0..50 {
+            exec += 1;
+            fill(&mut one, exec, 100);
+        }
+        let found = segments(&dir).expect("an archive");
+        assert!(found.len() <= 3, "a new one and two that are kept: {found:?}");
+        for (_, first, path) in found {
+            if !seen.contains(&(first, path.clone())) {
+                seen.push((first, path));
+            }
+        }
+        (seen.len() >= 6).then_some(())
+    });
+    drop(one);
+    stop(&mut sidecar);
+    let left: Vec<_> =
+        segments(&dir).expect("an archive").into_iter().map(|(_, first, path)| (first, path)).collect();
+    left.iter().filter(|segment| !seen.contains(segment)).for_each(|new| assert!(new.0 > seen[5].0));
+    seen.extend(left.iter().filter(|segment| !seen.contains(segment)).cloned().collect::<Vec<_>>());
+    seen.sort();
+    assert!(left.len() >= 2 && seen.ends_with(&left), "the newest: {left:?} of {seen:?}");
+    assert!(foreign.iter().all(|path| path.exists()), "what is not ours stays");
+    foreign.iter().for_each(|path| fs::remove_file(path).expect("a file"));
+
+    // Whole, from an entry that is not the first.
+    let first = left[0].0;
+    assert!(first > 1);
+    let verified = json(&run(&["journal", "verify", text(&dir), "--json"], &[]));
+    assert_eq!(
+        (&verified["ok"], &verified["pieces"][0]["first"]),
+        (&true.into(), &first.into()),
+        "{verified}"
+    );
+    let exported = out(&run(&["journal", "export", text(&dir), "--csv"], &[]));
+    assert!(
+        exported.lines().nth(1).is_some_and(|row| row.starts_with(&format!("{first},"))),
+        "{exported:.300}"
+    );
+    let replayed = json(&run(&["replay", text(&dir), "--json"], &[]));
+    assert_eq!(
+        (&replayed["equal"], &replayed["entries"]),
+        (&true.into(), &verified["entries"]),
+        "{replayed}"
+    );
+    let refused = run(&["replay", text(&dir), "--limits", text(&sidecar.config())], &[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(code(&refused), 1, "{refused:?}");
+    assert!(said.contains(&format!("from entry 1 on, and this begins at {first}")), "{said}");
+}
+
+#[test]
+fn a_segment_that_is_missing_in_the_middle_is_named_by_its_entries_by_every_command() {
+    let (mut sidecar, dir) = start("archive", "segment = \"64KiB\"\n");
+    let mut one = sidecar.attach_and_pass("one");
+    let mut exec = 0;
+    wait_for("segments", || {
+        for _ in 0..50 {
+            exec += 1;
+            fill(&mut one, exec, 100);
+        }
+        (segments(&dir).is_ok_and(|found| found.len() >= 4)).then_some(())
+    });
+    await_archived(&dir, exec);
+    drop(one);
+    stop(&mut sidecar);
+    let whole = json(&run(&["journal", "verify", text(&dir), "--json"], &[]));
+    let found = segments(&dir).expect("an archive");
+    let (from, to) = (found[1].1, found[2].1 - 1);
+    fs::remove_file(&found[1].2).expect("a segment");
+    let named = format!("entries {from} to {to} are missing before it");
+    let verified = json(&run(&["journal", "verify", text(&dir), "--json"], &[]));
+    assert_eq!(verified["ok"], false, "{verified}");
+    assert_eq!(verified["problems"].as_array().map(Vec::len), Some(1), "{verified}");
+    assert_eq!(
+        (&verified["problems"][0]["what"], &verified["problems"][0]["entry"]),
+        (&named.as_str().into(), &from.into())
+    );
+    let rest = whole["entries"].as_u64().expect("a count") - (to + 1 - from);
+    assert_eq!(verified["entries"], rest);
+    for args in [
+        vec!["journal", "verify", text(&dir)],
+        vec!["journal", "export", text(&dir), "--csv"],
+        vec!["journal", "tail", text(&dir)],
+        vec!["replay", text(&dir)],
+    ] {
+        let said = run(&args, &[]);
+        assert_eq!(code(&said), 1, "{said:?}");
+        assert!(String::from_utf8_lossy(&said.stderr).contains(&named), "{args:?}: {said:?}");
+    }
+    let replayed = json(&run(&["replay", text(&dir), "--json"], &[]));
+    assert_eq!(
+        (&replayed["equal"], &replayed["entries"]),
+        (&false.into(), &rest.into()),
+        "the rest is replayed"
+    );
+}
+
+/// `journal tail --follow` with its output in a pipe.
+struct Tail {
+    process: Child,
+    lines: Receiver<String>,
+    /// Closes the reading end of the pipe when it is asked to.
+    leave: Sender<()>,
+}
+
+impl Tail {
+    fn of(dir: &Path) -> Self {
+        let mut command = Command::new(TRIPLINE);
+        command.args(["journal", "tail", text(dir), "-n", "0", "--follow"]);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+        let mut reader = BufReader::new(process.stdout.take().expect("a pipe"));
+        let (line, lines) = mpsc::channel();
+        let (leave, left) = mpsc::channel();
+        std::thread::spawn(move || {
+            while left.try_recv() == Err(TryRecvError::Empty) {
+                let mut text = String::new();
+                if reader.read_line(&mut text).is_ok_and(|read| read == 0) || line.send(text).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { process, lines, leave }
+    }
+
+    fn await_line(&self, wanted: &str) {
+        loop {
+            let line = self.lines.recv_timeout(support::PATIENCE).expect("a line in time");
+            if line.contains(wanted) {
+                return;
+            }
+        }
+    }
+
+    fn await_end(mut self) -> (i32, String) {
+        let status = wait_for("tail ends", || self.process.try_wait().expect("our own child"));
+        let mut said = String::new();
+        self.process.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
+        (status.code().expect("an exit code"), said)
+    }
+}
+
+#[test]
+fn tail_follows_entries_as_they_come_across_a_core_and_ends_in_order_when_its_reader_has_gone() {
+    let (mut sidecar, _) = start("archive", "");
+    let mut one = sidecar.attach_and_pass("one");
+    let hot = sidecar.run_dir().join("journal");
+    let tail = Tail::of(&hot);
+    // Until it has found the end of what was there, what comes is not its to show.
+    let mut exec = 0;
+    wait_for("tail shows what comes", || {
+        exec += 1;
+        fill(&mut one, exec, 100);
+        tail.lines.recv_timeout(std::time::Duration::from_millis(200)).ok()
+    });
+    for exec in exec + 1..exec + 6 {
+        fill(&mut one, exec, 100);
+        tail.await_line(&format!("exec={exec} "));
+    }
+    support::process::signal(sidecar.core(), libc::SIGKILL);
+    tail.await_line("RECOVERED");
+    fill(&mut one, exec + 6, 100);
+    tail.await_line(&format!("exec={} ", exec + 6));
+    // The reader goes away at the next line; the one after that finds nobody.
+    tail.leave.send(()).expect("a reader");
+    assert_eq!(tail.await_end(), (0, String::new()));
+
+    // The same where nothing is written any more: nobody is left behind for good.
+    drop(one);
+    stop(&mut sidecar);
+    let mut command = Command::new(TRIPLINE);
+    command.args(["journal", "tail", text(&hot), "-n", "0", "--follow"]);
+    let mut quiet = command.stdout(Stdio::piped()).spawn().expect("the program");
+    drop(quiet.stdout.take());
+    let status = wait_for("tail ends", || quiet.try_wait().expect("our own child"));
+    assert_eq!(status.code(), Some(0));
 }

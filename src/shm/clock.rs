@@ -2,6 +2,8 @@
 //!
 //! Every process of one time namespace reads the same value, which no other clock of the project promises.
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 use crate::model::Nanos;
 
 /// The clock now. A vDSO read of some tens of nanoseconds where the kernel's clock source allows it.
@@ -24,6 +26,16 @@ pub fn sleep(nanos: u64) {
         libc::timespec { tv_sec: seconds as libc::time_t, tv_nsec: (nanos % 1_000_000_000) as libc::c_long };
     // SAFETY: `request` is live; a null remainder is allowed.
     unsafe { libc::nanosleep(&raw const request, std::ptr::null_mut()) };
+}
+
+/// The same, at most until nobody can read any more what is written to `output`; whether that is so.
+#[must_use]
+pub fn sleep_while_read(output: BorrowedFd<'_>, nanos: u64) -> bool {
+    let mut polled = libc::pollfd { fd: output.as_raw_fd(), events: 0, revents: 0 };
+    let millis = nanos.div_ceil(1_000_000).min(60_000) as libc::c_int;
+    // SAFETY: `polled` is live and holds one entry. A call that fails leaves `revents` as it is: somebody reads.
+    unsafe { libc::poll(&raw mut polled, 1, millis) };
+    polled.revents & (libc::POLLERR | libc::POLLHUP) == 0
 }
 
 #[inline]

@@ -14,6 +14,7 @@ mod tests;
 mod verbs;
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 pub use args::{Cli, Command};
 pub use exit::ExitCode;
@@ -28,6 +29,8 @@ struct Terminal<'a> {
     ask: Option<&'a mut dyn FnMut() -> std::io::Result<String>>,
     /// Whether output goes to a terminal that shows color.
     color: bool,
+    /// The descriptor of `out`, where it has one.
+    out_fd: Option<BorrowedFd<'a>>,
 }
 
 /// Carries out `command`, or returns `None` for those that need processes: run, demo and the demo's strategy.
@@ -41,7 +44,9 @@ pub fn run(command: &Command) -> Option<ExitCode> {
     let is_person = std::io::stdin().is_terminal();
     let ask: Option<&mut dyn FnMut() -> std::io::Result<String>> =
         if is_person { Some(&mut read_line) } else { None };
-    run_on(command, &mut Terminal { out: &mut out, err: &mut err, ask, color })
+    let same = std::io::stdout();
+    let out_fd = Some(same.as_fd());
+    run_on(command, &mut Terminal { out: &mut out, err: &mut err, ask, color, out_fd })
 }
 
 fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {

@@ -25,7 +25,8 @@ fn type_in(line: &[&str], typed: Option<&str>) -> Said {
     let mut answer = || Ok(typed.unwrap_or_default().to_owned());
     let ask: Option<&mut dyn FnMut() -> std::io::Result<String>> =
         if typed.is_some() { Some(&mut answer) } else { None };
-    let code = run_on(&cli.command, &mut Terminal { out: &mut out, err: &mut err, ask, color: false });
+    let code =
+        run_on(&cli.command, &mut Terminal { out: &mut out, err: &mut err, ask, color: false, out_fd: None });
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: code.unwrap(), out: text(out), err: text(err) }
 }

@@ -17,7 +17,7 @@ use super::{ExitCode, Terminal};
 use crate::journal::reading::{Next, OpenProblem, Piece, files};
 use crate::journal::record::Stamp;
 use crate::journal::replica::Replica;
-use crate::shm::clock::sleep;
+use crate::shm::clock::{sleep, sleep_while_read};
 use crate::wire::record::Words;
 
 /// How often `--follow` looks for more.
@@ -164,11 +164,16 @@ fn tail(args: &TailArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
             let what = "only the journal directory of a sidecar can be followed";
             return fail(&Failure::new(ExitCode::Usage, what, "leave --follow out"), args.json, terminal);
         }
-        return keep_showing(&mut piece, &mut names, args.json, terminal);
+        return match keep_showing(&mut piece, &mut names, args.json, terminal) {
+            // Whoever read has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::Ok),
+            shown => shown,
+        };
     }
     Ok(if problems.is_empty() { ExitCode::Ok } else { ExitCode::Failure })
 }
 
+/// What comes, until nobody reads it any more.
 fn keep_showing(
     piece: &mut Piece,
     names: &mut Names,
@@ -183,7 +188,11 @@ fn keep_showing(
             }
             Next::End { .. } => {
                 terminal.out.flush()?;
-                sleep(LOOK_EVERY_NS);
+                match terminal.out_fd {
+                    Some(output) if !sleep_while_read(output, LOOK_EVERY_NS) => return Ok(ExitCode::Ok),
+                    Some(_) => {}
+                    None => sleep(LOOK_EVERY_NS),
+                }
             }
             Next::Overtaken { next } => {
                 writeln!(terminal.err, "tripline: too slow; going on at entry {next}")?
