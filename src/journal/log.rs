@@ -22,6 +22,7 @@
     clippy::print_stderr
 )]
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::record::{MOST_DT, Stamp, chained, head, open, seal};
@@ -64,6 +65,16 @@ pub struct Identity {
     pub boot: [u64; 2],
     /// The program that began it: only the same one can read its snapshots.
     pub build: u64,
+}
+
+/// An id for a new journal.
+///
+/// # Errors
+/// What the kernel said about its random numbers.
+pub fn random_id() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// What is at a sequence.

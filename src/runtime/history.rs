@@ -4,11 +4,11 @@
 //! indices and snapshots mean something else otherwise. Whatever cannot be followed is set aside for a person, and the core starts with every
 //! scope halted: positions and orders are then to be reconciled, and an operator's reset says that they are.
 
-use std::io::{self, Read};
+use std::io;
 
 use crate::engine::{Engine, Limits, Source};
 use crate::journal::archive;
-use crate::journal::log::{FIRST, HotLog, Identity, Writer};
+use crate::journal::log::{FIRST, HotLog, Identity, Writer, random_id};
 use crate::journal::replica::Replica;
 use crate::journal::shadow;
 use crate::journal::store::{Problem, Recovery, Store, follow};
@@ -173,10 +173,4 @@ fn boot_id() -> [u64; 2] {
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let half = |at: usize| digits.get(at..at.saturating_add(16)).unwrap_or_default();
     [0, 16].map(|at| u64::from_str_radix(half(at), 16).unwrap_or_default())
-}
-
-fn random_id() -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
 }
