@@ -2,17 +2,19 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::standby::Inherited;
+use super::stored::LaneId;
 use crate::model::event::LivenessSign;
+use crate::shm::clock::monotonic;
 use crate::shm::lane::{Lane, format_return_ring};
-use crate::shm::segment::Segment;
+use crate::shm::segment::{Access, OpenError, Segment};
 use crate::shm::shared::{OPERATOR_LANE, OpenLane, Shared};
 use crate::shm::socket::{Listener, Socket};
 use crate::wire::hello::{Grant, Refusal};
-use crate::wire::layout::Geometry;
+use crate::wire::layout::{Geometry, LANE_MAGIC};
 use crate::wire::link::Link;
 
 #[derive(Debug)]
@@ -33,6 +35,20 @@ enum State {
     },
 }
 
+/// Why a lane that was stored is dropped.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// There is no lane of this number to be had.
+    #[error("its number or generation cannot be")]
+    Number,
+    /// It is not what this keeper would have made.
+    #[error("{0}")]
+    Segment(#[from] OpenError),
+    /// Memory.
+    #[error("{0}")]
+    Memory(#[from] io::Error),
+}
+
 #[derive(Debug)]
 struct Entry {
     state: State,
@@ -43,14 +59,45 @@ struct Entry {
 pub(super) struct Lanes {
     geometry: Geometry,
     entries: Vec<Entry>,
+    /// Generations of this keeper are beyond it, those of keepers before it are not: nobody grants a lane every microsecond.
+    base: u64,
     /// A descriptor to give up when there are no more: without it a full table could not even refuse.
     reserve: Option<File>,
 }
 
 impl Lanes {
     pub(super) fn new(geometry: Geometry) -> Self {
-        let entries = (0..geometry.lanes).map(|_| Entry { state: State::Free, generation: 0 }).collect();
-        Self { geometry, entries, reserve: File::open("/dev/null").ok() }
+        let base = monotonic().0 / 1_000;
+        let entries = (0..geometry.lanes).map(|_| Entry { state: State::Free, generation: base }).collect();
+        Self { geometry, entries, base, reserve: File::open("/dev/null").ok() }
+    }
+
+    /// Takes a lane of a keeper that died. Its client is gone, and its verdicts are for nobody.
+    pub(super) fn adopt(&mut self, id: LaneId, fd: OwnedFd) -> Result<(), Unusable> {
+        let entry = self.entries.get(usize::from(id.number)).filter(|_| id.number != OPERATOR_LANE);
+        let is_free = entry.is_some_and(|entry| matches!(entry.state, State::Free));
+        if !is_free || id.generation > self.base {
+            return Err(Unusable::Number);
+        }
+        let open = Segment::open(fd, "lane", self.geometry.lane_bytes(), LANE_MAGIC, Access::ReadWrite);
+        let lane = Arc::new(open?);
+        let (_, returns) = self.make()?;
+        let LaneId { generation, number, strategy } = id;
+        let state = State::Closing { strategy, lane, returns, sign: LivenessSign::HangUp };
+        self.entries[usize::from(number)] = Entry { state, generation };
+        Ok(())
+    }
+
+    /// Which lane has this number now, and its descriptor.
+    pub(super) fn id(&self, lane: u16) -> Option<(LaneId, BorrowedFd<'_>)> {
+        let entry = self.entries.get(usize::from(lane))?;
+        let (State::Used { strategy, lane: segment, .. } | State::Closing { strategy, lane: segment, .. }) =
+            &entry.state
+        else {
+            return None;
+        };
+        let id = LaneId { generation: entry.generation, number: lane, strategy: *strategy };
+        Some((id, segment.fd()))
     }
 
     /// Makes a lane for `strategy` and shows it to the core.
@@ -69,7 +116,7 @@ impl Lanes {
         })?;
         let number = index as u16;
         let entry = &mut self.entries[index];
-        let generation = entry.generation + 1;
+        let generation = entry.generation.max(self.base) + 1;
         let open = Link::Open { lane: number, strategy, generation };
         core.send(&open.to_packet(), &[lane.fd(), returns.fd()]).map_err(|_| Refusal::CoreSilent)?;
         *entry = Entry { state: State::Used { strategy, lane, returns }, generation };

@@ -15,6 +15,7 @@ mod heritage;
 mod lanes;
 mod process;
 mod standby;
+mod stored;
 mod successor;
 mod supervisor;
 mod visitor;
@@ -124,12 +125,17 @@ pub fn run(
     let signals = Signals::new().map_err(os("signalfd"))?;
     let shared = Shared::create(options.geometry, fill_directory).map_err(os("shared segments"))?;
     let private = [signals.fd().as_raw_fd()];
-    let heritage = Heritage { lanes: Vec::new(), restarts: 0, is_standby: false };
+    let supervisor = Supervisor::from_environment();
+    let mut lanes = Lanes::new(options.geometry);
+    stored::adopt(&mut lanes, &supervisor);
+    lanes.share_with_children().map_err(os("madvise of the lanes"))?;
+    let heritage = Heritage { lanes: lanes.open_lanes(), restarts: 0, is_standby: false };
     let (child, link) = fork_core(&mut core, &private, &shared, heritage)?;
     shared.seal().map_err(os("sealing the shared segments"))?;
     shared.keep_from_children().map_err(os("madvise of the shared segments"))?;
+    lanes.keep_from_children().map_err(os("madvise of the lanes"))?;
     let mut keeper = Keeper {
-        lanes: Lanes::new(options.geometry),
+        lanes,
         visitors: Vec::new(),
         listener: None,
         link,
@@ -137,7 +143,7 @@ pub fn run(
         successor: Successor::default(),
         standby: None,
         standby_due: Instant::now(),
-        supervisor: Supervisor::from_environment(),
+        supervisor,
         control: None,
         control_due: Instant::now(),
         unsaid: VecDeque::new(),
@@ -291,7 +297,7 @@ impl Keeper {
                 Some(Link::Closed { lane }) => {
                     // A core that knows nothing of a lane lets go of it while its client is still there.
                     self.visitors.retain(|visitor| !visitor.has(lane));
-                    self.lanes.free(lane);
+                    self.free_lane(lane);
                 }
                 _ => tracing::warn!(event = "link", "the core said something unknown"),
             }
@@ -368,6 +374,10 @@ impl Keeper {
     }
 
     fn grant(&mut self, lane: u16) {
+        // Before its client has it: from its first record on it can be taken back.
+        if let Some((id, fd)) = self.lanes.id(lane) {
+            self.supervisor.keep(&id.to_name(), fd);
+        }
         let waiting = self.visitors.iter_mut().find(|visitor| visitor.waits_for(lane));
         let granted = waiting.is_some_and(|visitor| {
             self.lanes.grant(lane, self.lease_ns, &self.shared).is_ok_and(|(grant, fds)| {
@@ -388,6 +398,13 @@ impl Keeper {
     fn refuse_lane(&mut self, lane: u16) {
         if let Some(index) = self.visitors.iter().position(|visitor| visitor.waits_for(lane)) {
             self.visitors.swap_remove(index).refuse(crate::wire::hello::Refusal::NoRoom);
+        }
+        self.free_lane(lane);
+    }
+
+    fn free_lane(&mut self, lane: u16) {
+        if let Some((id, _)) = self.lanes.id(lane) {
+            self.supervisor.let_go(&id.to_name());
         }
         self.lanes.free(lane);
     }

@@ -197,6 +197,12 @@ impl Child {
     }
 }
 
+/// A descriptor that this process was started with, as LISTEN_FDS says.
+pub(super) fn handed_down(fd: RawFd) -> OwnedFd {
+    // SAFETY: whoever started this process opened it for us, and it is asked for once, at the start: nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
 /// Closes descriptors that a forked child inherited and must not keep.
 pub(super) fn close_inherited(fds: &[RawFd]) {
     for &fd in fds {

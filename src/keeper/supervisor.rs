@@ -4,11 +4,15 @@
 //! The watchdog is fed by the evidence the gates go by: only the loop renews a lease, so a lease that has not run out says
 //! that it turns. A core that dies and is followed in time is not a failure of the service. Without NOTIFY_SOCKET and
 //! WATCHDOG_USEC in the environment nothing of this happens.
+//!
+//! It also keeps descriptors for a keeper that dies, see `stored`; LISTEN_FDS gives them to the next one.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use super::process;
 use crate::shm::clock::monotonic;
 use crate::shm::gate::GatePage;
 
@@ -36,6 +40,26 @@ impl Supervisor {
         self.due = None;
     }
 
+    /// Gives a descriptor into its keeping, by this name.
+    pub(super) fn keep(&self, name: &str, fd: BorrowedFd<'_>) {
+        let state = [NotifyState::FdStore, NotifyState::FdName(name)];
+        heard(sd_notify::notify_with_fds(&state, &[fd]));
+    }
+
+    /// Takes it out again.
+    pub(super) fn let_go(&self, name: &str) {
+        tell(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)]);
+    }
+
+    /// What a keeper before this one gave into its keeping. Once: they are then the caller's.
+    pub(super) fn kept(&self) -> Vec<(OwnedFd, String)> {
+        let kept = sd_notify::listen_fds_with_names().map(|fds| fds.collect::<Vec<_>>());
+        let kept = kept.inspect_err(|error| {
+            tracing::warn!(event = "supervisor", %error, "what the supervisor kept cannot be taken back");
+        });
+        kept.unwrap_or_default().into_iter().map(|(fd, name)| (process::handed_down(fd), name)).collect()
+    }
+
     /// When the watchdog is to be fed next.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
@@ -53,7 +77,11 @@ impl Supervisor {
 }
 
 fn tell(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
+    heard(sd_notify::notify(state));
+}
+
+fn heard(told: std::io::Result<()>) {
+    if let Err(error) = told {
         tracing::warn!(event = "supervisor", %error, "the supervisor could not be told");
     }
 }

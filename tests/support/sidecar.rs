@@ -205,6 +205,11 @@ impl Sidecar {
         Self { place, process: None, environment, launcher }
     }
 
+    /// Puts this before the program from the next start on.
+    pub fn launch_through(&mut self, launcher: Vec<OsString>) {
+        self.launcher = launcher;
+    }
+
     /// Starts it in the same directory, once the one before has ended.
     pub fn start_again(&mut self) {
         self.begin(|_| (), |_| ());
