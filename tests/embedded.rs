@@ -210,7 +210,7 @@ fn what_its_source_cannot_say_is_refused_and_changes_nothing() {
         (from(u16::MAX, 1, position), fill(1), format!("lane {} is not open", u16::MAX)),
         (Source::Sidecar, sidecar(Event::Check { chain: 1 }), "no record".to_owned()),
         (Source::Sidecar, sidecar(Event::Tick { now: START }), "no record".to_owned()),
-        (from(lane, 1, position), sidecar(Event::Roll { session: 1 }), "no record".to_owned()),
+        (from(lane, 1, position), sidecar(Event::Roll { session: 1, clock: 0 }), "no record".to_owned()),
     ];
     for (source, message, said) in refusals {
         let refused = recorder.apply(START, source, &message).expect_err("refused").to_string();

@@ -27,6 +27,7 @@ use crate::engine::snapshot::form::array;
 use crate::model::Nanos;
 
 const BUCKETS: usize = 64;
+const _: () = assert!(BUCKETS.is_power_of_two());
 
 /// Samples of one guard.
 #[derive(Clone, Debug)]
@@ -115,5 +116,5 @@ impl Window {
 
 /// Where a bucket is kept.
 const fn place(bucket: u64) -> usize {
-    (bucket % BUCKETS as u64) as usize
+    (bucket as usize) & BUCKETS.wrapping_sub(1)
 }
