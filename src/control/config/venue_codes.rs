@@ -1,10 +1,11 @@
 //! COLD: reject codes of venues and the classes they mean, shipped with the program as data.
 //!
 //! One file per map: a header, then `code,class,meaning`, in the order in which the venue lists them; the
-//! meaning is for people and may contain commas. `binance` covers the spot and USD-M futures interfaces, whose
+//! meaning is for people and may contain commas. A line that begins with # says where the facts are from. `binance` covers the spot and USD-M futures interfaces, whose
 //! meanings of one code are of one class. `fix` has several reasons in one number: the tag times 10 000 plus the
 //! value, so that 1030006 is OrdRejReason (103) = 6; CxlRejReason is 102, SessionRejectReason 373,
-//! BusinessRejectReason 380.
+//! BusinessRejectReason 380. `bybit` covers the V5 interface, spot, derivatives and margin, by retCode; `okx` the V5
+//! interface, REST and WebSocket, by sCode, or by code where the answer has no sCode.
 //!
 //! How a class was chosen: whose fault it is. What another strategy on the account would have met too is
 //! infrastructure, venue-risk or auth and counts in the account's breaker; what the strategy could have known is
@@ -14,8 +15,12 @@
 use crate::engine::limits::VenueCodes;
 use crate::model::event::RejectClass;
 
-const MAPS: [(&str, &str); 2] =
-    [("binance", include_str!("venue_codes/binance.csv")), ("fix", include_str!("venue_codes/fix.csv"))];
+const MAPS: [(&str, &str); 4] = [
+    ("binance", include_str!("venue_codes/binance.csv")),
+    ("bybit", include_str!("venue_codes/bybit.csv")),
+    ("fix", include_str!("venue_codes/fix.csv")),
+    ("okx", include_str!("venue_codes/okx.csv")),
+];
 
 const CLASSES: [(&str, RejectClass); 9] = [
     ("invalid", RejectClass::Invalid),
@@ -41,7 +46,12 @@ pub(super) fn shipped(name: &str) -> Option<VenueCodes> {
 }
 
 fn rows(text: &str) -> impl Iterator<Item = Option<(i32, RejectClass)>> {
-    text.lines().skip(1).map(row)
+    lines(text).map(row)
+}
+
+/// Header and sources are for people.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().skip(1).filter(|line| !line.starts_with('#'))
 }
 
 /// `code,class,meaning`, each of them there.
@@ -66,7 +76,9 @@ mod tests {
         for (name, text) in MAPS {
             assert_eq!(text.lines().next(), Some("code,class,meaning"), "{name}");
             let mut codes = BTreeSet::new();
-            for line in text.lines().skip(1) {
+            let source = text.lines().nth(1).expect("a second line");
+            assert!(source.starts_with("# After https://"), "{name} does not say where it is from");
+            for line in lines(text) {
                 let (code, class) = row(line).unwrap_or_else(|| panic!("{name}: {line}"));
                 assert!(codes.insert(code), "{name}: {code} twice");
                 assert_eq!(shipped(name).unwrap().class_of(code), Some(class), "{name}: {code}");
@@ -102,6 +114,28 @@ mod tests {
             ("binance", -2023, Some(Liquidation)),
             ("binance", -4116, Some(DuplicateId)),
             ("binance", -999_999, None),
+            ("bybit", 10_000, Some(Timeout)),
+            ("bybit", 10_002, Some(Infrastructure)),
+            ("bybit", 10_003, Some(Auth)),
+            ("bybit", 10_006, Some(Rate)),
+            ("bybit", 33_004, Some(Auth)),
+            ("bybit", 110_001, Some(Invalid)),
+            ("bybit", 110_007, Some(Funds)),
+            ("bybit", 110_030, Some(DuplicateId)),
+            ("bybit", 110_040, Some(Liquidation)),
+            ("bybit", 170_131, Some(Funds)),
+            ("bybit", 170_141, Some(DuplicateId)),
+            ("bybit", 0, None),
+            ("okx", 50_004, Some(Timeout)),
+            ("okx", 50_011, Some(Rate)),
+            ("okx", 50_022, Some(Liquidation)),
+            ("okx", 50_061, Some(Rate)),
+            ("okx", 50_113, Some(Auth)),
+            ("okx", 51_000, Some(Invalid)),
+            ("okx", 51_008, Some(Funds)),
+            ("okx", 51_016, Some(DuplicateId)),
+            ("okx", 51_149, Some(Timeout)),
+            ("okx", 1, None),
             ("fix", 1_030_006, Some(DuplicateId)),
             ("fix", 1_030_025, Some(Funds)),
             ("fix", 1_030_099, None),
