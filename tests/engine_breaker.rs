@@ -4,13 +4,15 @@
 mod history;
 #[path = "engine_breaker/oracle.rs"]
 mod oracle;
+#[path = "engine_breaker/probes.rs"]
+mod probes;
 #[path = "engine_breaker/rates.rs"]
 mod rates;
 mod support;
 
 use oracle::fewest;
 use support::desk::*;
-use tripline::engine::limits::{BreakerLimits, BreakerRule, CountLimits, VenueCodes};
+use tripline::engine::limits::{Actions, BreakerLimits, BreakerRule, CountLimits, VenueCodes};
 use tripline::engine::{Limits, Transition, WordId, guard};
 use tripline::model::event::{CommandVerb, DoneStatus, OrderAction, RejectClass};
 use tripline::model::verdict::Verdict;
@@ -30,14 +32,22 @@ const SIGNIFICANT: BreakerLimits = BreakerLimits {
     cooldown: Nanos::from_secs(900),
     cooldown_cap: Nanos::from_secs(3_600),
     smallest_window: 10,
+    half_open: None,
+    metrics_only: false,
 };
 
 /// Judges nothing before 400 outcomes.
 const PATIENT: BreakerLimits =
     BreakerLimits { rule: BreakerRule::Literal { window: 400, min: 400 }, ..SIGNIFICANT };
 
-fn secs(seconds: u64) -> Nanos {
+const fn secs(seconds: u64) -> Nanos {
     Nanos::from_secs(seconds)
+}
+
+/// So many within so many seconds, and nothing is directed.
+fn counts(count: u8, seconds: u64) -> CountLimits {
+    let (actions, repeated) = (Actions::empty(), Actions::empty());
+    CountLimits { count, window: secs(seconds), actions, repeated }
 }
 
 /// Everything has this breaker; authentication and liquidation errors count as by default.
@@ -47,8 +57,8 @@ fn guarded(breaker: BreakerLimits) -> Limits {
     for account in &mut limits.accounts {
         account.ack_timeout = NO_TIMEOUT;
         account.breaker = Some(breaker);
-        account.auth = Some(CountLimits { count: 3, window: secs(60) });
-        account.liquidation = Some(CountLimits { count: 2, window: secs(60) });
+        account.auth = Some(counts(3, 60));
+        account.liquidation = Some(counts(2, 60));
     }
     limits
 }

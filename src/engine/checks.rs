@@ -19,6 +19,9 @@
 //! venue enforces needs only n ≤ |q|, so one that timed out can be tried again. With books that miss something the
 //! position is a guess: then only venue-enforced exits pass, the rest is EXIT_UNVERIFIED.
 //!
+//! Where nothing but a half-open breaker makes the state REDUCE_ONLY, a new order that opens risk may take one of its
+//! credits (`error_rate`); then checks 5 and 6 follow as for any other.
+//!
 //! An order by cost is denied, MAX_NOTIONAL with a limit of 0: its quantity would be a guess.
 //!
 //! Units: prices and quantities as the instrument counts them, notional in 1e-6 (the smallest in the settlement
@@ -73,6 +76,8 @@ pub(super) struct Denial {
 pub(super) enum Grant {
     /// Be sent.
     Send,
+    /// Be sent to try whether a half-open breaker may close.
+    Probe,
     /// Be sent as a verified exit; so many lots are left to exit afterwards.
     Exit(i64),
     /// Be sent only if the venue sees to it that it reduces.
@@ -172,12 +177,20 @@ impl Engine {
         }
         self.check_size(place, ticket)?;
         let growth = self.growth_of_new(place, ticket, q);
-        let reduces = self.check_state(place, &ticket.terms, &growth)?;
+        let meant = ticket.terms.venue_enforced || ticket.terms.intent != Intent::Open;
+        let (reduces, probes) = match self.check_state(place, &ticket.terms, &growth) {
+            Ok(reduces) => (reduces, false),
+            Err(denial) if meant || self.state(place) == TradingState::Halted => return Err(denial),
+            Err(denial) => self.may_probe(place, denial).map(|()| (false, true))?,
+        };
         self.check_price(place, ticket)?;
         self.check_open_orders(place)?;
         self.check_position_room(place, &growth)?;
         let rank = if reduces { Rank::Reduce } else { Rank::New };
-        Ok((self.grant(place), rank))
+        match self.grant(place) {
+            Grant::Send if probes => Ok((Grant::Probe, rank)),
+            grant => Ok((grant, rank)),
+        }
     }
 
     /// Judges a modification of a live order to `size`.

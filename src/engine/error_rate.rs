@@ -27,6 +27,9 @@
 //! and closing does not forget openings. While it is open outcomes go on being counted, for whoever looks, and
 //! judged by nobody: it is neither opened again nor extended by what was sent before or reduces since.
 //!
+//! Where the configuration lets it try first (`half_open`), where it only tells (`metrics_only`), and where an operator
+//! forces it open: see `probes`.
+//!
 //! **Closing** empties the windows and starts a generation. An attempt belongs to the generation in which it was
 //! announced; an outcome of an older one is ignored, whatever it is, so that the tail of a burst does not open
 //! again what a person has just closed.
@@ -34,11 +37,13 @@
 //! **Authentication and liquidation errors** are guards of their own on the account: HALTED, STICKY, at `>=` so many
 //! within a window of exact times, (now − W, now]. They do not count in a breaker; where the guard is off they count
 //! nowhere. They have no generations: a credential that is refused is refused, whenever the order was announced. A
-//! reset forgets those counted. `measured` and `limit` are as above.
+//! trip and a reset forget those counted. `measured` and `limit` are as above. A trip directs the guard's `actions`; so
+//! many again within 24 h of a trip, in the halt or after its reset, direct those of a repeated one, and are told by
+//! the directives alone, since the halt is there already.
 //!
 //! First start: nothing counted, generation 0, closed. Does not catch: a venue that acknowledges and never fills,
 //! errors spread thinly below the limit, and what happens to orders whose client reports nothing.
-//! Deliberately absent: HALF_OPEN with probe credits, FORCED_OPEN and METRICS_ONLY, which later versions bring.
+//! Deliberately absent: turning signals off and going to paper, which a runbook's *abort* ends with.
 
 #![deny(
     clippy::float_arithmetic,
@@ -51,11 +56,12 @@
 )]
 
 mod breaker;
+mod probes;
 mod recent;
 mod significance;
 mod windows;
 
-use breaker::Breaker;
+use breaker::{Breaker, Excess, Phase};
 use recent::Recent;
 use significance::Significance;
 
@@ -63,13 +69,16 @@ use super::Engine;
 use super::exact::bump;
 use super::gates::{Gates, Hold, guard};
 use super::integrity::sticky;
-use super::limits::{BreakerLimits, BreakerRule, CountLimits, Limits};
+use super::limits::{Actions, BreakerLimits, BreakerRule, CountLimits, Limits};
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::event::RejectClass;
 use crate::model::scope::{AccountId, BookId};
 use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
-use crate::wire::stats::BreakerRow;
+use crate::wire::stats::{BreakerRow, BreakerState};
+
+/// A trip within so long of another is a repeated one.
+const REPEATS_WITHIN: Nanos = Nanos::from_secs(24 * 3_600);
 
 /// How an attempt to place or modify an order came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +93,9 @@ pub(super) enum Attempt {
 pub(super) struct Generations {
     pub(super) book: u32,
     pub(super) account: u32,
+    /// Whether it took a credit of the half-open one.
+    pub(super) book_probe: bool,
+    pub(super) account_probe: bool,
 }
 
 /// Errors of which a few within a time are too many.
@@ -92,6 +104,7 @@ pub(super) struct Generations {
 struct Counted {
     limits: CountLimits,
     recent: Recent,
+    trips: Recent,
 }
 
 /// The breakers of all books and accounts.
@@ -122,8 +135,9 @@ impl ErrorRates {
     pub(super) fn new(limits: &Limits) -> Self {
         let books = limits.books.iter().map(|book| book.breaker);
         let accounts = limits.accounts.iter().map(|account| account.breaker);
-        let counted =
-            |limits: Option<CountLimits>| limits.map(|limits| Counted { limits, recent: Recent::new() });
+        let counted = |limits: Option<CountLimits>| {
+            limits.map(|limits| Counted { limits, recent: Recent::new(), trips: Recent::new() })
+        };
         Self {
             significances: significances(books.clone().chain(accounts.clone()).flatten()),
             books: books.map(|limits| limits.map(Breaker::new)).collect(),
@@ -139,6 +153,7 @@ impl ErrorRates {
         Generations {
             book: of(self.breaker(Scope::Book(book))),
             account: of(self.breaker(Scope::Account(account))),
+            ..Generations::default()
         }
     }
 
@@ -148,10 +163,18 @@ impl ErrorRates {
         accounts.chain(books).filter_map(move |scope| {
             let breaker = self.breaker(scope)?;
             let cause = gates.cause(scope, guard::ERROR_RATE);
+            let state = match (breaker.phase, cause) {
+                (_, Some(cause)) if cause.reason == Reason::Operator => BreakerState::ForcedOpen,
+                _ if breaker.limits().metrics_only => BreakerState::MetricsOnly,
+                (Phase::Probing(_), _) => BreakerState::HalfOpen,
+                (_, Some(_)) => BreakerState::Open,
+                (_, None) => BreakerState::Closed,
+            };
             let cooling = cause.filter(|cause| cause.latch == Latch::Cooldown);
             Some(BreakerRow {
                 scope: Some(scope),
-                open: cause.is_some(),
+                state,
+                open: cause.is_some_and(|cause| cause.state < TradingState::Active),
                 until: cooling.map_or(Nanos::ZERO, |cause| cause.until),
                 generation: u64::from(breaker.generation),
                 openings: breaker.opened,
@@ -178,6 +201,12 @@ impl ErrorRates {
         }
     }
 
+    /// When the next phase of a breaker ends by itself.
+    pub(super) fn next_phase(&self) -> Nanos {
+        let breakers = self.books.iter().chain(&self.accounts).flatten();
+        breakers.map(Breaker::phase_ends).min().unwrap_or(Nanos::NEVER)
+    }
+
     fn counted(&mut self, account: AccountId, guard: u16) -> Option<&mut Counted> {
         let counted = if guard == guard::AUTH { &mut self.auth } else { &mut self.liquidation };
         counted.get_mut(usize::from(account))?.as_mut()
@@ -191,22 +220,46 @@ impl Engine {
         let class = match attempt {
             Attempt::Ack => {
                 self.note_outcome(Scope::Book(book), of.book, false);
-                return self.note_outcome(Scope::Account(account), of.account, false);
+                self.note_outcome(Scope::Account(account), of.account, false);
+                return self.note_probes(book, account, of);
             }
             Attempt::Error(class) => class,
         };
         match class {
             RejectClass::Invalid | RejectClass::Funds => {
                 self.note_outcome(Scope::Book(book), of.book, true);
+                self.return_probe(Scope::Account(account), of.account, of.account_probe);
             }
             RejectClass::VenueRisk
             | RejectClass::Infrastructure
             | RejectClass::Timeout
             | RejectClass::DuplicateId
-            | RejectClass::Unmapped => self.note_outcome(Scope::Account(account), of.account, true),
-            RejectClass::Auth => self.note_counted(account, guard::AUTH, Reason::Auth),
-            RejectClass::Liquidation => self.note_counted(account, guard::LIQUIDATION, Reason::Liquidation),
-            RejectClass::Rate => {}
+            | RejectClass::Unmapped => {
+                self.note_outcome(Scope::Account(account), of.account, true);
+                self.return_probe(Scope::Book(book), of.book, of.book_probe);
+            }
+            RejectClass::Auth => {
+                self.return_probes(book, of);
+                self.note_counted(account, guard::AUTH, Reason::Auth);
+            }
+            RejectClass::Liquidation => {
+                self.return_probes(book, of);
+                self.note_counted(account, guard::LIQUIDATION, Reason::Liquidation);
+            }
+            RejectClass::Rate => self.return_probes(book, of),
+        }
+    }
+
+    fn note_probes(&mut self, book: BookId, account: AccountId, of: Generations) {
+        for (scope, generation, is_probe) in [
+            (Scope::Book(book), of.book, of.book_probe),
+            (Scope::Account(account), of.account, of.account_probe),
+        ] {
+            let current =
+                self.error_rates.breaker(scope).is_some_and(|breaker| breaker.generation == generation);
+            if is_probe && current {
+                self.pass_probe(scope);
+            }
         }
     }
 
@@ -254,6 +307,10 @@ impl Engine {
             return;
         }
         breaker.count(error, now);
+        if let (true, Phase::Probing(_)) = (error, breaker.phase) {
+            let excess = Excess { reason: Reason::ErrorRate, errors: 1, tolerated: 0 };
+            return self.open_breaker(scope, excess);
+        }
         if error && !self.gates.holds(scope, guard::ERROR_RATE) {
             self.judge_breaker(scope);
         }
@@ -262,32 +319,30 @@ impl Engine {
     fn judge_breaker(&mut self, scope: Scope) {
         let Some(breaker) = self.error_rates.breaker(scope) else { return };
         let Some(excess) = breaker.judge(&self.error_rates.significances, self.now) else { return };
-        let now = self.now;
-        let Some(breaker) = self.error_rates.breaker_mut(scope) else { return };
-        let (latch, until) = breaker.open(now);
-        self.gates.begin(Hold {
-            state: TradingState::ReduceOnly,
-            latch,
-            until,
-            measured: i64::from(excess.errors),
-            limit: i64::from(excess.tolerated),
-            ..sticky(scope, guard::ERROR_RATE, excess.reason)
-        });
-        self.watch_cooldowns();
+        self.open_breaker(scope, excess);
     }
 
     fn note_counted(&mut self, account: AccountId, guard: u16, reason: Reason) {
         let now = self.now;
+        let scope = Scope::Account(account);
         let Some(counted) = self.error_rates.counted(account, guard) else { return };
         counted.recent.push(now);
         let (errors, count) =
             (counted.recent.within(counted.limits.window, now), u32::from(counted.limits.count));
-        if errors >= count {
-            self.gates.begin(Hold {
-                measured: i64::from(errors),
-                limit: i64::from(count.saturating_sub(1)),
-                ..sticky(Scope::Account(account), guard, reason)
-            });
+        if errors < count {
+            return;
+        }
+        counted.recent = Recent::new();
+        counted.trips.push(now);
+        let repeats = counted.trips.within(REPEATS_WITHIN, now) > 1;
+        let actions = if repeats { counted.limits.repeated } else { counted.limits.actions };
+        self.gates.begin(Hold {
+            measured: i64::from(errors),
+            limit: i64::from(count.saturating_sub(1)),
+            ..sticky(scope, guard, reason)
+        });
+        if actions != Actions::empty() {
+            self.direct(scope, actions, reason);
         }
     }
 }

@@ -31,12 +31,14 @@
 mod cause;
 pub mod guard;
 mod layout;
+mod level;
 
 pub(super) use cause::{Cause, Hold, Reading};
 pub(super) use guard::{built_in_name, soft_name};
 
 use cause::{UNLISTED, is_graver};
 use layout::{BUILT_IN, Layout, ON_INSTRUMENT};
+use level::Level;
 
 use super::exact::bump;
 use super::limits::Limits;
@@ -54,31 +56,6 @@ pub(super) const DIRECTIVES: usize = 256;
 fn verdicts(limits: &Limits) -> usize {
     let waiting = limits.venues.iter().map(|venue| venue.queue_capacity as usize).sum::<usize>();
     waiting.saturating_add(16)
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
-struct Level {
-    halted: u32,
-    reducing: u32,
-}
-
-impl Level {
-    const fn state(self) -> TradingState {
-        match self {
-            Self { halted: 1.., .. } => TradingState::Halted,
-            Self { reducing: 1.., .. } => TradingState::ReduceOnly,
-            _ => TradingState::Active,
-        }
-    }
-
-    const fn count(&mut self, state: TradingState) -> Option<&mut u32> {
-        match state {
-            TradingState::Halted => Some(&mut self.halted),
-            TradingState::ReduceOnly => Some(&mut self.reducing),
-            TradingState::Active => None,
-        }
-    }
 }
 
 /// When a word last left ACTIVE.
@@ -245,11 +222,10 @@ impl Gates {
         let before = self.levels[ordinal].state();
         let cause = &mut self.causes[slot];
         if cause.listed == UNLISTED {
-            cause.listed = u32::try_from(self.held.len()).unwrap_or(UNLISTED);
-            self.held.push(slot as u32);
+            self.list(slot);
         } else if hold.state < cause.state || is_graver(hold.reason, cause.reason) {
             let old = cause.state;
-            lower(&mut self.levels[ordinal], old);
+            self.levels[ordinal].lower(old);
         } else {
             // The same again, for longer: the time starts over, and what was over is not.
             if hold.latch == Latch::Cooldown && cause.latch == Latch::Cooldown && hold.until > cause.until {
@@ -257,9 +233,33 @@ impl Gates {
             }
             return false;
         }
-        if let Some(count) = self.levels[ordinal].count(hold.state) {
-            *count = count.saturating_add(1);
+        self.put(slot, ordinal, &hold, before);
+        true
+    }
+
+    /// Begins a cause in the place of the one its guard holds, whatever that was.
+    pub(super) fn exchange(&mut self, hold: Hold) {
+        let (Some(slot), Some(ordinal)) =
+            (self.layout.slot(hold.scope, hold.guard), self.layout.ordinal(hold.scope))
+        else {
+            return;
+        };
+        let (before, old) = (self.levels[ordinal].state(), self.causes[slot]);
+        if old.listed == UNLISTED {
+            self.list(slot)
+        } else {
+            self.levels[ordinal].lower(old.state)
         }
+        self.put(slot, ordinal, &hold, before);
+    }
+
+    fn list(&mut self, slot: usize) {
+        self.causes[slot].listed = u32::try_from(self.held.len()).unwrap_or(UNLISTED);
+        self.held.push(slot as u32);
+    }
+
+    fn put(&mut self, slot: usize, ordinal: usize, hold: &Hold, before: TradingState) {
+        self.levels[ordinal].raise(hold.state);
         let after = self.levels[ordinal].state();
         let latched = hold.latch != Latch::Auto;
         let tightened = after < before;
@@ -282,9 +282,8 @@ impl Gates {
             epoch: self.epoch,
             listed: cause.listed,
         };
-        self.report(&hold, nonce, before, after, true);
+        self.report(hold, nonce, before, after, true);
         self.refresh(hold.scope, latched);
-        true
     }
 
     /// Ends the cause a guard holds. `true` when it held.
@@ -297,7 +296,7 @@ impl Gates {
             return false;
         }
         let before = self.levels[ordinal].state();
-        lower(&mut self.levels[ordinal], cause.state);
+        self.levels[ordinal].lower(cause.state);
         let after = self.levels[ordinal].state();
         self.held.swap_remove(cause.listed as usize);
         if let Some(&moved) = self.held.get(cause.listed as usize) {
@@ -476,11 +475,5 @@ impl Gates {
                 return nonce;
             }
         }
-    }
-}
-
-fn lower(level: &mut Level, state: TradingState) {
-    if let Some(count) = level.count(state) {
-        *count = count.saturating_sub(1);
     }
 }

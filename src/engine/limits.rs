@@ -16,7 +16,7 @@ mod orders;
 
 pub use orders::{
     ActionCosts, Actions, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope, CountLimits,
-    DirectiveLimits, DropMode, DuplicateLimits, VenueCodes, VenueId, VenueLimits,
+    DirectiveLimits, DropMode, DuplicateLimits, HalfOpenLimits, VenueCodes, VenueId, VenueLimits,
 };
 
 use crate::model::{Bps, Handle, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
@@ -387,9 +387,11 @@ impl Limits {
             require!(!by_margin || guard.limit_abs.is_none(), "{}: a share of margin only", guard.name);
             require!(guard.clock < self.clocks, "{}: no such session clock", guard.name);
             require!(guard.latch >= Latch::Session, "{}: a drawdown latches", guard.name);
-            let alone =
-                guard.actions.contains(Actions::CANCEL_ALL) && !guard.actions.contains(Actions::FLATTEN);
-            require!(!alone, "{}: to cancel every order leaves positions without protection", guard.name);
+            require!(
+                !guard.actions.strips(),
+                "{}: to cancel every order leaves positions without protection",
+                guard.name
+            );
         }
         Ok(())
     }
@@ -419,6 +421,9 @@ impl Limits {
             require!(self.venue(&account.venue).is_some(), "{}: its venue is not listed", account.name);
             for counts in [account.auth, account.liquidation].into_iter().flatten() {
                 require!((1..=32).contains(&counts.count), "{}: a count is 1 to 32", account.name);
+                for actions in [counts.actions, counts.repeated] {
+                    require!(!actions.strips(), "{}: to cancel every order strips positions", account.name);
+                }
             }
         }
         let accounts = self.accounts.iter().filter_map(|account| account.breaker);

@@ -386,12 +386,14 @@ impl Engine {
 
     fn on_cooldown_timer(&mut self) {
         self.gates.ripen(self.now);
+        self.end_phases();
         self.watch_cooldowns();
     }
 
-    /// Sets the timer that finds the next cool-down over.
+    /// Sets the timer that finds the next cool-down, or the next phase of a breaker, over.
     fn watch_cooldowns(&mut self) {
-        self.timers.set(self.watches.id(Watch::Cooldown), self.gates.next_cooldown());
+        let due = self.gates.next_cooldown().min(self.error_rates.next_phase());
+        self.timers.set(self.watches.id(Watch::Cooldown), due);
     }
 
     /// Evaluates the guards of a book, then of its strategy, then of its account.

@@ -1,8 +1,10 @@
 //! HOT: commands of an operator.
 //!
 //! HALT and REDUCE hold the cause *operator* on any scope, sticky; repeating one passes without effect, REDUCE never
-//! loosens a HALT. RESUME ends the causes of a scope whose cool-down is over; while one still runs it is refused, with
-//! the reason of that cause and the nanoseconds that are left. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
+//! loosens a HALT; REDUCE of the guard *error-rate* forces the breaker of its scope open (UNKNOWN_ORDER where there is
+//! none). RESUME ends the causes of a scope whose cool-down is over; while one still runs it is refused, with
+//! the reason of that cause and the nanoseconds that are left. A breaker with `half_open` tries first, see
+//! `error_rate`. RESET names a scope, a guard and the nonce of one latch. It is refused, in this order: no such
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
 //! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
 //! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
@@ -50,6 +52,10 @@ impl Engine {
         let answer = match verb {
             _ if !self.gates.knows(scope) => Err(Denial::of(Reason::UnknownOrder)),
             CommandVerb::Halt => self.command_state(scope, TradingState::Halted),
+            CommandVerb::Reduce if guard != 0 => {
+                let forced = guard == guard::ERROR_RATE && self.force_open(scope);
+                if forced { Ok(()) } else { Err(Denial::of(Reason::UnknownOrder)) }
+            }
             CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
             CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
             CommandVerb::Resume => self.command_resume(scope, guard),
@@ -97,8 +103,10 @@ impl Engine {
         {
             let guard = cause.guard;
             ended = true;
-            self.gates.end(scope, guard, Reading::NONE);
-            self.release_guard(scope, guard);
+            if !self.half_open(scope, guard) {
+                self.gates.end(scope, guard, Reading::NONE);
+                self.release_guard(scope, guard);
+            }
         }
         if ended { Ok(()) } else { Err(Denial::of(Reason::UnknownOrder)) }
     }

@@ -258,6 +258,7 @@ impl Engine {
         match action {
             OrderAction::New => {
                 self.forget_attempt(entry, place.account);
+                self.return_probes(place.book, known.generations);
                 self.end_order(place, entry, Ended::Otherwise);
             }
             OrderAction::Modify if self.end_replacement(place, entry) => {}

@@ -25,6 +25,9 @@
 //! than a previous one said; a day at most) and halves the limit; see [`back_off`]. **418** bans the venue of the account it came from:
 //! everything but exits waits until it ends, since sending prolongs it. Exits are only asked of the buckets then.
 //!
+//! **An order rejected for rate** (class RATE) names no bucket and no time: those of its charge that the venue counts
+//! are halved like after a 429, once a second at most, and not closed; those of a strategy or a book are our own and stay.
+//!
 //! Does not catch: what others send from the same address or account, until a header tells.
 
 #![deny(
@@ -217,6 +220,14 @@ impl Buckets {
                 }
                 Feedback::Noted
             }
+        }
+    }
+
+    /// What was charged so was rejected for rate, and nothing says by which bucket: those the venue counts, its own and
+    /// the account's, back off.
+    pub(super) fn slow(&mut self, charge: Charge, now: Nanos) {
+        for index in self.membership.of(charge).without(self.membership.ours()).iter() {
+            self.buckets[index].slow(now);
         }
     }
 

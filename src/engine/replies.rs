@@ -203,6 +203,7 @@ impl Engine {
         }
         let Some(entry) = self.known(place, order.get()) else { return };
         let class = self.class_of_reject(place.account, class, venue_code);
+        self.slow_down(place, class, action);
         // A refused order takes its unanswered modification with it.
         if action == OrderAction::New || self.orders.get(entry).attempt == Some(action) {
             self.resolve(place, entry, Attempt::Error(class));
@@ -233,8 +234,17 @@ impl Engine {
             self.orders.end(entry, Ended::Otherwise);
         }
         let class = self.class_of_reject(place.account, class, code);
+        self.slow_down(place, class, OrderAction::New);
         let generations = self.error_rates.generations(place.book, place.account);
         self.note_attempt(place.book, Attempt::Error(class), generations);
+    }
+
+    /// The venue rejects for rate: its buckets back off.
+    fn slow_down(&mut self, place: Place, class: RejectClass, action: OrderAction) {
+        if class == RejectClass::Rate {
+            self.buckets.slow(Charge { book: place.book, instrument: place.instrument, action }, self.now);
+            self.serve_queue(self.venue_of[usize::from(place.account)]);
+        }
     }
 
     pub(super) fn on_order_done(&mut self, place: Place, event: &Event) {

@@ -220,8 +220,10 @@ impl Engine {
             _ if simulated => self.permit(request, Verdict::Paper, 0),
             Grant::Unverified => self.unverified(request),
             Grant::Simulate => self.permit(request, Verdict::Paper, 0),
-            Grant::Send | Grant::Exit(_) if request.queued.is_some() => self.release(request, grant),
-            Grant::Send | Grant::Exit(_) => self.admit(request, grant, rank),
+            Grant::Send | Grant::Probe | Grant::Exit(_) if request.queued.is_some() => {
+                self.release(request, grant);
+            }
+            Grant::Send | Grant::Probe | Grant::Exit(_) => self.admit(request, grant, rank),
         }
     }
 
@@ -275,6 +277,9 @@ impl Engine {
             } else {
                 self.deny(request, &denial)
             };
+        }
+        if grant == Grant::Probe {
+            self.take_probe(request.place, request.order);
         }
         let waited = request.queued.map(|since| self.now.since(since));
         match (grant, waited) {

@@ -164,7 +164,7 @@ macro_rules! rows {
 
 mod orders;
 
-pub use orders::{BreakerRow, BucketRow, DirectiveRow, QueueRow, StragglerRow};
+pub use orders::{BreakerRow, BreakerState, BucketRow, DirectiveRow, QueueRow, StragglerRow};
 
 rows! {
     /// Counters of the duty cycle. Times are CLOCK_MONOTONIC unless named UTC.

@@ -1,7 +1,7 @@
 //! Random histories, decided by the engine and by the oracle.
 
 use tripline::engine::guard;
-use tripline::engine::limits::{BreakerLimits, BreakerRule, CountLimits};
+use tripline::engine::limits::{BreakerLimits, BreakerRule};
 use tripline::model::event::{CommandVerb, RejectClass};
 use tripline::model::verdict::Verdict;
 use tripline::model::{Bps, Nanos, Reason, Scope};
@@ -9,7 +9,7 @@ use tripline::model::{Bps, Nanos, Reason, Scope};
 use crate::oracle::{Counted, Oracle};
 use crate::support::desk::*;
 use crate::support::seed::Seed;
-use crate::{ACCOUNT, Orders, guarded, secs};
+use crate::{ACCOUNT, Orders, counts, guarded, secs};
 
 const SCOPES: [Scope; 3] = [Scope::Book(0), Scope::Book(1), ACCOUNT];
 const COUNTED: [u16; 2] = [guard::AUTH, guard::LIQUIDATION];
@@ -47,14 +47,15 @@ fn breaker(seed: &mut Seed) -> BreakerLimits {
         cooldown,
         cooldown_cap: Nanos(cooldown.0 * pick(seed, &[1, 3, 4])),
         smallest_window: 1 + seed.below(10) as u16,
+        half_open: None,
+        metrics_only: false,
     }
 }
 
 impl<'a> History<'a> {
     fn new(seed: &'a mut Seed) -> Self {
         let breakers = [(); 3].map(|()| breaker(seed));
-        let counts = [(); 2]
-            .map(|()| CountLimits { count: 1 + seed.below(4) as u8, window: secs(pick(seed, &[5, 60])) });
+        let counts = [(); 2].map(|()| counts(1 + seed.below(4) as u8, pick(seed, &[5, 60])));
         let mut limits = guarded(breakers[2]);
         (limits.books[0].breaker, limits.books[1].breaker) = (Some(breakers[0]), Some(breakers[1]));
         (limits.accounts[0].auth, limits.accounts[0].liquidation) = (Some(counts[0]), Some(counts[1]));

@@ -35,7 +35,12 @@ pub fn book_limits() -> Limits {
     limits.books[0].max_position = Some(Lots(5));
     limits.books[1].breaker = Some(BreakerLimits::default());
     limits.accounts[0].breaker = Some(BreakerLimits::default());
-    limits.accounts[0].auth = Some(CountLimits { count: 3, window: Nanos::from_secs(60) });
+    limits.accounts[0].auth = Some(CountLimits {
+        count: 3,
+        window: Nanos::from_secs(60),
+        actions: Actions::empty(),
+        repeated: Actions::CANCEL_INCREASING,
+    });
     limits
 }
 

@@ -42,6 +42,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Halt a scope now. Never asks
     Halt(HaltArgs),
+    /// Let a scope only reduce its positions, or force its error-rate breaker open
+    Reduce(ReduceArgs),
     /// Clear a latched cause. Always asks
     Reset(ResetArgs),
     /// Go on after a cool-down that is over. Always asks
@@ -121,6 +123,17 @@ pub struct HaltArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `reduce`.
+#[derive(Debug, Args)]
+pub struct ReduceArgs {
+    /// What, and where the sidecar is
+    #[command(flatten)]
+    pub halt: HaltArgs,
+    /// error-rate: open the breaker of an account or book, until a reset
+    #[arg(long, value_name = "NAME")]
+    pub guard: Option<String>,
 }
 
 /// Options of `reset`.

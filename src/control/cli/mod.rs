@@ -54,6 +54,7 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Check(args) => check::check(args, terminal),
         Command::Status(args) => verbs::status(args, terminal),
         Command::Halt(args) => verbs::halt(args, terminal),
+        Command::Reduce(args) => verbs::reduce(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
         Command::Resume(args) => resume::resume(args, terminal),
         Command::Journal(command) => journal::journal(command, terminal),

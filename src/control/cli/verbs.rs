@@ -1,10 +1,10 @@
-//! COLD: `status`, `halt` and `reset`.
+//! COLD: `status`, `halt`, `reduce` and `reset`.
 
 use std::io;
 use std::path::Path;
 
 use super::admin::{self, Failure};
-use super::args::{HaltArgs, ResetArgs, StatusArgs};
+use super::args::{HaltArgs, ReduceArgs, ResetArgs, StatusArgs};
 use super::screen;
 use super::{ExitCode, Terminal};
 use crate::control::report::{CauseReport, Report};
@@ -40,10 +40,23 @@ fn code_of(report: &Report) -> ExitCode {
 }
 
 pub(super) fn halt(args: &HaltArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
-    let body = HaltBody { scope: args.scope.clone(), reason: args.reason.clone() };
-    match admin::post::<Done>(&args.target.runtime_dir, "/v1/halt", &body) {
+    tighten(args, None, ("/v1/halt", "halted"), terminal)
+}
+
+pub(super) fn reduce(args: &ReduceArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
+    tighten(&args.halt, args.guard.as_ref(), ("/v1/reduce", "only reduces now:"), terminal)
+}
+
+fn tighten(
+    args: &HaltArgs,
+    guard: Option<&String>,
+    (path, done_to): (&str, &str),
+    terminal: &mut Terminal<'_>,
+) -> io::Result<ExitCode> {
+    let body = HaltBody { scope: args.scope.clone(), guard: guard.cloned(), reason: args.reason.clone() };
+    match admin::post::<Done>(&args.target.runtime_dir, path, &body) {
         Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,
-        Ok(done) => writeln!(terminal.out, "halted {}", done.scope)?,
+        Ok(done) => writeln!(terminal.out, "{done_to} {}", done.scope)?,
         Err(failure) => return fail(&failure, args.json, terminal),
     }
     Ok(ExitCode::Ok)

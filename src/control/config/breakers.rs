@@ -2,14 +2,18 @@
 //!
 //! Each is on unless `"off"` is written out, and then `tripline check` says so.
 
+use super::guards;
 use super::problems::Fault;
 use super::value;
 use super::walk::Section;
-use crate::engine::limits::{BreakerLimits, BreakerRule, CountLimits, DuplicateLimits};
+use crate::engine::limits::{
+    Actions, BreakerLimits, BreakerRule, CountLimits, DuplicateLimits, HalfOpenLimits,
+};
 use crate::model::Nanos;
 
 /// Events whose times the engine keeps.
 const EVENTS: u8 = 32;
+const MINUTE: Nanos = Nanos::from_secs(60);
 const DAY: Nanos = Nanos::from_secs(86_400);
 
 /// The key `breaker` of an account or a book.
@@ -30,8 +34,37 @@ pub(super) fn breaker(parent: &Section<'_, '_>) -> Option<BreakerLimits> {
     let caps = value::duration(cooldown..=DAY);
     let cooldown_cap = section.or("cooldown_cap", default.cooldown_cap.max(cooldown), caps);
     let smallest_window = smallest_window(&section, rule);
+    let metrics_only = section.or("metrics_only", false, value::boolean);
+    if metrics_only {
+        section.note("metrics_only", "the breaker tells when it would open, and stops nothing");
+    }
+    let half_open = half_open(&section, metrics_only);
     section.finish();
-    Some(BreakerLimits { rule, limit, consecutive, cooldown, cooldown_cap, smallest_window })
+    Some(BreakerLimits {
+        rule,
+        limit,
+        consecutive,
+        cooldown,
+        cooldown_cap,
+        smallest_window,
+        half_open,
+        metrics_only,
+    })
+}
+
+/// Off unless there is a table.
+fn half_open(breaker: &Section<'_, '_>, metrics_only: bool) -> Option<HalfOpenLimits> {
+    let section = breaker.table_unless("half_open", "off").filter(|_| breaker.has("half_open"))?;
+    if metrics_only {
+        let remedy = "leave one of them out: what never opens has nothing to try";
+        breaker.report("half_open", Fault::Conflict { with: "metrics_only = true", remedy });
+    }
+    let default = HalfOpenLimits::default();
+    let probes = section.or("probes", default.probes, value::integer(1..=100));
+    let waits = value::duration(Nanos::from_secs(1)..=DAY);
+    let max_wait = section.or("max_wait", default.max_wait, waits);
+    section.finish();
+    Some(HalfOpenLimits { probes, max_wait })
 }
 
 /// Outcomes below which no window counts; a literal rule says so by `min`.
@@ -68,15 +101,26 @@ fn rule(section: &Section<'_, '_>) -> BreakerRule {
     BreakerRule::Significant
 }
 
-/// A key such as `auth = "3 in 60s"` of an account.
-pub(super) fn counts(account: &Section<'_, '_>, key: &'static str, default: u8) -> Option<CountLimits> {
-    let window = Nanos::from_secs(60);
+/// The keys `auth` and `liquidation` of an account, as in `auth = "3 in 60s"`, and what their trips direct.
+///
+/// A refused credential halts, and refused again flattens; a liquidation error flattens at once.
+pub(super) fn counts(account: &Section<'_, '_>) -> (Option<CountLimits>, Option<CountLimits>) {
+    let flatten = Actions::CANCEL_ALL.union(Actions::FLATTEN);
+    let repeated = guards::actions(account, "auth_repeated_actions", flatten);
+    let auth = CountLimits { count: 3, window: MINUTE, actions: Actions::empty(), repeated };
+    let actions = guards::actions(account, "liquidation_actions", flatten);
+    let liquidation = CountLimits { count: 2, window: MINUTE, actions, repeated: actions };
+    (count(account, "auth", auth), count(account, "liquidation", liquidation))
+}
+
+fn count(account: &Section<'_, '_>, key: &'static str, default: CountLimits) -> Option<CountLimits> {
     let some = value::count_in(1..=EVENTS, Nanos::from_millis(1)..=DAY);
-    let counts = account.or(key, Some(CountLimits { count: default, window }), value::unless("off", some));
+    let own = (default.count, default.window);
+    let counts = account.or(key, Some(own), value::unless("off", some));
     if counts.is_none() {
         account.note(key, "off: such errors halt nothing");
     }
-    counts
+    counts.map(|(count, window)| CountLimits { count, window, ..default })
 }
 
 /// The key `duplicates` of a strategy. A market maker repeats itself by trade, so for one it is off unless a table

@@ -108,7 +108,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
         jump,
         latch,
         clock,
-        actions: actions(section),
+        actions: actions(section, "actions", Actions::CANCEL_INCREASING),
     })
 }
 
@@ -176,21 +176,21 @@ fn anchor(section: &Section<'_, '_>, basis: Basis) -> Anchor {
 }
 
 /// What is directed beside the halt.
-fn actions(section: &Section<'_, '_>) -> Actions {
+pub(super) fn actions(section: &Section<'_, '_>, key: &'static str, default: Actions) -> Actions {
     let words = value::word(&[
         ("cancel_increasing", Actions::CANCEL_INCREASING),
         ("cancel_all", Actions::CANCEL_ALL),
         ("flatten", Actions::FLATTEN),
     ]);
-    let listed = section.or("actions", vec![Actions::CANCEL_INCREASING], value::list(words));
+    let listed = section.or(key, vec![default], value::list(words));
     let actions = listed.into_iter().collect::<Actions>();
     if actions.is_empty() {
-        section.note("actions", "none: a halt leaves every open order at the venue");
+        section.note(key, "none: a halt leaves every open order at the venue");
     }
-    if actions.contains(Actions::CANCEL_ALL) && !actions.contains(Actions::FLATTEN) {
+    if actions.strips() {
         let remedy = "add \"flatten\", or use \"cancel_increasing\", which leaves stop-losses standing";
         let with = "the protection of positions that stay open: it would be cancelled";
-        section.report("actions", Fault::Conflict { with, remedy });
+        section.report(key, Fault::Conflict { with, remedy });
     }
     actions
 }
@@ -226,6 +226,21 @@ fn realised_is_known(section: &Section<'_, '_>, guard: &DrawdownLimits, trading:
     if guard.basis != Basis::Equity && books.into_iter().any(lies_in) {
         let remedy = "write basis = \"equity\"";
         section.report("basis", Fault::Conflict { with: "a book with published equity", remedy });
+    }
+}
+
+/// The same for the guards of an account, where somebody wrote that they flatten; by default its owner is asked alone.
+pub(super) fn accounts_can_flatten(rows: &[AccountRow<'_, '_>], trading: &Trading) {
+    for (index, (section, limits)) in rows.iter().enumerate() {
+        let Some(limits) = limits else { continue };
+        let auth = limits.auth.map(|counts| ("auth_repeated_actions", counts.repeated));
+        let liquidation = limits.liquidation.map(|counts| ("liquidation_actions", counts.actions));
+        for (key, actions) in auth.into_iter().chain(liquidation) {
+            let has_nobody = trading.executors(index as u16).is_some_and(|executors| executors.is_empty());
+            if section.has(key) && actions.contains(Actions::FLATTEN) && has_nobody {
+                section.report(key, Fault::NoExecutor { account: limits.name.to_string() });
+            }
+        }
     }
 }
 

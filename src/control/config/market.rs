@@ -128,8 +128,7 @@ pub(super) fn accounts<'w, 't>(
         let answers = value::duration(Nanos::from_millis(10)..=Nanos::from_secs(600));
         let ack_timeout = section.or("ack_timeout", Nanos::from_secs(5), answers);
         let breaker = breakers::breaker(&section);
-        let auth = breakers::counts(&section, "auth", 3);
-        let liquidation = breakers::counts(&section, "liquidation", 2);
+        let (auth, liquidation) = breakers::counts(&section);
         let venue_codes = venues::codes(&section, venue);
         let limits = match (name, venue, currency) {
             (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {

@@ -213,6 +213,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         books: &trading.pairs,
         venues: &venue_names,
     };
+    guards::accounts_can_flatten(&accounts, &trading);
     let drawdowns = guards::drawdowns(drawdowns, &scopes, &trading, &clocks);
     runs.clocks = clocks.into_list();
     let buckets = buckets::buckets(buckets, &scopes, permit_validity);

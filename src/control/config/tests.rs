@@ -4,7 +4,7 @@ use super::{Config, CpuChoice, parse};
 use crate::control::clock::session::SessionClock;
 use crate::engine::limits::{
     ActionCosts, Actions, Anchor, Basis, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
-    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, InstrumentKind, VenueCodes,
+    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, HalfOpenLimits, InstrumentKind, VenueCodes,
     VenueLimits,
 };
 use crate::engine::{Engine, Limits};
@@ -206,6 +206,14 @@ const BAD: &[Row] = &[
     ("window nobody remembers", After("currency", "[account.breaker]\nrule = \"literal\"\nwindow = 401"), 11, "account[main].breaker.window", "out-of-range", "1 to 400"),
     ("smallest window of a literal rule", After("currency", "[account.breaker]\nrule = \"literal\"\nsmallest_window = 20"), 11, "account[main].breaker.smallest_window", "conflict", "min"),
     ("cap below its cool-down", After("currency", "[account.breaker]\ncooldown = \"10m\"\ncooldown_cap = \"9m\""), 11, "account[main].breaker.cooldown_cap", "out-of-range", "10m to 1day"),
+    ("probes of a breaker that only tells", After("currency", "[account.breaker]\nmetrics_only = true\nhalf_open = {}"), 11, "account[main].breaker.half_open", "conflict", "metrics_only"),
+    ("no probe at all", After("currency", "[account.breaker]\nhalf_open = { probes = 0 }"), 10, "account[main].breaker.half_open.probes", "out-of-range", "1 to 100"),
+    ("too many probes", After("currency", "[account.breaker]\nhalf_open = { probes = 101 }"), 10, "account[main].breaker.half_open.probes", "out-of-range", "1 to 100"),
+    ("probes without time", After("currency", "[account.breaker]\nhalf_open = { max_wait = \"999ms\" }"), 10, "account[main].breaker.half_open.max_wait", "out-of-range", "1s to 1day"),
+    ("misspelt key of a half-open breaker", After("currency", "[account.breaker]\nhalf_open = { probe = 1 }"), 10, "account[main].breaker.half_open.probe", "unknown-key", "`probes`"),
+    ("liquidation that strips positions", After("currency", "liquidation_actions = [\"cancel_all\"]"), 9, "account[main].liquidation_actions", "conflict", "stop-losses"),
+    ("liquidation nobody can flatten", After("currency", "liquidation_actions = [\"flatten\"]"), 9, "account[main].liquidation_actions", "no-executor", "executes"),
+    ("authentication nobody can flatten after", After("currency", "auth_repeated_actions = [\"flatten\"]"), 9, "account[main].auth_repeated_actions", "no-executor", "executes"),
     ("misspelt key of a breaker", After("currency", "[account.breaker]\ncool_down = \"10m\""), 10, "account[main].breaker.cool_down", "unknown-key", "`cooldown`"),
     ("count without a time", After("currency", "auth = \"3\""), 9, "account[main].auth", "bad-count", "3 in 60s"),
     ("count without a number", After("currency", "liquidation = \"two in 60s\""), 9, "account[main].liquidation", "bad-count", "off"),
@@ -363,9 +371,15 @@ fn what_was_typed_is_what_the_engine_gets() {
 fn what_nobody_typed_is_the_default() {
     let limits = load(GOOD).limits;
     let account = &limits.accounts[0];
-    let minute = |count| Some(CountLimits { count, window: Nanos::from_secs(60) });
+    let flatten = Actions::CANCEL_ALL | Actions::FLATTEN;
+    let minute = |count, actions, repeated| {
+        Some(CountLimits { count, window: Nanos::from_secs(60), actions, repeated })
+    };
     assert_eq!((account.ack_timeout, account.breaker), (Nanos::from_secs(5), Some(BreakerLimits::default())));
-    assert_eq!((account.auth, account.liquidation), (minute(3), minute(2)));
+    assert_eq!(
+        (account.auth, account.liquidation),
+        (minute(3, Actions::empty(), flatten), minute(2, flatten, flatten))
+    );
     assert_eq!(account.venue_codes, super::venue_codes::shipped("binance").unwrap());
     assert_eq!(account.venue_codes.class_of(-2019), Some(RejectClass::Funds), "margin is insufficient");
     assert_eq!(limits.strategies[0].duplicates, Some(DuplicateLimits::default()));
@@ -382,17 +396,27 @@ fn what_nobody_typed_is_the_default() {
 
 #[test]
 fn breakers_and_counts_are_what_was_typed() {
-    let keys = "ack_timeout = \"2s\"\nauth = \"1 in 10s\"\nliquidation = \"off\"\nvenue_codes = \"none\"\n\
+    let keys = "ack_timeout = \"2s\"\nauth = \"1 in 10s\"\nauth_repeated_actions = [\"cancel_increasing\"]\nliquidation = \"off\"\nvenue_codes = \"none\"\n\
                 [account.breaker]\nrule = \"literal\"\nwindow = 100\nmin = 20\nlimit = \"3%\"\nconsecutive = 0\n\
-                cooldown = \"2h\"";
+                cooldown = \"2h\"\nhalf_open = { probes = 5 }";
     let config = load(&edited(&After("currency", keys)));
     let account = &config.limits.accounts[0];
     assert_eq!(account.ack_timeout, Nanos::from_secs(2));
-    assert_eq!(account.auth, Some(CountLimits { count: 1, window: Nanos::from_secs(10) }));
+    assert_eq!(
+        account.auth,
+        Some(CountLimits {
+            count: 1,
+            window: Nanos::from_secs(10),
+            actions: Actions::empty(),
+            repeated: Actions::CANCEL_INCREASING
+        })
+    );
     assert_eq!((account.liquidation, &account.venue_codes), (None, &VenueCodes::default()));
     let breaker = account.breaker.unwrap();
     assert_eq!((breaker.rule, breaker.limit), (BreakerRule::Literal { window: 100, min: 20 }, Bps(300)));
     assert_eq!((breaker.consecutive, breaker.smallest_window), (0, 20));
+    let half_open = HalfOpenLimits { probes: 5, max_wait: Nanos::from_secs(60) };
+    assert_eq!((breaker.half_open, breaker.metrics_only), (Some(half_open), false));
     // A cool-down above the default cap lifts it.
     let hours = Nanos::from_secs(7_200);
     assert_eq!((breaker.cooldown, breaker.cooldown_cap), (hours, hours));
@@ -403,6 +427,16 @@ fn breakers_and_counts_are_what_was_typed() {
             "consecutive",
             After("currency", "[account.breaker]\nconsecutive = 0"),
             "account[main].breaker.consecutive",
+        ),
+        (
+            "metrics",
+            After("currency", "[account.breaker]\nmetrics_only = true"),
+            "account[main].breaker.metrics_only",
+        ),
+        (
+            "actions of liquidation",
+            After("currency", "liquidation_actions = []"),
+            "account[main].liquidation_actions",
         ),
         ("codes of a venue without a map", Swap("\"binance\"", "\"kraken\""), "account[main].venue_codes"),
         ("codes", After("currency", "venue_codes = \"none\""), "account[main].venue_codes"),
@@ -431,6 +465,8 @@ fn reject_codes_follow_the_name_of_the_venue_unless_another_map_is_named() {
     for (venue, keys, expected) in [
         ("binance", "", shipped("binance")),
         ("fix", "", shipped("fix")),
+        ("bybit", "", shipped("bybit")),
+        ("okx", "", shipped("okx")),
         ("ice", "", VenueCodes::default()),
         ("ice", "venue_codes = \"fix\"", shipped("fix")),
         ("binance", "venue_codes = \"none\"", VenueCodes::default()),

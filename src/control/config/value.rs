@@ -9,7 +9,6 @@ use toml::de::DeValue;
 use super::problems::{Fault, nearest};
 use super::walk::Value;
 use crate::control::decimal::{self, DecimalError};
-use crate::engine::limits::CountLimits;
 use crate::model::{Bps, Money, Name, Nanos};
 
 /// Reports and command output carry money as an `i64` in 1e-6; a limit that they could not show is refused.
@@ -196,18 +195,18 @@ pub(super) fn list<T: PartialEq>(
     }
 }
 
-/// So many within so long: `"3 in 60s"`.
+/// So many, and within how long: `"3 in 60s"`.
 pub(super) fn count_in(
     counts: RangeInclusive<u8>,
     windows: RangeInclusive<Nanos>,
-) -> impl Fn(&Value<'_>) -> Result<CountLimits, Fault> {
+) -> impl Fn(&Value<'_>) -> Result<(u8, Nanos), Fault> {
     move |value| {
         let typed = value.as_str().ok_or_else(|| wrong_type(value, "a quoted count such as \"3 in 60s\""))?;
         let (count, window) = typed.split_once(" in ").ok_or(Fault::BadCount)?;
         let count: u32 = count.trim().parse().map_err(|_| Fault::BadCount)?;
         let out = || Fault::OutOfRange { allowed: format!("{} to {} events", counts.start(), counts.end()) };
         let count = u8::try_from(count).ok().filter(|count| counts.contains(count)).ok_or_else(out)?;
-        Ok(CountLimits { count, window: nanos_of(window.trim(), &windows)? })
+        Ok((count, nanos_of(window.trim(), &windows)?))
     }
 }
 

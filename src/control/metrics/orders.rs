@@ -8,7 +8,7 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use super::{scope_label, seconds};
 use crate::control::desk::Desk;
 use crate::model::Nanos;
-use crate::wire::stats::{BreakerRow, BucketRow, LoopRow, QueueRow, Stats};
+use crate::wire::stats::{BreakerRow, BreakerState, BucketRow, LoopRow, QueueRow, Stats};
 
 pub(super) fn describe() {
     describe_counter!(
@@ -22,7 +22,10 @@ pub(super) fn describe() {
     describe_counter!("tripline_duplicate_orders_total", "Orders with an id that was seen before.");
     describe_counter!("tripline_directives_total", "Directives issued to executors.");
     describe_counter!("tripline_directives_failed_total", "Directives nobody carried out in time.");
-    describe_gauge!("tripline_breaker_state", "Error-rate breaker of an account or book: 0 closed, 1 open.");
+    describe_gauge!(
+        "tripline_breaker_state",
+        "Error-rate breaker of an account or book: 0 closed, 1 open, 2 half open, 3 forced open; 0 also where it stops nothing."
+    );
     describe_counter!("tripline_breaker_openings_total", "Openings of an error-rate breaker.");
     describe_gauge!(
         "tripline_bucket_used_ratio",
@@ -66,8 +69,17 @@ fn totals(row: &LoopRow) {
 
 fn breaker(desk: &Desk, row: &BreakerRow) {
     let scope = scope_label(desk, row.scope);
-    gauge!("tripline_breaker_state", "scope" => scope.clone()).set(f64::from(u8::from(row.open)));
+    gauge!("tripline_breaker_state", "scope" => scope.clone()).set(breaker_state(row.state));
     counter!("tripline_breaker_openings_total", "scope" => scope).absolute(row.openings);
+}
+
+fn breaker_state(state: BreakerState) -> f64 {
+    match state {
+        BreakerState::Closed | BreakerState::MetricsOnly => 0.0,
+        BreakerState::Open => 1.0,
+        BreakerState::HalfOpen => 2.0,
+        BreakerState::ForcedOpen => 3.0,
+    }
 }
 
 fn bucket(desk: &Desk, row: &BucketRow) {

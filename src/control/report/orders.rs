@@ -44,7 +44,9 @@ pub struct RequestReport {
 pub struct BreakerReport {
     /// The account or book.
     pub scope: String,
-    /// Whether it is open.
+    /// CLOSED, OPEN, HALF_OPEN, FORCED_OPEN or METRICS_ONLY.
+    pub state: String,
+    /// Whether it gates: open, half open or forced.
     pub open: bool,
     /// Whether it is closed and close to opening: the share of errors, or those in a row, near its limit.
     pub near: bool,
@@ -181,6 +183,7 @@ impl BreakerReport {
         let left = Some(row.until.since(moment.now)).filter(|left| cools && *left > Nanos::ZERO);
         Some(Self {
             scope: scope_name(limits, row.scope),
+            state: row.state.as_str().to_owned(),
             open: row.open,
             near: !row.open && is_near(row, &breaker),
             until: cools.then(|| moment.utc_ahead(row.until)),

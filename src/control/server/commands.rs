@@ -32,6 +32,9 @@ pub const COMMAND_SCHEMA: &str = "tripline.command/1";
 pub struct HaltBody {
     /// The scope, by name.
     pub scope: String,
+    /// Reduce only: the guard to hold it by, "error-rate" to force its breaker open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     /// Why.
     pub reason: String,
 }
@@ -106,7 +109,8 @@ async fn tighten(
     let body: HaltBody = read(arrival, request).await?;
     let reason = reason(&body.reason)?;
     let scope = scope(house, &body.scope)?;
-    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: false, actor };
+    let guard = body.guard.as_deref().map_or(Ok(0), |name| guard(house, name))?;
+    let request = desk::Request { verb, scope, guard, nonce: 0, rebase: false, actor };
     carry_out(house, request, word, &body.scope, reason).await
 }
 

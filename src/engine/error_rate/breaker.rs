@@ -13,7 +13,7 @@
 use super::recent::Recent;
 use super::significance::Significance;
 use super::windows::{Count, LastMinute, LastOutcomes};
-use crate::engine::limits::{BreakerLimits, BreakerRule};
+use crate::engine::limits::{BreakerLimits, BreakerRule, HalfOpenLimits};
 use crate::model::{Bps, Latch, Nanos, Reason};
 
 /// Sizes of the count windows of the significant rule.
@@ -33,6 +33,30 @@ pub(super) struct Excess {
     pub(super) tolerated: u32,
 }
 
+/// What a breaker is at, beside holding its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Phase {
+    /// Closed, or open for as long as its cause holds.
+    Judging,
+    /// Half open.
+    Probing(Probing),
+    /// Would be open, and gates nothing, until then.
+    Watching(Nanos),
+}
+
+/// A half-open breaker's probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Probing {
+    pub(super) limits: HalfOpenLimits,
+    /// When it opens again.
+    pub(super) until: Nanos,
+    /// Credits taken, and those of them that were acknowledged.
+    pub(super) taken: u8,
+    pub(super) passed: u8,
+}
+
 /// The breaker of one book or account. Whether it is open the gates know: it is while its cause holds.
 #[derive(Debug)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
@@ -42,6 +66,7 @@ pub(super) struct Breaker {
     minute: LastMinute,
     consecutive: u32,
     openings: Recent,
+    pub(super) phase: Phase,
     pub(super) generation: u32,
     /// Totals since the start, and in this generation.
     pub(super) opened: u64,
@@ -61,6 +86,7 @@ impl Breaker {
             minute: LastMinute::new(),
             consecutive: 0,
             openings: Recent::new(),
+            phase: Phase::Judging,
             generation: 0,
             opened: 0,
             outcomes: 0,
@@ -74,6 +100,30 @@ impl Breaker {
         self.consecutive = if error { self.consecutive.saturating_add(1) } else { 0 };
         self.outcomes = self.outcomes.saturating_add(1);
         self.errors = self.errors.saturating_add(u64::from(error));
+    }
+
+    pub(super) const fn limits(&self) -> &BreakerLimits {
+        &self.limits
+    }
+
+    pub(super) const fn probing(&mut self) -> Option<&mut Probing> {
+        match &mut self.phase {
+            Phase::Probing(probing) => Some(probing),
+            Phase::Judging | Phase::Watching(_) => None,
+        }
+    }
+
+    /// When its phase ends by itself.
+    pub(super) const fn phase_ends(&self) -> Nanos {
+        match self.phase {
+            Phase::Judging => Nanos::NEVER,
+            Phase::Probing(Probing { until, .. }) | Phase::Watching(until) => until,
+        }
+    }
+
+    /// Where the doubling of its cool-down ends, counted from now.
+    pub(super) const fn capped(&self, now: Nanos) -> Nanos {
+        now.after(self.limits.cooldown_cap)
     }
 
     pub(super) const fn consecutive(&self) -> u32 {
@@ -142,6 +192,7 @@ impl Breaker {
         self.consecutive = 0;
         self.outcomes = 0;
         self.errors = 0;
+        self.phase = Phase::Judging;
         self.generation = self.generation.wrapping_add(1);
     }
 }

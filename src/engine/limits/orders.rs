@@ -23,6 +23,26 @@ pub struct BreakerLimits {
     pub cooldown_cap: Nanos,
     /// Outcomes below which no window counts.
     pub smallest_window: u16,
+    /// How it tries again when a person lets it; `None` closes it at once.
+    pub half_open: Option<HalfOpenLimits>,
+    /// It counts, judges and tells, and gates nothing.
+    pub metrics_only: bool,
+}
+
+/// How an open breaker tries whether orders go through again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub struct HalfOpenLimits {
+    /// New orders that may be tried; all of them acknowledged close it. At least 1.
+    pub probes: u8,
+    /// Without that after so long it opens again.
+    pub max_wait: Nanos,
+}
+
+impl Default for HalfOpenLimits {
+    fn default() -> Self {
+        Self { probes: 3, max_wait: Nanos::from_secs(60) }
+    }
 }
 
 impl BreakerLimits {
@@ -47,6 +67,8 @@ impl BreakerLimits {
             self.cooldown.0 > 0 && self.cooldown <= self.cooldown_cap,
             "a breaker's cool-down or its cap"
         );
+        let tries = self.half_open.is_none_or(|half| half.probes > 0 && half.max_wait.0 > 0);
+        require!(tries, "a half-open breaker without probes or without time for them");
         Ok(())
     }
 }
@@ -75,6 +97,8 @@ impl Default for BreakerLimits {
             cooldown: Nanos::from_secs(900),
             cooldown_cap: Nanos::from_secs(3_600),
             smallest_window: 10,
+            half_open: None,
+            metrics_only: false,
         }
     }
 }
@@ -87,6 +111,10 @@ pub struct CountLimits {
     pub count: u8,
     /// Within how long.
     pub window: Nanos,
+    /// What is directed beside the halt when it trips.
+    pub actions: Actions,
+    /// What is directed when it trips again within 24 h, whether the halt still holds or was reset.
+    pub repeated: Actions,
 }
 
 /// Reject codes of a venue and the classes they mean, ascending by code.
@@ -306,5 +334,13 @@ bitflags::bitflags! {
         const CANCEL_ALL = 1 << 1;
         /// Close every position.
         const FLATTEN = 1 << 2;
+    }
+}
+
+impl Actions {
+    /// Whether they would take the protection of positions that stay open.
+    #[must_use]
+    pub const fn strips(self) -> bool {
+        self.contains(Self::CANCEL_ALL) && !self.contains(Self::FLATTEN)
     }
 }

@@ -60,6 +60,9 @@ macro_rules! counted {
     };
 }
 
+/// Rejects for rate within so long of the first are about the same excess.
+const TOGETHER: Nanos = Nanos::from_secs(1);
+
 /// Whether one bucket admits a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -81,6 +84,8 @@ pub(super) struct Bucket {
     window: Nanos,
     back_off: BackOff,
     closed_until: Nanos,
+    /// When a reject that names no bucket last halved it.
+    slowed: Option<Nanos>,
     rejects: u64,
     heard: Heard,
 }
@@ -170,6 +175,7 @@ impl Bucket {
             window,
             back_off: BackOff::NONE,
             closed_until: Nanos::ZERO,
+            slowed: None,
             rejects: 0,
             heard: Heard::default(),
         }
@@ -219,6 +225,17 @@ impl Bucket {
         let closed = self.or_window(retry_after).min(LONGEST_CLOSURE);
         self.closed_until = self.closed_until.max(now.after(closed));
         self.closed_until
+    }
+
+    /// An order was rejected for rate, and which bucket was too full is not said: what is used of the limit is halved,
+    /// once for all that were on their way together, and not where a 429 has closed the bucket.
+    pub(super) fn slow(&mut self, now: Nanos) {
+        bump(&mut self.rejects);
+        let known = self.slowed.is_some_and(|slowed| now.since(slowed) < TOGETHER);
+        if !known && self.closed_until <= now {
+            self.slowed = Some(now);
+            self.back_off.halve(now);
+        }
     }
 
     /// A time the venue gave, or one window where it gave none.

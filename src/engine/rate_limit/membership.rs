@@ -69,6 +69,8 @@ pub(in crate::engine) struct Membership {
     accounts: Vec<BucketSet>,
     /// Index of the venue of each account.
     venues: Vec<u16>,
+    /// Those of a strategy or a book, which no venue counts.
+    ours: BucketSet,
     costs: Vec<[u16; 3]>,
 }
 
@@ -114,7 +116,12 @@ impl Membership {
                 .map(|bucket| [bucket.costs.new, bucket.costs.modify, bucket.costs.cancel])
                 .collect(),
             venues,
+            ours: ours(limits),
         }
+    }
+
+    pub(super) const fn ours(&self) -> BucketSet {
+        self.ours
     }
 
     /// The buckets a charge belongs to.
@@ -163,6 +170,13 @@ fn sets(limits: &Limits, belongs: &dyn Fn(BucketScope) -> bool) -> ByAction {
         }
         set
     })
+}
+
+fn ours(limits: &Limits) -> BucketSet {
+    let buckets = limits.buckets.iter().enumerate();
+    let own =
+        buckets.filter(|(_, bucket)| matches!(bucket.scope, BucketScope::Strategy(_) | BucketScope::Book(_)));
+    own.fold(BucketSet::EMPTY, |set, (index, _)| set.with(BucketSet::one(index)))
 }
 
 fn charging(limits: &Limits, venues: &[u16], account: usize) -> BucketSet {

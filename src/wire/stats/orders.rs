@@ -3,12 +3,67 @@
 use super::{Cell, Row};
 use crate::model::{Nanos, Reason, Scope};
 
+/// What a breaker does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+#[repr(u8)]
+pub enum BreakerState {
+    /// It counts and judges.
+    #[default]
+    Closed = 0,
+    /// It has opened.
+    Open = 1,
+    /// It lets so many orders try.
+    HalfOpen = 2,
+    /// An operator holds it open.
+    ForcedOpen = 3,
+    /// It counts and judges, and gates nothing.
+    MetricsOnly = 4,
+}
+
+impl BreakerState {
+    /// The name used in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "CLOSED",
+            Self::Open => "OPEN",
+            Self::HalfOpen => "HALF_OPEN",
+            Self::ForcedOpen => "FORCED_OPEN",
+            Self::MetricsOnly => "METRICS_ONLY",
+        }
+    }
+
+    /// The state with this number; OPEN for one that nobody has.
+    const fn from_raw(raw: u64) -> Self {
+        match raw {
+            0 => Self::Closed,
+            2 => Self::HalfOpen,
+            3 => Self::ForcedOpen,
+            4 => Self::MetricsOnly,
+            _ => Self::Open,
+        }
+    }
+}
+
+impl Cell for BreakerState {
+    const WORDS: usize = 1;
+    fn read(words: &[u64]) -> Self {
+        Self::from_raw(words[0])
+    }
+    fn write(self, words: &mut [u64]) {
+        words[0] = self as u64;
+    }
+}
+
 rows! {
     /// One order error-rate breaker.
     BreakerRow {
         /// The book or account.
         scope: Option<Scope>,
-        /// Whether it is open.
+        /// What it does.
+        state: BreakerState,
+        /// Whether it gates: open, half open or forced.
         open: bool,
         /// When its cool-down ends, engine time; 0 when closed or sticky.
         until: Nanos,

@@ -52,7 +52,10 @@ pub(super) fn flow(text: &mut String, report: &Report) {
 fn breaker_line(breaker: &BreakerReport) -> String {
     let BreakerReport { scope, outcomes, errors, consecutive, openings, .. } = breaker;
     let state = match (breaker.open, &breaker.until, &breaker.left) {
+        (false, ..) if breaker.state == "METRICS_ONLY" => "stops nothing, near its limit".to_owned(),
         (false, ..) => "closed, near its limit".to_owned(),
+        (true, ..) if breaker.state == "HALF_OPEN" => "HALF OPEN, so many new orders may try".to_owned(),
+        (true, ..) if breaker.state == "FORCED_OPEN" => "FORCED OPEN until a reset".to_owned(),
         (true, Some(until), Some(left)) => format!("OPEN until {} UTC ({left} left)", time_of_day(until)),
         (true, Some(_), None) => "OPEN, ready to resume".to_owned(),
         (true, None, _) => "OPEN until a reset".to_owned(),

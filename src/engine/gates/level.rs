@@ -1,0 +1,54 @@
+//! HOT: how many causes of a scope hold which state.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use crate::model::TradingState;
+
+/// Counts of the causes that take something away.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Level {
+    halted: u32,
+    reducing: u32,
+}
+
+impl Level {
+    /// The most severe.
+    pub(super) const fn state(self) -> TradingState {
+        match self {
+            Self { halted: 1.., .. } => TradingState::Halted,
+            Self { reducing: 1.., .. } => TradingState::ReduceOnly,
+            _ => TradingState::Active,
+        }
+    }
+
+    const fn count(&mut self, state: TradingState) -> Option<&mut u32> {
+        match state {
+            TradingState::Halted => Some(&mut self.halted),
+            TradingState::ReduceOnly => Some(&mut self.reducing),
+            TradingState::Active => None,
+        }
+    }
+
+    /// One more holds this state.
+    pub(super) fn raise(&mut self, state: TradingState) {
+        if let Some(count) = self.count(state) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// One fewer does.
+    pub(super) fn lower(&mut self, state: TradingState) {
+        if let Some(count) = self.count(state) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
