@@ -246,7 +246,7 @@ typedef struct tripline_event {
 #define TRIPLINE_DIRECTIVE_MODE 5
 #define TRIPLINE_DIRECTIVE_SIGNALS 6
 #define TRIPLINE_DIRECTIVE_SCALE 7
-#define TRIPLINE_DIRECTIVE_SNAPSHOT 8
+#define TRIPLINE_DIRECTIVE_SNAPSHOT 8 /* of the account now; measured: bit 0 positions, 1 orders, 2 balances */
 #define TRIPLINE_DIRECTIVE_REVOKE 9 /* leave it: another executor has it now */
 #define TRIPLINE_DIRECTIVE_RESIZE 10
 

@@ -13,7 +13,7 @@ use support::seed::Seed;
 use tripline::engine::limits::DropMode;
 use tripline::engine::{Engine, Exposure, Source};
 use tripline::model::event::{CommandVerb, DoneStatus, Initiator};
-use tripline::model::{Event, Flags, Handle, Lots, Message, Nanos};
+use tripline::model::{Event, Flags, Handle, Lots, Message, Money, Nanos, Ticks};
 
 thread_local! {
     /// Allocations of this thread while it counts; the test harness's own threads do not.
@@ -177,6 +177,42 @@ fn end_all(engine: &mut Engine, now: Nanos, steps: u64) {
         let message = Message { flags: Flags::empty(), epoch: 0, handle, event };
         engine.apply(now, Source::Lane { lane, strategy: lane, position: steps + order }, &message);
     }
+}
+
+#[test]
+fn snapshots_that_match_and_that_do_not_allocate_nothing() {
+    let mut engine = Engine::new(limits(1_000 * E9, vec![]), Nanos(0));
+    engine.apply(
+        Nanos(0),
+        Source::Sidecar,
+        &sidecar(Event::Lane { lane: 0, strategy: 0, open: 1, generation: 1 }),
+    );
+    let (mut now, mut at) = (Nanos(1), 0);
+    COUNTED.set(Some(0));
+    for round in 1..2_000_u64 {
+        now = now.after(ms(round % 3_000));
+        while engine.next_deadline() <= now {
+            let due = engine.next_deadline();
+            engine.apply(now, Source::Sidecar, &sidecar(Event::Timer { due }));
+        }
+        let (order, qty, total) = (round % 7, Lots(round as i64 % 2 + 1), Money(i128::from(round % 3)));
+        for event in [
+            Event::Fill { order: 0, exec: round, px: Ticks(100), qty, fee: 0 },
+            Event::SnapBegin { snapshot: round, what: 7, position_before: at },
+            Event::SnapPosition { snapshot: round, qty, average_px: 0, liquidation_px: 0, t_venue: 0 },
+            Event::SnapOrder { order, venue_key: round % 50 + 1, px: Ticks(100), qty, attrs: attrs() },
+            Event::SnapBalance { snapshot: round, total, available: 0, ccy: 0 },
+            Event::SnapEnd { snapshot: round, rows: 3, position_after: at, t_venue: 0 },
+        ] {
+            let handle = Handle::new(0, 0, Some(PLAIN));
+            let message = Message { flags: Flags::empty(), epoch: 0, handle, event };
+            engine.apply(now, Source::Lane { lane: 0, strategy: 0, position: at }, &message);
+            at += 1;
+        }
+    }
+    assert_eq!(COUNTED.take(), Some(0));
+    let counters = engine.counters();
+    assert!(counters.mismatches > 100 && counters.orphans > 100 && counters.released > 100, "{counters:?}");
 }
 
 #[test]

@@ -204,6 +204,7 @@ fn message_of(answer: Answer) -> tripline_message {
                 Task::Cancel { order, venue_key } => (0, order as i64, venue_key),
                 Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0, 0),
                 Task::Flatten { scope, qty } => (scope.to_raw(), qty, 0),
+                Task::Snapshot { what } => (0, i64::from(what), 0),
                 Task::Revoke { directive } => (0, 0, directive),
             };
             tripline_message {

@@ -9,8 +9,8 @@
 //! deadlines move by its length. Does not catch: one silent lane of a strategy whose other lanes speak.
 //!
 //! **Client** holds what the keeper saw: hang-up or exit (CLIENT_DEAD), lost events (GAP), garbage (CORRUPT), a
-//! lane that cannot be kept up with (LAG). STICKY until an operator's reset: there is no reconciliation yet that
-//! could prove the books right again. A lane that closes without such a sign leaves nothing behind.
+//! lane that cannot be kept up with (LAG). STICKY until an operator's reset; CLIENT_DEAD and GAP also end when snapshots
+//! have proved the books right again (`reconcile`). A lane that closes without such a sign leaves nothing behind.
 //!
 //! A strategy without a lane is not halted by a cause of its own: nobody can send through it.
 

@@ -143,7 +143,7 @@ impl Directives {
     /// The books whose orders a strategy was told to cancel for their owners.
     pub(super) fn told_to_cancel(&self, strategy: StrategyId) -> impl Iterator<Item = BookId> + '_ {
         let told = self.slots.iter().filter(move |slot| {
-            !matches!(slot.directive.task, Task::Flatten { .. } | Task::Revoke { .. })
+            !matches!(slot.directive.task, Task::Flatten { .. } | Task::Revoke { .. } | Task::Snapshot { .. })
                 && slot.holder.is_some_and(|holder| holder.rank > 0 && holder.strategy == strategy)
         });
         told.map(|slot| slot.book)
@@ -161,7 +161,7 @@ impl Slot {
             Task::CancelIncreasing { scope } | Task::CancelAll { scope } | Task::Flatten { scope, .. } => {
                 scope
             }
-            Task::Cancel { .. } | Task::Revoke { .. } => Scope::Book(self.book),
+            Task::Cancel { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => Scope::Book(self.book),
         };
         DirectiveRow {
             id: self.directive.id,
@@ -263,6 +263,11 @@ impl Engine {
         let known = self.orders.find(&place.key(order));
         let venue_key = known.map_or(0, |entry| self.orders.get(entry).venue_key);
         self.issue(place.book, place.instrument, Task::Cancel { order, venue_key }, Reason::Violation);
+    }
+
+    /// Asks for a snapshot of the account of a book.
+    pub(super) fn direct_snapshot(&mut self, book: BookId, what: u32) {
+        self.issue(book, None, Task::Snapshot { what }, Reason::Reconciling);
     }
 
     fn issue(&mut self, book: BookId, instrument: Option<InstrumentId>, task: Task, reason: Reason) {

@@ -54,7 +54,9 @@ impl Engine {
             return;
         };
         let position = *self.ledger.position(index);
-        let Some(limit) = self.limits.books[usize::from(place.book)].max_position else { return };
+        // HOUSE has no limits.
+        let limits = self.limits.books.get(usize::from(place.book));
+        let Some(limit) = limits.and_then(|limits| limits.max_position) else { return };
         let worst = self.worst_case(index, position.q);
         let over = worst > i128::from(limit.0);
         let scope = Scope::Book(place.book);

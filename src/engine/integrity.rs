@@ -3,8 +3,9 @@
 //! The cause *integrity* sits on a book (GAP: something is missing or cannot be booked; CAPACITY: a table is full;
 //! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right), on an account where its HOUSE is meant, on an
 //! instrument of an account (OVERFILL: more traded than ordered) or on the scope of a
-//! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again; there is no
-//! reconciliation yet. While it holds, no reading that includes the book is trusted, so no peak rises on it.
+//! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again. While it holds,
+//! no reading that includes the book is trusted, so no peak rises on it; so it is while a snapshot of the venue is known
+//! not to be what the books of its account say (`reconcile`).
 //! Does not catch: a record that is wrong and plausible.
 
 #![deny(
@@ -51,12 +52,15 @@ impl Engine {
         }
         for book in 0..self.limits.books.len() as u16 {
             let strategy = self.ledger.book(book).strategy;
-            if scope != Scope::Book(book) && scope != Scope::Strategy(strategy) {
+            let account = self.ledger.book(book).account;
+            let scopes = [Scope::Book(book), Scope::Strategy(strategy), Scope::Account(account)];
+            if !scopes.contains(&scope) {
                 continue;
             }
             let client = self.gates.cause(Scope::Strategy(strategy), guard::CLIENT);
             let unsound = self.gates.holds(Scope::Book(book), guard::INTEGRITY)
                 || self.gates.holds(Scope::Strategy(strategy), guard::INTEGRITY)
+                || self.reconcile.doubts(account)
                 || client.is_some_and(|cause| matches!(cause.reason, Reason::Gap | Reason::Corrupt));
             self.set_unsound(book, unsound);
         }

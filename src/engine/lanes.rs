@@ -77,6 +77,7 @@ impl Engine {
             self.halt(Scope::Strategy(strategy), Reason::Corrupt);
             return;
         };
+        self.reconcile.pass(lane, position, self.now);
         let beats = match message.event {
             Event::Heartbeat { counter, .. } => self.clients.counts(lane, counter),
             _ => true,
@@ -138,6 +139,14 @@ impl Engine {
     /// One complete event: `message`, and where it had one its continuation.
     fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         let place = self.delegated(place, message);
+        let before = matches!(message.event.kind(), 30..=53).then(|| self.holding(place));
+        self.decide_event(place, message, rest);
+        if let Some(before) = before {
+            self.note_moves(place, before);
+        }
+    }
+
+    fn decide_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         match message.event {
             Event::OrderNew { .. }
             | Event::OrderModify { .. }
@@ -174,6 +183,11 @@ impl Engine {
             Event::DirectiveAck { .. } => self.on_directive_ack(place, &message.event),
             Event::Settle { .. } => self.on_settle(place, message),
             Event::Equity { .. } => self.on_equity(place, &message.event),
+            Event::SnapBegin { .. }
+            | Event::SnapPosition { .. }
+            | Event::SnapOrder { .. }
+            | Event::SnapBalance { .. }
+            | Event::SnapEnd { .. } => self.on_snapshot(place, message),
             Event::Heartbeat { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }
@@ -252,6 +266,8 @@ impl Engine {
             self.halt(Scope::Firm, Reason::Capacity);
             return;
         }
+        self.reconcile.restart(lane, self.now);
+        self.forget_proofs(strategy);
         if open {
             self.clients.open(lane, strategy, self.now);
             self.marks.renumber(strategy);
@@ -286,6 +302,7 @@ impl Engine {
             LivenessSign::Lag => Reason::Lag,
         };
         let scope = Scope::Strategy(strategy);
+        self.forget_proofs(strategy);
         let died = self.gates.begin(sticky(scope, guard::CLIENT, reason)) && reason == Reason::ClientDead;
         self.refresh_trust(scope);
         self.hand_on_from(strategy);

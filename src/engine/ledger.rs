@@ -13,7 +13,7 @@
 //!
 //! Accounts and strategies are sums of the floored equities of their books. A mark costs one walk over the holders
 //! of its instrument, a conversion rate one over the books with money in that currency ([`wallets`]). Does not catch:
-//! trades nobody reported (reconciliation is not part of this version).
+//! trades nobody reported (`reconcile` does).
 
 #![deny(
     clippy::float_arithmetic,
@@ -237,6 +237,12 @@ impl Ledger {
     /// The book of what belongs to no strategy of an account.
     pub(super) fn house(&self, account: u16) -> u16 {
         self.houses_from.saturating_add(account)
+    }
+
+    /// Whether an account has, or had, more than its own currency, or a book whose money only its strategy knows.
+    pub(super) fn has_other_money(&self, account: u16) -> bool {
+        let books = self.books.iter().filter(|book| book.account == account);
+        books.into_iter().any(|book| book.mixed || book.published.is_some())
     }
 
     pub(super) fn book(&self, book: u16) -> &Book {

@@ -75,6 +75,8 @@ pub struct AccountLimits {
     pub liquidation: Option<CountLimits>,
     /// What the venue's reject codes mean.
     pub venue_codes: VenueCodes,
+    /// By how much of it a balance of the venue may differ from the books' cash.
+    pub cash_tolerance: Bps,
 }
 
 /// A currency: an index that travels in events and the letters it stands for.
@@ -161,6 +163,8 @@ pub struct InstrumentLimits {
     /// The strategies whose marks count, the preferred one first; where there are none the first that publishes one,
     /// and then any.
     pub mark_sources: Vec<u16>,
+    /// By how much a position of the venue may differ from the books'.
+    pub position_tolerance: Lots,
 }
 
 /// One strategy.

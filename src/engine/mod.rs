@@ -10,6 +10,7 @@
 //!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
 //!        ─> exposure                  exposure.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
+//!        ─> snapshots                 reconcile.rs
 //!        ─> words                     gates.rs
 //!        ─> directives                directives.rs, delegation.rs
 //! ```
@@ -64,6 +65,7 @@ mod placing;
 mod queue;
 mod rate_limit;
 mod rates;
+mod reconcile;
 mod replies;
 mod requests;
 mod rows;
@@ -98,6 +100,7 @@ use marks::{Depths, Marks};
 use orders::Orders;
 use queue::Queue;
 use rate_limit::Buckets;
+use reconcile::Reconcile;
 use replies::Awaited;
 use stragglers::Stragglers;
 use timers::{Timers, Watch, Watches};
@@ -145,6 +148,7 @@ pub struct Engine {
     directives: Directives,
     delegated: Delegated,
     stragglers: Stragglers,
+    reconcile: Reconcile,
     counters: Counters,
     /// The session of each clock.
     sessions: Vec<u64>,
@@ -218,6 +222,7 @@ impl Engine {
             directives: Directives::new(),
             delegated: Delegated::new(),
             stragglers: Stragglers::new(),
+            reconcile: Reconcile::new(&limits),
             queues: limits
                 .venues
                 .iter()
@@ -372,6 +377,7 @@ impl Engine {
                 Watch::Queue(venue) => self.serve_queue(venue),
                 Watch::Cooldown => self.on_cooldown_timer(),
                 Watch::Directives => self.on_directives_timer(),
+                Watch::Reconcile => self.on_reconcile_timer(),
             }
         }
     }
@@ -382,18 +388,6 @@ impl Engine {
         for venue in 0..self.queues.len() as u16 {
             self.serve_queue(venue);
         }
-    }
-
-    fn on_cooldown_timer(&mut self) {
-        self.gates.ripen(self.now);
-        self.end_phases();
-        self.watch_cooldowns();
-    }
-
-    /// Sets the timer that finds the next cool-down, or the next phase of a breaker, over.
-    fn watch_cooldowns(&mut self) {
-        let due = self.gates.next_cooldown().min(self.error_rates.next_phase());
-        self.timers.set(self.watches.id(Watch::Cooldown), due);
     }
 
     /// Evaluates the guards of a book, then of its strategy, then of its account.

@@ -8,7 +8,8 @@
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
 //! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
 //! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
-//! is not positive (PEAK_NONPOSITIVE). Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
+//! is not positive (PEAK_NONPOSITIVE). ADOPT: see `reconcile::adopt`. Other verbs are denied (LIVE_REFUSED) until the
+//! versions that bring them.
 //! Every command gets exactly one reply.
 
 #![deny(
@@ -31,14 +32,14 @@ use crate::model::verdict::{Verdict, VerdictRecord};
 use crate::model::{Event, Latch, Message, Reason, Scope, TradingState};
 
 /// Why a command is refused, and the numbers behind it.
-struct Denial {
-    reason: Reason,
-    measured: i64,
-    limit: i64,
+pub(super) struct Denial {
+    pub(super) reason: Reason,
+    pub(super) measured: i64,
+    pub(super) limit: i64,
 }
 
 impl Denial {
-    const fn of(reason: Reason) -> Self {
+    pub(super) const fn of(reason: Reason) -> Self {
         Self { reason, measured: 0, limit: 0 }
     }
 }
@@ -59,6 +60,8 @@ impl Engine {
             CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
             CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
             CommandVerb::Resume => self.command_resume(scope, guard),
+            // What a reset rebases, an adoption confirms.
+            CommandVerb::Adopt => self.command_adopt(scope, rebase != 0),
             _ => {
                 bump(&mut self.counters.unhandled);
                 Err(Denial::of(Reason::LiveRefused))

@@ -176,6 +176,11 @@ pub(super) struct Order {
     pub(super) named: u64,
     /// The venue has told of it: it was sent.
     pub(super) heard: bool,
+    /// Nobody here placed it, as far as anybody knows: a snapshot listed it.
+    pub(super) orphan: bool,
+    /// The snapshot that listed it last, and since when one did not.
+    pub(super) seen: u64,
+    pub(super) absent: Option<Nanos>,
     pub(super) ended: Option<Ended>,
     /// What of it the sums of its position hold now.
     pub(super) counted: i64,

@@ -259,4 +259,12 @@ pub struct Counters {
     pub directives: u64,
     /// Directives nobody carried out in time.
     pub failed_directives: u64,
+    /// Snapshots of venues that were complete.
+    pub snapshots: u64,
+    /// Positions and balances in them that were not ours.
+    pub mismatches: u64,
+    /// Orders in them that nobody here knew.
+    pub orphans: u64,
+    /// Orders that were over because snapshots did not list them.
+    pub released: u64,
 }

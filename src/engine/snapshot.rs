@@ -89,6 +89,7 @@ impl Engine {
             && self.directives.fit(fresh.directives)
             && self.delegated.fit(fresh.delegated)
             && self.stragglers.fit(fresh.stragglers)
+            && self.reconcile.fit(fresh.reconcile)
             && self.judged.fit(fresh.judged)
             && is_as_long(&self.sessions, &fresh.sessions)
             && self.points_inside()

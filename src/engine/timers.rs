@@ -41,6 +41,8 @@ pub(super) enum Watch {
     Cooldown,
     /// Directives that wait for their executor.
     Directives,
+    /// Snapshots to ask for, and what none has settled.
+    Reconcile,
 }
 
 /// How many there are of each, which fixes their ids.
@@ -70,7 +72,7 @@ impl Watches {
 
     /// Ids in use.
     pub(super) const fn count(&self) -> usize {
-        self.bases[7].saturating_add(2)
+        self.bases[7].saturating_add(3)
     }
 
     /// The id of guard 0.
@@ -89,6 +91,7 @@ impl Watches {
             Watch::Equity(book) => (6, book),
             Watch::Cooldown => (7, 0),
             Watch::Directives => (7, 1),
+            Watch::Reconcile => (7, 2),
         };
         self.bases[section].saturating_add(usize::from(index))
     }
@@ -105,7 +108,8 @@ impl Watches {
             5 => Watch::Rate(index),
             6 => Watch::Equity(index),
             _ if index == 0 => Watch::Cooldown,
-            _ => Watch::Directives,
+            _ if index == 1 => Watch::Directives,
+            _ => Watch::Reconcile,
         }
     }
 }

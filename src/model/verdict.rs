@@ -164,6 +164,11 @@ pub enum Task {
         /// Signed lots to trade: the opposite of the position.
         qty: i64,
     },
+    /// Send a snapshot of the account now.
+    Snapshot {
+        /// Of what: bit 0 positions, 1 orders, 2 balances.
+        what: u32,
+    },
     /// Another executor has it now.
     Revoke {
         /// The directive that is taken back.
@@ -180,6 +185,7 @@ impl Task {
             Self::CancelIncreasing { .. } => DirectiveKind::CancelIncreasing,
             Self::CancelAll { .. } => DirectiveKind::CancelAll,
             Self::Flatten { .. } => DirectiveKind::Flatten,
+            Self::Snapshot { .. } => DirectiveKind::Snapshot,
             Self::Revoke { .. } => DirectiveKind::Revoke,
         }
     }

@@ -136,6 +136,7 @@ fn task_words(task: &Task) -> (u64, u64) {
         Task::Cancel { order, venue_key } => (order, venue_key),
         Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0),
         Task::Flatten { scope, qty } => (scope.to_raw(), qty as u64),
+        Task::Snapshot { what } => (u64::from(what), 0),
         Task::Revoke { directive } => (directive, 0),
     }
 }
@@ -146,6 +147,7 @@ fn task_of(kind: DirectiveKind, c: u64, d: u64) -> Option<Task> {
         DirectiveKind::CancelIncreasing => Task::CancelIncreasing { scope: Scope::from_raw(c)? },
         DirectiveKind::CancelAll => Task::CancelAll { scope: Scope::from_raw(c)? },
         DirectiveKind::Flatten => Task::Flatten { scope: Scope::from_raw(c)?, qty: d as i64 },
+        DirectiveKind::Snapshot => Task::Snapshot { what: u32::try_from(c).ok()? },
         DirectiveKind::Revoke => Task::Revoke { directive: c },
         _ => return None,
     })

@@ -182,7 +182,11 @@ pub fn order_record(seed: &mut Seed, ids: &[u64], next: u64) -> (Flags, Event) {
             (Flags::empty(), event)
         }
         8 if seed.below(2) == 0 => {
-            let class = RejectClass::from_raw(seed.below(10) as u8).unwrap();
+            let class = match RejectClass::from_raw(seed.below(10) as u8).unwrap() {
+                // Each halves the buckets of the venue for minutes: more often and little would ever pass.
+                RejectClass::Rate if seed.below(500) > 0 => RejectClass::DuplicateId,
+                class => class,
+            };
             let action = OrderAction::from_raw(seed.below(3) as u8).unwrap();
             let (order, cum_qty) = (id(known), Lots(0));
             (Flags::empty(), Event::OrderReject { order, class, action, venue_code: 9, cum_qty, t_venue: 0 })

@@ -63,6 +63,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         band: None,
         mark_age: Nanos::from_secs(5),
         mark_sources: vec![],
+        position_tolerance: Lots(0),
     }
 }
 
@@ -77,6 +78,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         auth: None,
         liquidation: None,
         venue_codes: VenueCodes::default(),
+        cash_tolerance: Bps(1),
     };
     let strategy = |text: &str| StrategyLimits {
         name: name(text),
@@ -111,6 +113,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         rates: vec![],
         strategies: vec![strategy("one"), strategy("two")],
         books: vec![book(0, 0, capital), book(1, 0, capital), book(0, 1, 0)],
+        house: None,
         drawdowns,
         venues: vec![VenueLimits::new(name("venue"))],
         buckets: vec![],

@@ -253,7 +253,7 @@ impl DirectiveMessage {
             Task::CancelIncreasing { scope: named }
             | Task::CancelAll { scope: named }
             | Task::Flatten { scope: named, .. } => scope(py, named).map(Some),
-            Task::Cancel { .. } | Task::Revoke { .. } => Ok(None),
+            Task::Cancel { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => Ok(None),
         }
     }
 
@@ -262,6 +262,15 @@ impl DirectiveMessage {
     fn qty(&self) -> i64 {
         match self.directive.task {
             Task::Flatten { qty, .. } => qty,
+            _ => 0,
+        }
+    }
+
+    /// SNAPSHOT: what to send, bit 0 positions, 1 orders, 2 balances; else 0.
+    #[getter]
+    fn what(&self) -> u32 {
+        match self.directive.task {
+            Task::Snapshot { what } => what,
             _ => 0,
         }
     }

@@ -44,6 +44,8 @@ pub enum Command {
     Halt(HaltArgs),
     /// Let a scope only reduce its positions, or force its error-rate breaker open
     Reduce(ReduceArgs),
+    /// Book what the venue has more, or less, of an instrument than we
+    Adopt(AdoptArgs),
     /// Clear a latched cause. Always asks
     Reset(ResetArgs),
     /// Go on after a cool-down that is over. Always asks
@@ -134,6 +136,25 @@ pub struct ReduceArgs {
     /// error-rate: open the breaker of an account or book, until a reset
     #[arg(long, value_name = "NAME")]
     pub guard: Option<String>,
+}
+
+/// Options of `adopt`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// instrument:ACCOUNT/NAME
+    pub scope: String,
+    /// Why the venue is right; written to the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Also where it makes the account's position larger
+    #[arg(long)]
+    pub confirm: bool,
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `reset`.

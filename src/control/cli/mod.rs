@@ -55,6 +55,7 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Status(args) => verbs::status(args, terminal),
         Command::Halt(args) => verbs::halt(args, terminal),
         Command::Reduce(args) => verbs::reduce(args, terminal),
+        Command::Adopt(args) => verbs::adopt(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
         Command::Resume(args) => resume::resume(args, terminal),
         Command::Journal(command) => journal::journal(command, terminal),

@@ -1,14 +1,14 @@
-//! COLD: `status`, `halt`, `reduce` and `reset`.
+//! COLD: `status`, `halt`, `reduce`, `adopt` and `reset`.
 
 use std::io;
 use std::path::Path;
 
 use super::admin::{self, Failure};
-use super::args::{HaltArgs, ReduceArgs, ResetArgs, StatusArgs};
+use super::args::{AdoptArgs, HaltArgs, ReduceArgs, ResetArgs, StatusArgs};
 use super::screen;
 use super::{ExitCode, Terminal};
 use crate::control::report::{CauseReport, Report};
-use crate::control::server::{Done, HaltBody, ResetBody};
+use crate::control::server::{AdoptBody, Done, HaltBody, ResetBody};
 use crate::model::TradingState;
 
 pub(super) fn status(args: &StatusArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
@@ -45,6 +45,19 @@ pub(super) fn halt(args: &HaltArgs, terminal: &mut Terminal<'_>) -> io::Result<E
 
 pub(super) fn reduce(args: &ReduceArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
     tighten(&args.halt, args.guard.as_ref(), ("/v1/reduce", "only reduces now:"), terminal)
+}
+
+pub(super) fn adopt(args: &AdoptArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
+    let (scope, reason) = (args.scope.clone(), args.reason.clone());
+    let body = AdoptBody { scope, confirm: args.confirm, reason };
+    match admin::post::<Done>(&args.target.runtime_dir, "/v1/adopt", &body) {
+        Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,
+        Ok(done) => {
+            writeln!(terminal.out, "adopted {}; the next snapshot that matches ends its halt", done.scope)?;
+        }
+        Err(failure) => return fail(&failure, args.json, terminal),
+    }
+    Ok(ExitCode::Ok)
 }
 
 fn tighten(

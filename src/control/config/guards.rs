@@ -1,6 +1,7 @@
 //! COLD: drawdown guards.
 
 use super::clocks::Clocks;
+use super::market::AccountRow;
 use super::market::Directory;
 use super::problems::Fault;
 use super::scopes::Scopes;

@@ -130,6 +130,7 @@ pub(super) fn accounts<'w, 't>(
         let breaker = breakers::breaker(&section);
         let (auth, liquidation) = breakers::counts(&section);
         let venue_codes = venues::codes(&section, venue);
+        let cash_tolerance = Bps(section.or("cash_tolerance_bps", 1, value::integer(0..=1_000)));
         let limits = match (name, venue, currency) {
             (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {
                 name,
@@ -140,6 +141,7 @@ pub(super) fn accounts<'w, 't>(
                 auth,
                 liquidation,
                 venue_codes,
+                cash_tolerance,
             }),
             _ => None,
         };
@@ -205,6 +207,8 @@ fn instrument(
     }
     let ages = value::duration(Nanos::from_millis(1)..=Nanos::from_secs(86_400));
     let mark_age = section.or("mark_age", Nanos::from_secs(5), ages);
+    let differences = value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX);
+    let position_tolerance = Lots(section.or("position_tolerance", 0, differences));
     let mark_sources = mark_sources(section, strategies);
     Some(InstrumentLimits {
         name: name?,
@@ -224,6 +228,7 @@ fn instrument(
         band: band.map(Bps),
         mark_age,
         mark_sources,
+        position_tolerance,
     })
 }
 

@@ -72,6 +72,7 @@ fn unit(limits: &Limits, reading: &Reading) -> Unit {
         | Reason::Balance
         | Reason::Margin
         | Reason::PeakNonpositive
+        | Reason::CashMismatch
         | Reason::Arithmetic => Unit::Money,
         Reason::Heartbeat | Reason::Stall | Reason::Lag | Reason::Expired => Unit::Time,
         Reason::Tick | Reason::MarkSuspect | Reason::MarkStale => Unit::Price,
@@ -81,6 +82,7 @@ fn unit(limits: &Limits, reading: &Reading) -> Unit {
         | Reason::MaxPosition
         | Reason::ReduceOnlySize
         | Reason::ExitSize
+        | Reason::PositionMismatch
         | Reason::Overfill => Unit::Quantity,
         _ => Unit::Count,
     }

@@ -10,8 +10,8 @@ use crate::model::event::DirectiveStatus;
 use crate::model::verdict::DirectiveKind;
 use crate::model::{HaltWord, Latch, Mode, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
-    AccountRow, BookRow, BreakerRow, BucketRow, CauseRow, Degraded, DirectiveRow, GuardRow, LATENCY_BUCKETS,
-    LaneRow, LoopRow, QueueRow, Stats, StragglerRow, TransitionRow, bucket_of,
+    AccountRow, BookRow, BreakerRow, BreakerState, BucketRow, CauseRow, Degraded, DirectiveRow, GuardRow,
+    LATENCY_BUCKETS, LaneRow, LoopRow, QueueRow, Stats, StragglerRow, TransitionRow, bucket_of,
 };
 
 /// The monotonic clock of the tests.
@@ -127,6 +127,7 @@ pub(crate) fn troubled_stats() -> Stats {
     let open = BreakerRow {
         scope: Some(Scope::Book(1)),
         open: true,
+        state: BreakerState::Open,
         until: cause.until,
         generation: 1,
         openings: 2,

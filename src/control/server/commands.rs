@@ -1,4 +1,4 @@
-//! COLD: POST /v1/halt, /v1/reduce, /v1/reset and /v1/resume: from names to a command, from a verdict to a status.
+//! COLD: POST /v1/halt, /v1/reduce, /v1/reset, /v1/resume and /v1/adopt: from names to a command, from a verdict to a status.
 
 use std::sync::Arc;
 
@@ -66,6 +66,19 @@ pub struct ResumeBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
     /// Why it is safe to go on.
+    pub reason: String,
+}
+
+/// Body of /v1/adopt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptBody {
+    /// The instrument on its account, by name.
+    pub scope: String,
+    /// Also where it makes the account's position larger.
+    #[serde(default)]
+    pub confirm: bool,
+    /// Why the venue is right.
     pub reason: String,
 }
 
@@ -146,6 +159,20 @@ pub(super) async fn resume(
     let guard = body.guard.as_deref().map_or(Ok(0), |name| guard(&house, name))?;
     let request = desk::Request { verb: CommandVerb::Resume, scope, guard, nonce: 0, rebase: false, actor };
     carry_out(&house, request, "resume", &body.scope, reason).await
+}
+
+pub(super) async fn adopt(
+    State(house): State<Arc<House>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<Done>, Problem> {
+    let actor = actor(arrival)?;
+    let body: AdoptBody = read(arrival, request).await?;
+    let reason = reason(&body.reason)?;
+    let scope = scope(&house, &body.scope)?;
+    let verb = CommandVerb::Adopt;
+    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: body.confirm, actor };
+    carry_out(&house, request, "adopt", &body.scope, reason).await
 }
 
 fn guard(house: &House, name: &str) -> Result<u16, Problem> {

@@ -37,7 +37,7 @@ use super::desk::{Context, Desk};
 use super::logs::{self, Tally};
 use super::report::{self, Report};
 use super::{metrics, session};
-pub use commands::{COMMAND_SCHEMA, Done, HaltBody, ResetBody, ResumeBody};
+pub use commands::{AdoptBody, COMMAND_SCHEMA, Done, HaltBody, ResetBody, ResumeBody};
 use connection::Listener;
 pub use problem::Problem;
 
@@ -166,6 +166,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/v1/reduce", post(commands::reduce))
         .route("/v1/reset", post(commands::reset))
         .route("/v1/resume", post(commands::resume))
+        .route("/v1/adopt", post(commands::adopt))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(door::guard))
@@ -193,12 +194,11 @@ async fn status(State(house): State<Arc<House>>) -> Json<Report> {
 }
 
 async fn not_found() -> Problem {
-    let hint =
-        "GET /metrics, /healthz, /readyz, /v1/status; POST /v1/halt, /v1/reduce, /v1/reset, /v1/resume";
+    let hint = "GET /metrics, /healthz, /readyz, /v1/status; POST /v1/halt, /v1/reduce, /v1/reset, /v1/resume, /v1/adopt";
     Problem::new(StatusCode::NOT_FOUND, "not-found", "nothing is served there", hint)
 }
 
 async fn wrong_method() -> Problem {
-    let hint = "read with GET; halt, reduce, reset and resume with POST";
+    let hint = "read with GET; halt, reduce, reset, resume and adopt with POST";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "not with this method", hint)
 }

@@ -30,6 +30,23 @@ pub(super) fn refused(limits: &Limits, request: &Request, record: &VerdictRecord
             let title = "nothing on that scope waits for a resume: it was resumed already, or never cooled down there";
             conflict(code, title, LOOK)
         }
+        Reason::UnknownOrder if request.verb == CommandVerb::Reduce => {
+            let title = "only error-rate can be forced open, and there is no such breaker on that scope";
+            conflict(code, title, "name an account or a book that has one, or reduce without --guard")
+        }
+        Reason::UnknownOrder if request.verb == CommandVerb::Adopt => {
+            let title = "no snapshot since the last match or adoption has another position there";
+            conflict(code, title, "name an instrument:ACCOUNT/NAME that is halted by reconcile")
+        }
+        Reason::Reconciling => {
+            let title = "trades were booked since that snapshot, and may be the very difference";
+            conflict(code, title, "wait for the next snapshot, then look at tripline status again")
+        }
+        Reason::PositionMismatch if request.verb == CommandVerb::Adopt => {
+            let (measured, limit) = numbers(limits, request, record);
+            let title = format!("it would enlarge the account's position from {measured} to {limit}");
+            conflict(code, title, "add --confirm if that is what the venue really has")
+        }
         Reason::UnknownOrder => {
             let title =
                 "that guard holds nothing on that scope: it was reset already, or never tripped there";

@@ -37,6 +37,7 @@ use crate::engine::checks::Denial;
 use crate::engine::gates::{Hold, Reading, guard};
 use crate::engine::integrity::sticky;
 use crate::engine::lanes::Place;
+use crate::engine::timers::Watch;
 use crate::model::scope::BookId;
 use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
 
@@ -168,8 +169,20 @@ impl Engine {
         }
     }
 
+    pub(in crate::engine) fn on_cooldown_timer(&mut self) {
+        self.gates.ripen(self.now);
+        self.end_phases();
+        self.watch_cooldowns();
+    }
+
+    /// Sets the timer that finds the next cool-down, or the next phase of a breaker, over.
+    pub(in crate::engine) fn watch_cooldowns(&mut self) {
+        let due = self.gates.next_cooldown().min(self.error_rates.next_phase());
+        self.timers.set(self.watches.id(Watch::Cooldown), due);
+    }
+
     /// Ends the phases whose time is over.
-    pub(in crate::engine) fn end_phases(&mut self) {
+    fn end_phases(&mut self) {
         let books = (0..self.limits.books.len() as u16).map(Scope::Book);
         let accounts = (0..self.limits.accounts.len() as u16).map(Scope::Account);
         for scope in accounts.chain(books) {

@@ -38,11 +38,13 @@ pub const QUEUE: u16 = 11;
 pub const DUPLICATE: u16 = 12;
 /// A venue that has banned us.
 pub const BAN: u16 = 13;
+/// The venue's snapshots are not what the books say.
+pub const RECONCILE: u16 = 14;
 /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
 pub const CONFIGURED: u16 = 64;
 
 /// Their names, in the order of the numbers.
-pub const BUILT_IN: [&str; 13] = [
+pub const BUILT_IN: [&str; 14] = [
     "operator",
     "client",
     "heartbeat",
@@ -56,6 +58,7 @@ pub const BUILT_IN: [&str; 13] = [
     "queue",
     "duplicate",
     "ban",
+    "reconcile",
 ];
 
 /// The name of one of the engine's own guards.

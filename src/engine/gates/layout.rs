@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! levels  firm | accounts | strategies | books | account x instrument
-//! causes  (firm … books) x built-in guards | account x instrument: operator, integrity | configured guards x 2
+//! causes  (firm … books) x built-in guards | account x instrument: operator, integrity, reconcile | configured guards x 2
 //! words   accounts | books | account x instrument
 //! ```
 //! An index that does not exist has no place, so a scope nobody configured reads HALTED and holds nothing.
@@ -25,7 +25,7 @@ use crate::model::Scope;
 /// Built-in guards.
 pub(super) const BUILT_IN: usize = guard::BUILT_IN.len();
 /// Built-in guards of an instrument on an account.
-pub(super) const ON_INSTRUMENT: [u16; 2] = [guard::OPERATOR, guard::INTEGRITY];
+pub(super) const ON_INSTRUMENT: [u16; 3] = [guard::OPERATOR, guard::INTEGRITY, guard::RECONCILE];
 
 /// How many there are of everything.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         band,
         mark_age: Nanos::from_secs(5),
         mark_sources: sources.to_vec(),
+        position_tolerance: Lots(0),
     };
     Marks {
         marks: vec![Mark::new(&limits, Nanos::ZERO)],

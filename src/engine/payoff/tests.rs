@@ -26,6 +26,7 @@ fn instrument(
         band: None,
         mark_age: Nanos::from_secs(5),
         mark_sources: vec![],
+        position_tolerance: Lots(0),
     }
 }
 

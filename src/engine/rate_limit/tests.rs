@@ -30,6 +30,7 @@ fn account(text: &str, venue: &str) -> AccountLimits {
         auth: None,
         liquidation: None,
         venue_codes: VenueCodes::default(),
+        cash_tolerance: Bps(1),
     }
 }
 
@@ -52,6 +53,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         band: None,
         mark_age: Nanos::from_secs(5),
         mark_sources: vec![],
+        position_tolerance: Lots(0),
     }
 }
 
@@ -82,6 +84,7 @@ pub(in crate::engine) fn desk(buckets: Vec<BucketLimits>) -> Limits {
         duplicates: None,
     };
     let limits = Limits {
+        house: None,
         instance: name("test"),
         mode: Mode::Live,
         accounts: vec![account("main", "north"), account("spare", "north"), account("far", "south")],

@@ -522,6 +522,10 @@ class DirectiveMessage:
         """FLATTEN: the signed quantity to trade, else 0."""
 
     @property
+    def what(self) -> int:
+        """SNAPSHOT: what to send, bit 0 positions, 1 orders, 2 balances; else 0."""
+
+    @property
     def revoked(self) -> int:
         """REVOKE: the directive that is taken back, else 0."""
 

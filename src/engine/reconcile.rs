@@ -1,0 +1,383 @@
+//! HOT: whether the books are those of the venue.
+//!
+//! **A snapshot** is BEGIN (the lane's position before the venue was asked), rows, END (the number of rows, the position
+//! after the answer), one at a time per lane. What a snapshot of positions does not name is zero. At END each
+//! (account, instrument), and the account's cash where a balance in its currency came, is held against every value it
+//! had between the two positions, in the order of the engine, other lanes' events included:
+//!
+//! | | |
+//! |---|---|
+//! | one of them is within the tolerance | match: all doubt about it ends |
+//! | none, and it changed in between, or the time is forgotten | inconclusive: asked again |
+//! | none, and it did not change | mismatch: asked again; the second, at least 2 s after the first, halts |
+//!
+//! Whatever has not matched for 60 s (`>=`) after it first did not halts too, whether anybody answers or not. The cause
+//! *reconcile* sits on the (account, instrument), POSITION_MISMATCH, or on the account, CASH_MISMATCH: HALTED, class
+//! AUTO, ended by a match and by nothing else. `measured` is ours, `limit` the venue's, cash in 1e-6. Tolerance: lots of
+//! the instrument, `|ours − theirs| <= tolerance`; cash `|ours − theirs| * 10_000 <= |theirs| * bps`. From the first mismatch
+//! on no reading of the account is trusted, and exits are those of an unreconciled position.
+//!
+//! **Cash** is what is realised, by average cost: the wallet of a derivatives account. Nothing is ever booked from a
+//! balance: what is missing is no withdrawal, what is more raises no peak. FLOW, FUNDING and FEE_ADJUST put cash right.
+//!
+//! **Orders**: see `orders`. **Adopting** a difference: see `adopt`. **A client that died** or lost events (CLIENT_DEAD, GAP
+//! by *client*) is forgiven once each of its books has had, through a lane opened since, a snapshot of positions in which
+//! everything matched, and one of orders. What it wrote as garbage, and a lane nobody could keep up with, is not.
+//!
+//! First start: nothing is doubted; a snapshot proves, its absence does not accuse. A snapshot that cannot be (other id,
+//! wrong count, an instrument twice, a position ahead of the lane) halts its strategy, CORRUPT. A hedge-mode row leaves
+//! its instrument inconclusive, since the ledger has no legs. Does not catch: trades that cancel out between two
+//! snapshots, spot balances and currencies but the account's: one that
+//! holds spot, has had other money or publishes its equity is not compared in cash.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod adopt;
+mod compare;
+mod follow_up;
+mod moves;
+mod orders;
+
+use moves::{CASH, Moves, Point, Trail};
+
+use super::Engine;
+use super::exact::bump;
+use super::lanes::Place;
+use super::limits::Limits;
+#[cfg(feature = "sidecar")]
+use super::snapshot::fit::{Fit, into_room, is_as_long, with_blanks};
+#[cfg(feature = "sidecar")]
+use super::snapshot::form;
+use crate::model::scope::{AccountId, BookId, InstrumentId};
+use crate::model::{Event, Flags, Message, Nanos, Reason, Scope};
+
+/// Bits of what a snapshot is of.
+const POSITIONS: u32 = 1 << 0;
+const ORDERS: u32 = 1 << 1;
+const BALANCES: u32 = 1 << 2;
+
+/// Two mismatches this far apart halt, and so long after one the venue is asked again.
+const APART: Nanos = Nanos::from_secs(2);
+/// What has not matched for so long halts.
+const PATIENCE: Nanos = Nanos::from_secs(60);
+
+/// A snapshot being read.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Bracket {
+    account: AccountId,
+    snapshot: u64,
+    what: u32,
+    before: u64,
+    from: Option<Point>,
+    rows: u64,
+    /// Names it in what it has seen.
+    mark: u64,
+    cash: Option<i128>,
+    /// A row found no room: it proves nothing.
+    lacks: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Row {
+    lane: u16,
+    instrument: InstrumentId,
+    /// `None` for a leg.
+    qty: Option<i64>,
+    average_px: i64,
+}
+
+/// What is doubted of one instrument of an account, or of its cash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Cell {
+    /// Since when it has not matched.
+    since: Option<Nanos>,
+    /// The first mismatch since.
+    first: Option<Nanos>,
+    /// The last one, until somebody adopts it.
+    last: Option<Mismatch>,
+    /// The snapshot that named it last.
+    mark: u64,
+}
+
+/// What a snapshot had more than we, and how many changes had been made by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Mismatch {
+    by: i128,
+    made: u64,
+    average_px: i64,
+}
+
+/// What a lane has proved of a book since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Proof {
+    positions: bool,
+    orders: bool,
+}
+
+/// When an account's snapshot is asked for again, and of which book.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+struct Question {
+    at: Nanos,
+    book: BookId,
+}
+
+/// What is known of snapshots.
+#[derive(Debug)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Reconcile {
+    moves: Moves,
+    /// One per lane.
+    trails: Vec<Trail>,
+    brackets: Vec<Option<Bracket>>,
+    /// Rows of positions of all brackets.
+    rows: Vec<Row>,
+    /// Per account its instruments, then its cash.
+    #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
+    cells: Vec<Cell>,
+    /// The cells that have not matched.
+    doubted: Vec<u32>,
+    /// One per account.
+    questions: Vec<Question>,
+    /// One per book.
+    proofs: Vec<Proof>,
+    marks: u64,
+    /// Cells of an account.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    width: usize,
+}
+
+#[cfg(feature = "sidecar")]
+impl Fit for Reconcile {
+    fn fit(&mut self, fresh: Self) -> bool {
+        self.width = fresh.width;
+        self.moves.fit(fresh.moves)
+            && self.trails.fit(fresh.trails)
+            && is_as_long(&self.brackets, &fresh.brackets)
+            && into_room(&mut self.rows, fresh.rows)
+            && with_blanks(&mut self.cells, fresh.cells)
+            && into_room(&mut self.doubted, fresh.doubted)
+            && is_as_long(&self.questions, &fresh.questions)
+            && is_as_long(&self.proofs, &fresh.proofs)
+            && self.points_inside()
+    }
+}
+
+#[cfg(feature = "sidecar")]
+impl Reconcile {
+    fn points_inside(&self) -> bool {
+        let (accounts, books) = (self.questions.len(), self.proofs.len());
+        self.doubted.iter().all(|&cell| (cell as usize) < self.cells.len())
+            && self.questions.iter().all(|question| usize::from(question.book) < books)
+            && self.brackets.iter().flatten().all(|bracket| usize::from(bracket.account) < accounts)
+            && self.rows.iter().all(|row| usize::from(row.instrument) < self.width.saturating_sub(1))
+    }
+}
+
+impl Reconcile {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let lanes = usize::from(limits.capacity.lanes);
+        let width = limits.instruments.len().saturating_add(1);
+        let cells = limits.accounts.len().saturating_mul(width);
+        let rows = limits.instruments.len().saturating_mul(2).max(limits.capacity.positions as usize);
+        Self {
+            moves: Moves::new(),
+            trails: (0..lanes).map(|_| Trail::new()).collect(),
+            brackets: vec![None; lanes],
+            rows: Vec::with_capacity(rows),
+            cells: vec![Cell::default(); cells],
+            doubted: Vec::with_capacity(cells),
+            questions: vec![Question { at: Nanos::NEVER, book: 0 }; limits.accounts.len()],
+            proofs: vec![Proof::default(); limits.books.len()],
+            marks: 0,
+            width,
+        }
+    }
+
+    /// A record of a lane is taken.
+    pub(super) fn pass(&mut self, lane: u16, position: u64, at: Nanos) {
+        let made = self.moves.made();
+        if let Some(trail) = self.trails.get_mut(usize::from(lane)) {
+            trail.pass(position, made, at);
+        }
+    }
+
+    /// A lane opens or closes: nothing it began is finished, and it begins here.
+    pub(super) fn restart(&mut self, lane: u16, now: Nanos) {
+        if let Some(trail) = self.trails.get_mut(usize::from(lane)) {
+            trail.clear();
+        }
+        self.pass(lane, 0, now);
+        self.abandon(lane);
+    }
+
+    /// Whether anything of an account has been found not to be the venue's.
+    pub(super) fn doubts(&self, account: AccountId) -> bool {
+        let mut doubted = self.doubted.iter();
+        doubted.any(|&cell| self.scope_of(cell).0 == account && self.cells[cell as usize].first.is_some())
+    }
+
+    fn abandon(&mut self, lane: u16) -> Option<Bracket> {
+        self.rows.retain(|row| row.lane != lane);
+        self.brackets.get_mut(usize::from(lane))?.take()
+    }
+
+    /// The bracket a row or an end belongs to.
+    fn bracket(&mut self, place: Place, snapshot: Option<u64>, what: u32) -> Option<&mut Bracket> {
+        let bracket = self.brackets.get_mut(usize::from(place.lane))?.as_mut()?;
+        let fits = bracket.account == place.account
+            && snapshot.is_none_or(|snapshot| snapshot == bracket.snapshot)
+            && (what == 0 || bracket.what & what != 0);
+        fits.then_some(bracket)
+    }
+
+    fn index(&self, account: AccountId, of: u16) -> usize {
+        let within = if of == CASH { self.width.saturating_sub(1) } else { usize::from(of) };
+        usize::from(account).saturating_mul(self.width).saturating_add(within)
+    }
+
+    fn scope_of(&self, cell: u32) -> (AccountId, u16) {
+        let account = (cell as usize).checked_div(self.width).unwrap_or(0);
+        let within = (cell as usize).checked_rem(self.width).unwrap_or(0);
+        let is_cash = within.saturating_add(1) == self.width;
+        (account as u16, if is_cash { CASH } else { within as u16 })
+    }
+}
+
+/// The scope that is halted for a cell.
+const fn halted_scope(account: AccountId, of: u16) -> Scope {
+    if of == CASH { Scope::Account(account) } else { Scope::Instrument(account, of) }
+}
+
+impl Engine {
+    /// What a record may change: the position it is about, that of HOUSE, and the account's cash.
+    pub(super) fn holding(&self, place: Place) -> (i128, i128) {
+        let q = place.instrument.map_or(0, |instrument| {
+            let books = [place.book, self.house(place.account)];
+            books.into_iter().map(|book| i128::from(self.position(book, instrument))).sum()
+        });
+        (q, self.realised_of(place.account))
+    }
+
+    /// Notes what has changed since.
+    pub(super) fn note_moves(&mut self, place: Place, (q, cash): (i128, i128)) {
+        let (q_now, cash_now) = self.holding(place);
+        let moves = &mut self.reconcile.moves;
+        if let Some(instrument) = place.instrument {
+            moves.note(place.account, instrument, q_now.saturating_sub(q));
+        }
+        moves.note(place.account, CASH, cash_now.saturating_sub(cash));
+    }
+
+    /// SNAP_BEGIN to SNAP_END.
+    pub(super) fn on_snapshot(&mut self, place: Place, message: &Message) {
+        let taken = match message.event {
+            Event::SnapBegin { snapshot, what, position_before } => {
+                self.begin_snapshot(place, snapshot, what, position_before)
+            }
+            Event::SnapPosition { snapshot, qty, average_px, .. } => {
+                let is_leg = message.flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT));
+                self.note_row(place, snapshot, (!is_leg).then_some(qty.0), average_px)
+            }
+            Event::SnapBalance { snapshot, total, ccy, .. } => {
+                self.note_balance(place, snapshot, total.0, ccy)
+            }
+            Event::SnapOrder { .. } => self.note_order(place, message),
+            Event::SnapEnd { snapshot, rows, position_after, .. } => {
+                self.end_snapshot(place, snapshot, rows, position_after)
+            }
+            _ => None,
+        };
+        if taken.is_none() {
+            self.reconcile.abandon(place.lane);
+            self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
+        }
+    }
+
+    fn begin_snapshot(&mut self, place: Place, snapshot: u64, what: u32, before: u64) -> Option<()> {
+        let known = POSITIONS | ORDERS | BALANCES;
+        (what != 0 && what & !known == 0 && before <= place.position).then_some(())?;
+        let reconcile = &mut self.reconcile;
+        reconcile.abandon(place.lane);
+        reconcile.marks = reconcile.marks.wrapping_add(1);
+        let from = reconcile.trails.get(usize::from(place.lane))?.at(before);
+        let (account, mark) = (place.account, reconcile.marks);
+        let bracket =
+            Bracket { account, snapshot, what, before, from, rows: 0, mark, cash: None, lacks: false };
+        *reconcile.brackets.get_mut(usize::from(place.lane))? = Some(bracket);
+        Some(())
+    }
+
+    fn note_row(&mut self, place: Place, snapshot: u64, qty: Option<i64>, average_px: i64) -> Option<()> {
+        let instrument = place.instrument?;
+        let has_room = self.reconcile.rows.len() < self.reconcile.rows.capacity();
+        let bracket = self.reconcile.bracket(place, Some(snapshot), POSITIONS)?;
+        bracket.rows = bracket.rows.saturating_add(1);
+        bracket.lacks |= !has_room;
+        let mark = bracket.mark;
+        let index = self.reconcile.index(place.account, instrument);
+        let cell = self.reconcile.cells.get_mut(index)?;
+        let again = core::mem::replace(&mut cell.mark, mark) == mark;
+        // Only the two legs of hedge mode are two rows.
+        (!again || qty.is_none()).then_some(())?;
+        if has_room {
+            self.reconcile.rows.push(Row { lane: place.lane, instrument, qty, average_px });
+        }
+        Some(())
+    }
+
+    fn note_balance(&mut self, place: Place, snapshot: u64, total: i128, ccy: u16) -> Option<()> {
+        let own = self.limits.accounts[usize::from(place.account)].currency.id;
+        let bracket = self.reconcile.bracket(place, Some(snapshot), BALANCES)?;
+        bracket.rows = bracket.rows.saturating_add(1);
+        if ccy != 0 && ccy != own {
+            bump(&mut self.counters.unhandled);
+            return Some(());
+        }
+        bracket.cash.replace(total).is_none().then_some(())
+    }
+
+    fn note_order(&mut self, place: Place, message: &Message) -> Option<()> {
+        let bracket = self.reconcile.bracket(place, None, ORDERS)?;
+        bracket.rows = bracket.rows.saturating_add(1);
+        let mark = bracket.mark;
+        self.see_order(place, message, mark)
+    }
+
+    fn end_snapshot(&mut self, place: Place, snapshot: u64, rows: u64, after: u64) -> Option<()> {
+        let bracket = *self.reconcile.bracket(place, Some(snapshot), 0)?;
+        let is_whole = bracket.rows == rows && (bracket.before..=place.position).contains(&after);
+        is_whole.then_some(())?;
+        bump(&mut self.counters.snapshots);
+        let to = self.reconcile.trails.get(usize::from(place.lane))?.at(after);
+        let window = bracket.from.zip(to).map(|(from, to)| (from.made, to.made));
+        let window = window.filter(|&(from, _)| !bracket.lacks && self.reconcile.moves.remembers(from));
+        if bracket.what & POSITIONS != 0 {
+            self.compare_positions(place, &bracket, window);
+        }
+        if let Some(cash) = bracket.cash {
+            self.compare_cash(place.account, cash, window);
+        }
+        if bracket.what & ORDERS != 0 {
+            self.sweep_orders(place, &bracket, window);
+        }
+        self.reconcile.abandon(place.lane);
+        self.refresh_trust(Scope::Account(place.account));
+        self.note_proof(place, &bracket, window.is_some());
+        self.question(place);
+        Some(())
+    }
+}

@@ -1,0 +1,176 @@
+//! HOT: holding what a snapshot says against what the books said meanwhile.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+use super::{APART, Bracket, CASH, Cell, Mismatch, PATIENCE, Reconcile, halted_scope};
+use crate::engine::Engine;
+use crate::engine::exact::{bump, micros};
+use crate::engine::gates::{Hold, Reading, guard};
+use crate::engine::integrity::sticky;
+use crate::engine::lanes::Place;
+use crate::engine::limits::InstrumentKind;
+use crate::model::scope::{AccountId, InstrumentId};
+use crate::model::{Latch, Reason, Scope};
+
+/// What a snapshot says of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Match,
+    Inconclusive,
+    Mismatch { ours: i128 },
+}
+
+impl Reconcile {
+    /// Holds what a snapshot states against every value from `now` back to the first of `window`.
+    fn find(
+        &self,
+        (account, of): (AccountId, u16),
+        now: i128,
+        window: Option<(u64, u64)>,
+        is_theirs: impl Fn(i128) -> bool,
+    ) -> Finding {
+        let Some((from, to)) = window else { return Finding::Inconclusive };
+        let (mut value, mut changed, mut at_end) = (now, false, None);
+        for (made, step) in self.moves.back(account, of) {
+            if made <= from {
+                break;
+            }
+            if made <= to {
+                at_end = at_end.or(Some(value));
+                changed = true;
+                if is_theirs(value) {
+                    return Finding::Match;
+                }
+            }
+            value = value.saturating_sub(step);
+        }
+        match (is_theirs(value), changed) {
+            (true, _) => Finding::Match,
+            (false, true) => Finding::Inconclusive,
+            (false, false) => Finding::Mismatch { ours: at_end.unwrap_or(value) },
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn realised_of(&self, account: AccountId) -> i128 {
+        self.ledger.totals(Scope::Account(account)).map_or(0, |totals| totals.realised)
+    }
+
+    /// The position of an account, all its books together.
+    pub(super) fn account_position(&self, account: AccountId, instrument: InstrumentId) -> i128 {
+        let first = self.ledger.first_holder(instrument);
+        let holders = core::iter::successors(first, |&holder| self.ledger.next_holder(holder));
+        let positions = holders.map(|holder| self.ledger.position(holder));
+        positions
+            .filter(|position| self.ledger.book(position.book).account == account)
+            .fold(0, |sum, position| sum.saturating_add(i128::from(position.q)))
+    }
+
+    pub(super) fn compare_positions(&mut self, place: Place, bracket: &Bracket, window: Option<(u64, u64)>) {
+        for at in 0..self.reconcile.rows.len() {
+            let row = self.reconcile.rows[at];
+            if row.lane == place.lane {
+                self.compare_position(place.account, row.instrument, row.qty, row.average_px, window);
+            }
+        }
+        for instrument in 0..self.limits.instruments.len() as u16 {
+            let index = self.reconcile.index(place.account, instrument);
+            if self.reconcile.cells[index].mark != bracket.mark {
+                self.compare_position(place.account, instrument, Some(0), 0, window);
+            }
+        }
+    }
+
+    fn compare_position(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        theirs: Option<i64>,
+        average_px: i64,
+        window: Option<(u64, u64)>,
+    ) {
+        let tolerance = i128::from(self.limits.instruments[usize::from(instrument)].position_tolerance.0);
+        let now = self.account_position(account, instrument);
+        let stated = i128::from(theirs.unwrap_or_default());
+        let is_theirs = |ours: i128| ours.saturating_sub(stated).saturating_abs() <= tolerance;
+        let window = window.filter(|_| theirs.is_some());
+        let finding = self.reconcile.find((account, instrument), now, window, is_theirs);
+        self.settle_cell((account, instrument), finding, stated, average_px);
+    }
+
+    pub(super) fn compare_cash(&mut self, account: AccountId, theirs: i128, window: Option<(u64, u64)>) {
+        let holds_spot = (0..self.limits.instruments.len() as u16).any(|instrument| {
+            self.limits.instruments[usize::from(instrument)].kind == InstrumentKind::Spot
+                && self.ledger.first_holder(instrument).is_some()
+                && self.account_position(account, instrument) != 0
+        });
+        if holds_spot || self.ledger.has_other_money(account) {
+            return bump(&mut self.counters.unhandled);
+        }
+        let bps = i128::from(self.limits.accounts[usize::from(account)].cash_tolerance.0);
+        let allowed = theirs.saturating_abs().saturating_mul(bps);
+        let is_theirs =
+            |ours: i128| ours.saturating_sub(theirs).saturating_abs().saturating_mul(10_000) <= allowed;
+        let finding = self.reconcile.find((account, CASH), self.realised_of(account), window, is_theirs);
+        self.settle_cell((account, CASH), finding, theirs, 0);
+    }
+
+    /// What a finding changes about its cell, and whether it halts.
+    fn settle_cell(
+        &mut self,
+        (account, of): (AccountId, u16),
+        finding: Finding,
+        theirs: i128,
+        average_px: i64,
+    ) {
+        let index = self.reconcile.index(account, of);
+        let (now, made) = (self.now, self.reconcile.moves.made());
+        let Some(cell) = self.reconcile.cells.get_mut(index) else { return };
+        if finding == Finding::Match {
+            let was = core::mem::replace(cell, Cell { mark: cell.mark, ..Cell::default() });
+            if was.since.is_some() {
+                self.reconcile.doubted.retain(|&doubted| doubted as usize != index);
+                self.gates.end(halted_scope(account, of), guard::RECONCILE, Reading::NONE);
+            }
+            return;
+        }
+        if cell.since.is_none() {
+            cell.since = Some(now);
+            self.reconcile.doubted.push(index as u32);
+        }
+        let since = cell.since.unwrap_or(now);
+        let mut halts = now.since(since) >= PATIENCE;
+        let mut ours = None;
+        if let Finding::Mismatch { ours: had } = finding {
+            bump(&mut self.counters.mismatches);
+            let first = *cell.first.get_or_insert(now);
+            halts |= now.since(first) >= APART;
+            cell.last = Some(Mismatch { by: theirs.saturating_sub(had), made, average_px });
+            ours = Some(had);
+        }
+        if halts {
+            self.halt_cell((account, of), ours, theirs);
+        }
+    }
+
+    pub(super) fn halt_cell(&mut self, (account, of): (AccountId, u16), ours: Option<i128>, theirs: i128) {
+        let is_cash = of == CASH;
+        let now = if is_cash { self.realised_of(account) } else { self.account_position(account, of) };
+        let ours = ours.unwrap_or(now);
+        let shown = |value: i128| {
+            if is_cash { micros(value) } else { i64::try_from(value).unwrap_or(i64::MAX) }
+        };
+        let reason = if is_cash { Reason::CashMismatch } else { Reason::PositionMismatch };
+        let hold = sticky(halted_scope(account, of), guard::RECONCILE, reason);
+        self.gates.begin(Hold { latch: Latch::Auto, measured: shown(ours), limit: shown(theirs), ..hold });
+    }
+}
