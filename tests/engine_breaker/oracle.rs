@@ -49,13 +49,28 @@ pub(crate) struct Oracle {
     /// Times and errors of this generation.
     outcomes: Vec<(u64, bool)>,
     openings: Vec<u64>,
-    /// While it is open: until when (0 until somebody resets it), and why.
-    pub(crate) open: Option<(u64, Excess)>,
+    /// While it gates: until when (0 until somebody resets it, or while it tries).
+    pub(crate) open: Option<u64>,
+    /// While it shows a cause: its reason and numbers.
+    pub(crate) shown: Option<Excess>,
+    /// While it tries: until when, credits taken, and acknowledged ones.
+    pub(crate) trying: Option<(u64, i64, i64)>,
+    /// While it would be open, were it to gate.
+    watching: Option<u64>,
 }
 
 impl Oracle {
     pub(crate) fn new(limits: BreakerLimits) -> Self {
-        Self { limits, generation: 0, outcomes: Vec::new(), openings: Vec::new(), open: None }
+        Self {
+            limits,
+            generation: 0,
+            outcomes: Vec::new(),
+            openings: Vec::new(),
+            open: None,
+            shown: None,
+            trying: None,
+            watching: None,
+        }
     }
 
     pub(crate) fn outcome(&mut self, now: Nanos, generation: u32, error: bool) {
@@ -63,24 +78,79 @@ impl Oracle {
             return;
         }
         self.outcomes.push((now.0, error));
-        if let Some(excess) = self.excess(now.0).filter(|_| error && self.open.is_none()) {
-            self.openings.push(now.0);
-            let since =
-                |hours: u64| self.openings.iter().filter(|&&at| now.0 - at < hours * HOUR).count() as u32;
-            let until = if since(4) >= 3 {
-                0
-            } else {
-                let cooldown = u128::from(self.limits.cooldown.0) * 2_u128.pow(since(24) - 1);
-                now.0 + cooldown.min(u128::from(self.limits.cooldown_cap.0)) as u64
-            };
-            self.open = Some((until, excess));
+        if error && self.trying.is_some() {
+            return self.open(now.0, (Reason::ErrorRate, 1, 0));
+        }
+        if let Some(excess) = self.excess(now.0).filter(|_| error && self.shown.is_none()) {
+            self.open(now.0, excess);
+        }
+    }
+
+    fn open(&mut self, now: u64, excess: Excess) {
+        self.openings.push(now);
+        let since = |hours: u64| self.openings.iter().filter(|&&at| now - at < hours * HOUR).count() as u32;
+        let cap = self.limits.cooldown_cap.0;
+        let cooldown = u128::from(self.limits.cooldown.0) * 2_u128.pow(since(24) - 1);
+        let lasts = cooldown.min(u128::from(cap)) as u64;
+        let sticks = since(4) >= 3;
+        (self.shown, self.trying) = (Some(excess), None);
+        if self.limits.metrics_only {
+            self.watching = Some(now + if sticks { cap } else { lasts });
+        } else {
+            self.open = Some(if sticks { 0 } else { now + lasts });
         }
     }
 
     pub(crate) fn close(&mut self) {
-        self.open = None;
+        (self.open, self.shown, self.trying, self.watching) = (None, None, None, None);
         self.outcomes.clear();
         self.generation += 1;
+    }
+
+    /// A person resumes it; it was ready.
+    pub(crate) fn resume(&mut self, now: Nanos) {
+        self.close();
+        if let Some(half_open) = self.limits.half_open {
+            let probes = i64::from(half_open.probes);
+            (self.open, self.shown) = (Some(0), Some((Reason::HalfOpenSpent, 0, probes)));
+            self.trying = Some((now.0 + half_open.max_wait.0, 0, 0));
+        }
+    }
+
+    /// Whether it lets a new order pass, if nothing else is in its way; `None` where it is not in the way.
+    pub(crate) fn lets_pass(&self) -> Option<bool> {
+        self.open?;
+        let probes = self.limits.half_open.map_or(0, |half_open| i64::from(half_open.probes));
+        Some(self.trying.is_some_and(|(_, taken, _)| taken < probes))
+    }
+
+    pub(crate) fn take(&mut self) -> bool {
+        self.trying.as_mut().map(|(_, taken, _)| *taken += 1).is_some()
+    }
+
+    pub(crate) fn give_back(&mut self, generation: u32) {
+        if let Some((_, taken, _)) = self.trying.as_mut().filter(|_| generation == self.generation) {
+            *taken -= 1;
+        }
+    }
+
+    pub(crate) fn proved(&mut self, generation: u32) {
+        let Some((_, _, passed)) = self.trying.as_mut().filter(|_| generation == self.generation) else { return };
+        *passed += 1;
+        if self.limits.half_open.is_some_and(|half_open| *passed == i64::from(half_open.probes)) {
+            self.close();
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn advance(&mut self, now: Nanos) {
+        if let Some((until, _, passed)) = self.trying.filter(|(until, ..)| *until <= now.0) {
+            let probes = self.limits.half_open.map_or(0, |half_open| i64::from(half_open.probes));
+            self.open(until, (Reason::HalfOpenSpent, passed, probes));
+        }
+        if self.watching.is_some_and(|until| until <= now.0) {
+            self.close();
+        }
     }
 
     /// Openings, outcomes and errors of this generation, errors in a row.
