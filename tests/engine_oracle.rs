@@ -12,7 +12,7 @@ use support::desk::*;
 use support::oracle::{Guard, Happened, Instrument, Judge, Oracle, What, whole};
 use tripline::engine::limits::{Anchor, Basis, Currency, DrawdownLimits, RateLimits};
 use tripline::model::event::{CommandVerb, FlowKind};
-use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Scope};
+use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Scope, Ticks};
 
 /// Instrument, its price around which things happen, and a scale for quantities.
 const DOLLARS: [(u16, i64, i64); 3] = [(PLAIN, 100, 10), (PERP, 1_000_000, 100), (SPOT, 10_000, 10_000)];
@@ -84,7 +84,9 @@ fn mixed() -> impl Strategy<Value = What> {
         (20_u64..29, -9_i128..9).prop_map(|(id, amount)| What::Pay { id, amount: amount * 999_999_999 });
     let bring = (20_u64..29, prop_oneof![-300_i128..-1, 1_i128..300])
         .prop_map(|(id, amount)| What::Bring { id, amount: amount * 1_000_000_000 / 7 });
-    prop_oneof![10 => what(&MIXED), 3 => rate, 1 => pay, 1 => bring]
+    let settle = (prop::sample::select(&MIXED[..]), 1_u64..4, 70_i64..130)
+        .prop_map(|((instrument, px, _), id, share)| What::Settle { instrument, id, px: px * share / 100 });
+    prop_oneof![12 => what(&MIXED), 3 => rate, 1 => pay, 1 => bring, 1 => settle]
 }
 
 fn guard() -> impl Strategy<Value = Guard> {
@@ -132,6 +134,10 @@ fn tell(desk: &mut Desk, book: u16, step: usize, what: &What) {
             let (amount, kind) = (Money(amount), FlowKind::Transfer);
             let event = Event::Flow { id: id(number), amount, ccy: BTC, kind, t_venue: 0 };
             desk.say(book, PLAIN, Flags::empty(), event);
+        }
+        What::Settle { instrument, id: number, px } => {
+            let event = Event::Settle { id: id(number), px: Ticks(px), qty: Lots(0), kind: 0, t_venue: 0 };
+            desk.say(book, instrument, Flags::empty(), event);
         }
         What::Rate { bid, ask } => {
             desk.sequence += 1;

@@ -11,7 +11,8 @@
 //! leg. `realised = cash legs + cost`, `unrealised = worth − cost`, therefore exactly, at every mark:
 //! `realised + unrealised − fees + funding + capital + flows = equity`.
 //!
-//! Accounts and strategies are sums of the floored equities of their books. A mark costs one walk over the holders
+//! Accounts and strategies are sums of the floored equities of their books; each account has one more, HOUSE, for what
+//! belongs to no strategy. A book may instead have the equity its strategy publishes ([`published`]). A mark costs one walk over the holders
 //! of its instrument, a conversion rate one over the books with money in that currency ([`wallets`]). Does not catch:
 //! trades nobody reported (`reconcile` does).
 

@@ -97,6 +97,12 @@ pub enum What {
         id: u64,
         amount: i128,
     },
+    /// All that is held is settled at a price.
+    Settle {
+        instrument: u16,
+        id: u64,
+        px: i64,
+    },
     /// What the other currency is worth, in 1e-9.
     Rate {
         bid: i64,
@@ -274,6 +280,17 @@ impl Oracle {
                 told.flows[1] += whole(amount) / pow10(9);
                 let worth = self.value(told).equity - before;
                 told.brought.push(worth);
+            }
+            What::Settle { instrument, id, px } if seen.insert((instrument + 1_000, id, false)) => {
+                let kind = self.instruments[&instrument];
+                let mut q = whole(0);
+                for (trade, _, debit) in told.steps.iter().filter(|step| step.1 == instrument) {
+                    q += trade.map_or(whole(0), |index| told.trades[index].qty.clone());
+                    q -= whole((*debit).into()) / pow10(kind.qty_decimals);
+                }
+                let leg = self.worth(instrument, &q, px);
+                told.trades.push(Trade { instrument, qty: -q, leg });
+                told.steps.push((Some(told.trades.len() - 1), instrument, 0));
             }
             What::Mark { instrument, px } => told.marks.entry(instrument).or_default().push(px),
             What::Rate { bid, ask } => told.rates.push((bid, ask)),
@@ -744,9 +761,10 @@ impl<'a> Judge<'a> {
         }
         self.breached |= breach;
         let (touched, is_mark) = match happened.what {
-            What::Fill { instrument, .. } | What::Total { instrument, .. } | What::Fee { instrument, .. } => {
-                (Some(instrument), false)
-            }
+            What::Fill { instrument, .. }
+            | What::Total { instrument, .. }
+            | What::Fee { instrument, .. }
+            | What::Settle { instrument, .. } => (Some(instrument), false),
             What::Mark { instrument, .. } => (Some(instrument), true),
             What::Funding { .. } | What::Flow { .. } | What::Pay { .. } | What::Bring { .. } => {
                 (Some(PLAIN), false)

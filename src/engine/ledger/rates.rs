@@ -60,8 +60,8 @@ impl Ledger {
         till.wallet().is_none_or(|index| self.wallets.rates.is_trusted(self.wallets.get(index).route))
     }
 
-    /// What a cost in a till's currency is in the account's, rounded up, the haircut included. `Ok(None)` without a
-    /// rate to tell; the flag says whether that rate is trusted.
+    /// What a cost in a till's currency is in the account's, rounded up, the haircut included, and whether its rate
+    /// is trusted. `Some(None)` without a rate to tell, `None` where it does not fit.
     pub(in crate::engine) fn cost(&self, till: TillId, cost: i128) -> Option<Option<(i128, bool)>> {
         let Some(index) = till.wallet() else { return Some(Some((cost, true))) };
         let route = self.wallets.get(index).route;
