@@ -107,7 +107,9 @@ impl<'a> History<'a> {
         if self.seed.below(100) >= percent {
             self.desk.outcome_of(book, order, None);
             let two = [usize::from(book), 2];
-            two.into_iter().zip(generations).for_each(|(which, of)| self.oracles[which].outcome(now, of, false));
+            two.into_iter()
+                .zip(generations)
+                .for_each(|(which, of)| self.oracles[which].outcome(now, of, false));
             for ((which, of), is_probe) in two.into_iter().zip(generations).zip(probes) {
                 if is_probe {
                     self.oracles[which].proved(of);
@@ -234,7 +236,8 @@ fn the_engine_opens_and_closes_exactly_when_the_whole_history_says_so() {
         trips += history.trips;
         probed += history.probed;
     }
-    let seen = format!("{openings} openings and {trips} trips were compared and ended, {probed} orders were probes");
+    let seen =
+        format!("{openings} openings and {trips} trips were compared and ended, {probed} orders were probes");
     println!("{seen}");
     assert!(openings > 20 && trips > 20 && probed > 50, "the histories prove nothing: {seen}");
 }

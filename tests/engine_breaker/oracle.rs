@@ -135,7 +135,9 @@ impl Oracle {
     }
 
     pub(crate) fn proved(&mut self, generation: u32) {
-        let Some((_, _, passed)) = self.trying.as_mut().filter(|_| generation == self.generation) else { return };
+        let Some((_, _, passed)) = self.trying.as_mut().filter(|_| generation == self.generation) else {
+            return;
+        };
         *passed += 1;
         if self.limits.half_open.is_some_and(|half_open| *passed == i64::from(half_open.probes)) {
             self.close();

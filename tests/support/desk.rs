@@ -113,7 +113,6 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         rates: vec![],
         strategies: vec![strategy("one"), strategy("two")],
         books: vec![book(0, 0, capital), book(1, 0, capital), book(0, 1, 0)],
-        house: None,
         drawdowns,
         venues: vec![VenueLimits::new(name("venue"))],
         buckets: vec![],

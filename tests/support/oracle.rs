@@ -294,7 +294,11 @@ impl Oracle {
             }
             What::Mark { instrument, px } => told.marks.entry(instrument).or_default().push(px),
             What::Rate { bid, ask } => told.rates.push((bid, ask)),
-            What::Funding { .. } | What::Pay { .. } | What::Flow { .. } | What::Bring { .. } => {
+            What::Funding { .. }
+            | What::Pay { .. }
+            | What::Flow { .. }
+            | What::Bring { .. }
+            | What::Settle { .. } => {
                 told.counted -= 1;
             }
             What::Roll | What::Reset { .. } => {}

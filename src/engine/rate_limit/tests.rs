@@ -84,7 +84,6 @@ pub(in crate::engine) fn desk(buckets: Vec<BucketLimits>) -> Limits {
         duplicates: None,
     };
     let limits = Limits {
-        house: None,
         instance: name("test"),
         mode: Mode::Live,
         accounts: vec![account("main", "north"), account("spare", "north"), account("far", "south")],
