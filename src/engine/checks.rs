@@ -153,7 +153,8 @@ impl Engine {
     /// Whether an order means anything, and is not one that is known: the checks before all others.
     pub(super) fn first_look(&self, place: Place, ticket: &Ticket, flags: Flags) -> Result<(), Denial> {
         let scope = self.instrument_scope(place);
-        if !self.can_book(place, ticket.side.instrument, flags) {
+        // A handle of account level names none.
+        if place.instrument.is_none() || !self.can_book(place, ticket.side.instrument, flags) {
             return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
         }
         let lot = self.limits.instruments[usize::from(ticket.side.instrument)].lot.0;

@@ -47,8 +47,8 @@ impl Engine {
     pub(super) fn refresh_trust(&mut self, scope: Scope) {
         if let Scope::Account(account) = scope {
             // What HOUSE misses is on its account.
-            let unsound = self.gates.holds(scope, guard::INTEGRITY);
-            return self.set_unsound(self.ledger.house(account), unsound);
+            let unsound = self.gates.holds(scope, guard::INTEGRITY) || self.reconcile.doubts(account);
+            self.set_unsound(self.ledger.house(account), unsound);
         }
         for book in 0..self.limits.books.len() as u16 {
             let strategy = self.ledger.book(book).strategy;
