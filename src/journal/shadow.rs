@@ -5,6 +5,10 @@
 //! still to write. Where it stops, the hot log fills and the hot loop stops consuming and renewing: nothing is lost, and
 //! every gate closes. It is also a check: what it decides must be what the core recorded.
 //!
+//! A snapshot takes as long as the tables are full, whatever came since the one before. Under a flood they are therefore
+//! further apart: after each the shadow follows for three times as long as it took, until a quarter of the log has come.
+//! A core that takes over then has that much more to follow; otherwise the hot loop would wait for snapshots.
+//!
 //! It watches the archiver too, and never waits for it: a disk that is behind for too long halts the firm, JOURNAL_LAG,
 //! and one that would fill the hot log is gone on without.
 
@@ -22,6 +26,12 @@ use crate::shm::clock::{monotonic, sleep};
 const NAP: Nanos = Nanos::from_millis(2);
 /// Snapshots for each time the log wraps: a core that takes over has a sixteenth of it to follow, and what came since.
 const PER_ROUND: u64 = 16;
+/// The fewest of them, under a flood.
+const LEAST_PER_ROUND: u64 = 4;
+// The log holds what came since the older of two snapshots; past five eighths of it the archive is given up.
+const _: () = assert!(2 * 8 / LEAST_PER_ROUND < 5);
+/// So many times as long as a snapshot took the shadow follows before it takes another.
+const REST: u64 = 3;
 /// How often the archiver is looked at, in entries; and at every nap.
 const LOOK_EVERY: u64 = 256;
 
@@ -39,8 +49,7 @@ pub fn follow(
     mut replica: Replica,
     archive: Option<(&Settings, &Desk)>,
 ) {
-    let every = every(log);
-    let mut taken = replica.next();
+    let mut cadence = Cadence::new(log, replica.next());
     let mut needed = log.released();
     let mut watch = archive.map(|(settings, desk)| Watch::new(settings.lag, desk, log));
     loop {
@@ -70,14 +79,18 @@ pub fn follow(
             }
         }
         let mut look = found == Found::End || replica.next().is_multiple_of(LOOK_EVERY);
-        if replica.next().wrapping_sub(taken) >= every && replica.is_whole() {
+        if cadence.is_due(replica.next(), monotonic) && replica.is_whole() {
+            let began = monotonic();
             match store.write(id, &replica) {
-                Ok(oldest) => (needed, taken, look) = (oldest, replica.next(), true),
+                Ok(oldest) => {
+                    (needed, look) = (oldest, true);
+                    cadence.taken(replica.next(), began, monotonic());
+                }
                 // The log keeps what it has; if this goes on it fills, and the hot loop stops. Tried again a little later,
                 // since following must not wait for it.
                 Err(error) => {
                     tracing::error!(event = "snapshot", %error, "a snapshot could not be written");
-                    taken = taken.wrapping_add(every >> 2);
+                    cadence.put_off(replica.next());
                 }
             }
         }
@@ -88,6 +101,38 @@ pub fn follow(
                 log.release(may_go);
             }
         }
+    }
+}
+
+/// When the next snapshot is due.
+#[derive(Clone, Debug)]
+struct Cadence {
+    every: u64,
+    at_most: u64,
+    /// Where the last one was taken, or put off to.
+    from: u64,
+    rests_until: Nanos,
+}
+
+impl Cadence {
+    fn new(log: &HotLog, next: u64) -> Self {
+        let at_most = log.capacity().div_ceil(LEAST_PER_ROUND).max(1);
+        Self { every: every(log), at_most, from: next, rests_until: Nanos::ZERO }
+    }
+
+    fn is_due(&self, next: u64, now: impl FnOnce() -> Nanos) -> bool {
+        let since = next.wrapping_sub(self.from);
+        since >= self.every && (since >= self.at_most || now() >= self.rests_until)
+    }
+
+    fn taken(&mut self, next: u64, began: Nanos, ended: Nanos) {
+        self.from = next;
+        self.rests_until = ended.after(Nanos(ended.since(began).0.saturating_mul(REST)));
+    }
+
+    /// A failed one is tried again a little later, a quarter of what lies between two at least.
+    fn put_off(&mut self, next: u64) {
+        self.from = next.wrapping_sub(self.every).wrapping_add(self.every >> 2);
     }
 }
 
@@ -174,6 +219,41 @@ impl<'a> Watch<'a> {
         if self.told_at.is_none_or(|at| now.since(at) > self.bound) {
             self.told_at = Some(now);
             log.report_trouble(next, Reason::JournalLag);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_rest_three_times_as_long_as_one_took_but_no_longer_than_a_quarter_of_the_log() {
+        let ms = Nanos::from_millis;
+        let fresh = || Cadence { every: 16, at_most: 64, from: 1, rests_until: Nanos::ZERO };
+        let mut rested = fresh();
+        rested.taken(101, ms(1_000), ms(1_020));
+        for (name, cadence, next, now, is_due) in [
+            ("too few entries", fresh(), 16, ms(9_000), false),
+            ("a sixteenth", fresh(), 17, ms(0), true),
+            ("resting", rested.clone(), 117, ms(1_079), false),
+            ("rested", rested.clone(), 117, ms(1_080), true),
+            ("rested with too few entries", rested.clone(), 116, ms(1_080), false),
+            ("resting, just below a quarter", rested.clone(), 164, ms(1_021), false),
+            ("a quarter", rested.clone(), 165, ms(1_021), true),
+        ] {
+            assert_eq!(cadence.is_due(next, || now), is_due, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_failed_snapshot_is_tried_again_after_a_quarter_of_the_usual_distance_however_late_it_was() {
+        for failed_at in [17, 65, 1_000] {
+            let mut cadence = Cadence { every: 16, at_most: 64, from: 1, rests_until: Nanos::ZERO };
+            assert!(cadence.is_due(failed_at, || Nanos::ZERO));
+            cadence.put_off(failed_at);
+            assert!(!cadence.is_due(failed_at + 3, || Nanos::ZERO), "{failed_at}");
+            assert!(cadence.is_due(failed_at + 4, || Nanos::ZERO), "{failed_at}");
         }
     }
 }
