@@ -42,8 +42,9 @@ mutants: need-rust need-c ## Build known defects in, one at a time, and see that
 	! TRIPLINE_STRIDE=500 $(call MUTANT,verdict_before_commit,crash_steps)
 	! $(call MUTANT,unjournaled_timer,two_process a_stopped_strategy)
 
-bench: need-rust need-c ## Measure event to halt between two pinned processes
+bench: need-rust need-c ## Measure event to halt between two pinned processes, then events per second
 	$(CARGO) bench --bench event_to_halt
+	$(CARGO) bench --bench sustained
 
 bench-python: need-rust need-c need-python ## Measure the Python package against ctypes, call by call
 	$(CARGO) build --release -p tripline -p tripline-ffi -p tripline-python

@@ -31,6 +31,9 @@ mod ffi;
 mod figures;
 #[path = "event_to_halt/inline_gate.rs"]
 mod inline_gate;
+#[path = "support/running.rs"]
+#[allow(dead_code, reason = "each benchmark uses its own part")]
+mod running;
 #[path = "event_to_halt/sidecar.rs"]
 mod sidecar;
 #[path = "event_to_halt/strategy.rs"]

@@ -1,29 +1,21 @@
 //! A real sidecar of the run's own, in a private directory: started, asked, reset, stopped for a while, ended.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tripline::control::cli::admin;
 use tripline::control::report::Report;
 use tripline::control::server::ResetBody;
-use tripline::keeper;
-use tripline::runtime::pin;
 
+use super::running::Running;
 use super::strategy::{Strategy, account};
 use super::{ACCOUNTS, Failure};
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The sidecar; it and its directory go when this is dropped.
-pub(crate) struct Sidecar {
-    dir: PathBuf,
-    process: Option<Child>,
-    core: libc::pid_t,
-}
+pub(crate) struct Sidecar(Running);
 
 /// What the sidecar says of itself at the end.
 #[derive(Default)]
@@ -36,64 +28,22 @@ pub(crate) struct Summary {
     pub(crate) isolated: bool,
 }
 
-/// Continues the core however the block ended.
-struct Stopped(libc::pid_t);
-
 impl Sidecar {
     /// Starts it with its core spinning on `cpu` and waits until it is ready.
     pub(crate) fn start(cpu: usize, journaled: bool) -> Result<Self, Failure> {
-        let kind = if journaled { "journaled" } else { "plain" };
-        let dir = std::env::temp_dir().join(format!("tripline-bench-{}-{kind}", std::process::id()));
-        fs::create_dir(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let mut sidecar = Self { dir, process: None, core: 0 };
-        let config = sidecar.dir.join("bench.toml");
-        let log = sidecar.dir.join("log");
-        let text = configuration(&sidecar.run_dir(), cpu);
-        fs::write(&config, text).map_err(|error| format!("configuration: {error}"))?;
-        let log = fs::File::create(log).map_err(|error| format!("log: {error}"))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
-        command.args(["run", "--exit-with-parent", "--config"]).arg(&config);
-        command.args((!journaled).then_some("--no-journal"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        sidecar.process = Some(command.spawn().map_err(|error| format!("starting the sidecar: {error}"))?);
-        let report = sidecar.await_ready()?;
-        let looping = report.looping.ok_or("the sidecar shows no core")?;
-        if looping.cpu != Some(cpu as u64) || !looping.spinning {
-            return Err(format!("the core is not spinning on processor {cpu}"));
-        }
-        sidecar.core = looping.core_pid as libc::pid_t;
-        Ok(sidecar)
+        let (kind, options) =
+            if journaled { ("journaled", &[][..]) } else { ("plain", &["--no-journal"][..]) };
+        Running::start(kind, cpu, options, |run_dir| configuration(run_dir, cpu)).map(Self)
     }
 
     /// The private directory.
     pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+        self.0.dir()
     }
 
     /// The directory of the sockets.
     pub(crate) fn run_dir(&self) -> PathBuf {
-        self.dir.join("run")
-    }
-
-    fn await_ready(&mut self) -> Result<Report, Failure> {
-        let by = Instant::now() + READY_WITHIN;
-        loop {
-            let attach = self.run_dir().join("attach.sock");
-            let report = self.status().ok().filter(|report| report.not_ready.is_none());
-            if let Some(report) = report.filter(|_| attach.exists()) {
-                return Ok(report);
-            }
-            let ended = matches!(self.process.as_mut().map(Child::try_wait), Some(Ok(Some(_))));
-            if ended || Instant::now() >= by {
-                let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                return Err(format!("the sidecar is not ready:\n{log}"));
-            }
-            pin::sleep(5_000_000);
-        }
-    }
-
-    fn status(&self) -> Result<Report, Failure> {
-        admin::status(&self.run_dir()).map_err(|failure| failure.what)
+        self.0.run_dir()
     }
 
     /// Proves from the sidecar's status that each account is halted by its own guard and by nothing else, then
@@ -127,7 +77,7 @@ impl Sidecar {
     fn status_with_epoch(&self, epoch: u64) -> Result<Report, Failure> {
         let by = Instant::now() + STOPPED_WITHIN;
         loop {
-            let report = self.status()?;
+            let report = self.0.status()?;
             if report.looping.as_ref().is_some_and(|looping| looping.epoch >= epoch) {
                 return Ok(report);
             }
@@ -139,28 +89,12 @@ impl Sidecar {
 
     /// Runs `block` while the core does not run at all, which leaves its processor to the block.
     pub(crate) fn while_stopped<T>(&self, block: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-        // SAFETY: an integer call; the core is a descendant of the sidecar that this run started and still holds.
-        unsafe { libc::kill(self.core, libc::SIGSTOP) };
-        let _continued = Stopped(self.core);
-        let by = Instant::now() + STOPPED_WITHIN;
-        let stat = format!("/proc/{}/stat", self.core);
-        loop {
-            let text = fs::read_to_string(&stat).map_err(|error| format!("{stat}: {error}"))?;
-            // The state follows the program's name, which is in brackets and may itself hold some.
-            if text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')) {
-                break;
-            }
-            if Instant::now() >= by {
-                return Err("the core does not stop".into());
-            }
-            pin::sleep(20_000);
-        }
-        block()
+        self.0.while_stopped(block)
     }
 
     /// What it says of itself.
     pub(crate) fn summary(&self) -> Result<Summary, Failure> {
-        let report = self.status()?;
+        let report = self.0.status()?;
         let looping = report.looping.ok_or("the sidecar shows no core")?;
         Ok(Summary {
             trips: report.guards.iter().map(|guard| guard.trips).sum(),
@@ -170,25 +104,6 @@ impl Sidecar {
             decision_p99_ns: looping.decision_p99_ns.unwrap_or_default(),
             isolated: looping.isolated,
         })
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        // SAFETY: as for the SIGSTOP.
-        unsafe { libc::kill(self.0, libc::SIGCONT) };
-    }
-}
-
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            keeper::ask_to_end(&process);
-            let _reaped = process.wait();
-        }
-        if let Err(error) = fs::remove_dir_all(&self.dir) {
-            eprintln!("event_to_halt: {} is left behind: {error}", self.dir.display());
-        }
     }
 }
 
