@@ -7,7 +7,7 @@
 //! shadow (the rules again) <──hot log, 64 B an event──────┘
 //!    └──> archiver ──> disk
 //! ```
-//! Producers publish as fast as their lanes take it. Meanwhile the kernel counts what each thread of the core gets of the
+//! Producers publish as fast as their lanes take it, or at a fixed rate. Meanwhile the kernel counts what each thread of the core gets of the
 //! processors and how long it waits for one, and the benchmark looks at how full lanes and hot log are: the bottleneck is
 //! named from that. What was published must at the end be what the sidecar says it booked. README.md beside this file
 //! tells the method, the numbers' meaning and what they do not show.
@@ -37,9 +37,9 @@ use figures::Figures;
 use scene::{Reach, Scene};
 use tripline::runtime::pin;
 
-const USAGE: &str =
-    "sustained [--seconds N] [--lanes N]... [--only rules|journal|archive]... [--archive DIR] [--json]";
+const USAGE: &str = "sustained [--seconds N] [--rate N] [--lanes N]... [--only rules|journal|archive]... [--archive DIR] [--json]";
 const LONGEST: u64 = 3_600;
+const FASTEST: u64 = 100_000_000;
 /// Lanes a sidecar of this benchmark has.
 const MOST_LANES: usize = 16;
 
@@ -48,6 +48,8 @@ type Failure = String;
 
 struct Arguments {
     seconds: u64,
+    /// Events a second of all lanes together; `None` is as many as they take.
+    rate: Option<u64>,
     lanes: Vec<usize>,
     reaches: Vec<Reach>,
     archive: PathBuf,
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
 fn arguments(given: impl Iterator<Item = String>) -> Result<Arguments, Failure> {
     let mut arguments = Arguments {
         seconds: 5,
+        rate: None,
         lanes: Vec::new(),
         reaches: Vec::new(),
         archive: env!("CARGO_TARGET_TMPDIR").into(),
@@ -90,6 +93,7 @@ fn arguments(given: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
             "--json" => arguments.json = true,
             "--archive" => arguments.archive = value()?.into(),
             "--seconds" => arguments.seconds = number(&argument, &value()?, LONGEST)?,
+            "--rate" => arguments.rate = Some(number(&argument, &value()?, FASTEST)?),
             "--lanes" => arguments.lanes.push(number(&argument, &value()?, MOST_LANES as u64)? as usize),
             "--only" => arguments.reaches.push(match value()?.as_str() {
                 "rules" => Reach::Rules,
@@ -123,10 +127,11 @@ fn measure(arguments: &Arguments) -> Result<Figures, Failure> {
     pin::keep_off(*core_cpu);
     pin::sleep_precisely();
     let archive = disk::Dir::new(&arguments.archive)?;
-    let mut figures = Figures::new(cpus.len(), *core_cpu, arguments.seconds, archive.kind()?);
+    let mut figures =
+        Figures::new((cpus.len(), *core_cpu), arguments.seconds, arguments.rate, archive.kind()?);
     for &lanes in &arguments.lanes {
         for &reach in &arguments.reaches {
-            let scene = Scene { reach, lanes, archive: archive.path() };
+            let scene = Scene { reach, lanes, rate: arguments.rate, archive: archive.path() };
             let trial = trial::run(&scene, *core_cpu, arguments.seconds)?;
             eprintln!("{lanes} x {}: {:.0} events/s", reach.name(), trial.median());
             figures.add(trial);

@@ -17,6 +17,7 @@ pub(crate) struct Figures {
     cpus: usize,
     core_cpu: usize,
     seconds: u64,
+    rate: Option<u64>,
     disk: String,
     trials: Vec<Trial>,
 }
@@ -81,8 +82,13 @@ impl Trial {
 }
 
 impl Figures {
-    pub(crate) fn new(cpus: usize, core_cpu: usize, seconds: u64, disk: String) -> Self {
-        Self { cpus, core_cpu, seconds, disk, trials: Vec::new() }
+    pub(crate) fn new(
+        (cpus, core_cpu): (usize, usize),
+        seconds: u64,
+        rate: Option<u64>,
+        disk: String,
+    ) -> Self {
+        Self { cpus, core_cpu, seconds, rate, disk, trials: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, trial: Trial) {
@@ -100,8 +106,12 @@ impl Figures {
     fn write_table(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "{} processors, core spinning on cpu {}, everything else on the rest; {} s each; archive on {}",
-            self.cpus, self.core_cpu, self.seconds, self.disk
+            "{} processors, core spinning on cpu {}, everything else on the rest; {} s each, {}; archive on {}",
+            self.cpus,
+            self.core_cpu,
+            self.seconds,
+            self.rate.map_or("as many as are taken".into(), |rate| format!("{rate} events/s offered")),
+            self.disk
         )?;
         writeln!(
             text,
@@ -188,6 +198,7 @@ impl Figures {
             "cpus": self.cpus,
             "core_cpu": self.core_cpu,
             "seconds": self.seconds,
+            "offered_per_second": self.rate,
             "disk": self.disk,
             "trials": trials,
         })

@@ -20,7 +20,7 @@ use tripline::sync::{AtomicU64, Ordering};
 use super::{Failure, scene};
 
 /// Records of one cycle.
-const CYCLE: u64 = 19;
+pub(crate) const CYCLE: u64 = 19;
 const MARKS: i64 = 8;
 /// Quantity of an order: its two fills are of one each.
 const QTY: i64 = 2;
@@ -258,14 +258,20 @@ impl<'a> Producer<'a> {
         passes
     }
 
-    /// Cycles until `stop`, then waits until all of it is applied. For the calling thread, whichever it is.
-    pub(crate) fn flood(mut self, stop: &AtomicU64) -> Result<Self, Failure> {
+    /// Cycles until `stop`, one each `pace` if there is one, then waits until all of it is applied. A cycle that is late
+    /// does not put off the next. For the calling thread, whichever it is.
+    pub(crate) fn run(mut self, stop: &AtomicU64, pace: Option<Duration>) -> Result<Self, Failure> {
         self.client.rebind();
         pin::sleep_precisely();
         let _told_as_closed = self.awaits_pass(PAUSED_WITHIN_NS)?;
+        let mut due = Instant::now();
         // Relaxed: only a sign to stop.
         while stop.load(Ordering::Relaxed) == 0 {
             self.cycle()?;
+            if let Some(pace) = pace {
+                due += pace;
+                pin::sleep(due.saturating_duration_since(Instant::now()).as_nanos() as u64);
+            }
         }
         if let Some(since) = self.closed_since {
             let closed = since.elapsed().as_nanos() as u64;

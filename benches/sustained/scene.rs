@@ -30,6 +30,8 @@ pub(crate) enum Reach {
 pub(crate) struct Scene<'a> {
     pub(crate) reach: Reach,
     pub(crate) lanes: usize,
+    /// Events a second of all lanes together; `None` is as many as they take.
+    pub(crate) rate: Option<u64>,
     pub(crate) archive: &'a Path,
 }
 

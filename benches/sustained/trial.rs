@@ -10,7 +10,7 @@ use tripline::sync::{AtomicU64, Ordering};
 use super::Failure;
 use super::disk::{self, Held};
 use super::evidence::{Threads, Watched};
-use super::producer::{Producer, Tally};
+use super::producer::{CYCLE, Producer, Tally};
 use super::running::Running;
 use super::scene::{ACCOUNT, Reach, Scene, strategy};
 
@@ -109,9 +109,10 @@ fn measure(scene: &Scene<'_>, sidecar: &mut Running, seconds: u64) -> Result<Tri
     let mut producers: Vec<_> = (0..scene.lanes).map(attach).collect::<Result<_, _>>()?;
     let record_ns = bursts(sidecar, &mut producers[0], watch.log.as_ref())?;
     let stop = AtomicU64::new(0);
+    let pace = scene.rate.map(|rate| Duration::from_nanos(CYCLE * scene.lanes as u64 * 1_000_000_000 / rate));
     let (producers, from, to, seen) = thread::scope(|scope| {
         let threads: Vec<_> =
-            producers.into_iter().map(|producer| scope.spawn(|| producer.flood(&stop))).collect();
+            producers.into_iter().map(|producer| scope.spawn(|| producer.run(&stop, pace))).collect();
         let watched = watch.through(seconds);
         // Relaxed: only a sign to stop.
         stop.store(1, Ordering::Relaxed);
