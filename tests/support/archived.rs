@@ -21,7 +21,8 @@ pub fn start_archived(
     environment: Vec<(&'static str, OsString)>,
     launcher: Vec<OsString>,
 ) -> Sidecar {
-    let setup = Setup { lease: "1s", lane_slots: 256, ..Setup::default() };
+    // The longest there is: a machine that is busy must not have a lane lag.
+    let setup = Setup { lease: "10s", lane_slots: 256, ..Setup::default() };
     let mut text = setup.toml(&place.path().join("run"));
     text.push_str(&format!("[journal]\narchive = \"{}\"\n{more}", dir.display()));
     place.file("sidecar.toml", &text);
