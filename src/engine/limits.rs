@@ -376,7 +376,7 @@ impl Limits {
             let published =
                 (0..).zip(&self.books).any(|(book, of)| of.published.is_some() && lies_in(book, of));
             let fits = guard.basis == Basis::Equity || !published;
-            require!(fits, "{}: nothing is known as realised of published equity", guard.name);
+            require!(fits, "{}: of published equity nobody knows what is realised", guard.name);
             require!(guard.limit.is_some() || guard.limit_abs.is_some(), "{}: no limit", guard.name);
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);

@@ -218,7 +218,7 @@ fn somebody_can_flatten(
     }
 }
 
-/// Of published equity nothing is known as realised: a guard on that would never trip.
+/// Of published equity nobody knows what is realised and what is not: a guard on either would not measure that.
 fn realised_is_known(section: &Section<'_, '_>, guard: &DrawdownLimits, trading: &Trading) {
     let lies_in = |(index, book): (usize, &BookLimits)| {
         book.published.is_some() && watches(guard.scope, index, book.strategy, book.account)

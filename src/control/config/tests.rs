@@ -173,6 +173,7 @@ const BAD: &[Row] = &[
     ("a quanto at no rate", Swap("\"linear\"", "\"quanto\"\nfixed_rate = \"0\""), 12, "instrument[BTC-PERP].fixed_rate", "out-of-range", ""),
     ("a fixed rate of something else", After("settlement", "fixed_rate = \"0.1\""), 15, "instrument[BTC-PERP].fixed_rate", "conflict", "only a quanto"),
     ("an age of equity nobody publishes", After("capital", "equity_age = \"5s\""), 21, "strategy[mm1].book[main].equity_age", "conflict", "published"),
+    ("margin of published equity", Swap("[[drawdown]]", "equity_source = \"published\"\n[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\n[[drawdown]]"), 29, "drawdown[m].basis", "conflict", "equity"),
     ("realised profit of published equity", Swap("limit = \"15%\"", "limit = \"15%\"\nbasis = \"realised\"\n[[strategy]]\nname = \"p\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\ncapital = 1\nmax_position = \"unlimited\"\nmax_order_qty = \"unlimited\"\nmax_order_notional = \"unlimited\"\nequity_source = \"published\""), 28, "drawdown[drawdown.kill].basis", "conflict", "equity"),
     ("a tolerance off the quantity unit", After("settlement", "overfill = \"0.0001\""), 15, "instrument[BTC-PERP].overfill", "bad-decimal", "3 decimal places"),
     ("a tolerance below nothing", After("settlement", "overfill = \"-0.001\""), 15, "instrument[BTC-PERP].overfill", "out-of-range", ""),

@@ -2,7 +2,7 @@
 //!
 //! The book's reading is the amount published last, whatever fills say: those still count for position limits. Nothing
 //! of it is realised as far as anybody knows, so realised profit stays 0, unrealised is equity less capital, and no
-//! guard may have the basis REALISED. The book is never flat: what moves the amount cannot be seen, so a loss is
+//! guard may have a basis but EQUITY. The book is never flat: what moves the amount cannot be seen, so a loss is
 //! believed only after it has lasted. Before the first amount there is no reading. The reading is trusted while the
 //! amount is, by its own word, and is not older than its age (stale when `>`). A flow moves the amount at once: the
 //! strategy says of the flow first and publishes the equity that contains it afterwards.
