@@ -25,7 +25,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::record::{MOST_DT, Stamp, chained, head, open, seal};
+use super::record::{MOST_DT, Stamp, chained, head, is_head_of, open, seal};
 use crate::model::{Event, Flags, Handle, Message, Nanos, Reason};
 use crate::shm::segment::Segment;
 use crate::sync::Ordering;
@@ -48,6 +48,13 @@ const ENTRIES_AT: usize = 4096;
 
 /// The first sequence of every journal.
 pub const FIRST: u64 = 1;
+
+/// The order of the store that commits an entry, SYNC(entry-committed).
+const COMMIT: Ordering = match cfg!(tripline_mutant = "relaxed_stamp") {
+    false => Ordering::Release,
+    // Relaxed: a defect, to see that the model of this log notices.
+    true => Ordering::Relaxed,
+};
 
 /// A hot log.
 #[derive(Clone, Debug)]
@@ -219,13 +226,13 @@ impl HotLog {
     /// What is at `sequence`.
     #[must_use]
     pub fn read(&self, sequence: u64) -> Found {
-        let words = self.copy(sequence);
-        match open(&words, self.capacity) {
-            Some(stamp) if stamp.sequence == sequence => Found::Entry(stamp, words),
-            _ if self.is_of_round_before(words[0], sequence) && !self.is_entry(sequence.wrapping_add(1)) => {
+        let (first, entry) = self.look(sequence);
+        match entry {
+            Some((stamp, words)) => Found::Entry(stamp, words),
+            None if self.is_of_round_before(first, sequence) && !self.is_entry(sequence.wrapping_add(1)) => {
                 Found::End
             }
-            _ => Found::Damaged,
+            None => Found::Damaged,
         }
     }
 
@@ -241,19 +248,24 @@ impl HotLog {
     }
 
     fn is_entry(&self, sequence: u64) -> bool {
-        open(&self.copy(sequence), self.capacity).is_some_and(|stamp| stamp.sequence == sequence)
+        self.look(sequence).1.is_some()
     }
 
-    fn copy(&self, sequence: u64) -> Words {
+    /// The first word of a slot and, when it commits `sequence`, a copy of the entry.
+    fn look(&self, sequence: u64) -> (u64, Option<(Stamp, Words)>) {
         let slot = self.slot(sequence);
         // SYNC(entry-committed): pairs with the release store in `Writer::put`.
         let mut words = [slot[0].load(Ordering::Acquire), 0, 0, 0, 0, 0, 0, 0];
+        if !is_head_of(words[0], sequence) {
+            return (words[0], None);
+        }
         for (word, place) in words.iter_mut().zip(slot).skip(1) {
             // Relaxed: ordered by the first word. A writer that has come round meanwhile leaves a mix, which the
             // checksum refuses; readers stay within what is not released.
             *word = place.load(Ordering::Relaxed);
         }
-        words
+        let stamp = open(&words, self.capacity).filter(|stamp| stamp.sequence == sequence);
+        (words[0], stamp.map(|stamp| (stamp, words)))
     }
 
     fn slot(&self, sequence: u64) -> &[crate::sync::AtomicU64; 8] {
@@ -359,9 +371,9 @@ impl Writer {
             // Relaxed: published by the first word below.
             place.store(word, Ordering::Relaxed);
         }
-        // SYNC(entry-committed): pairs with the acquire load in `HotLog::copy`. The commit: one instruction earlier
+        // SYNC(entry-committed): pairs with the acquire load in `HotLog::look`. The commit: one instruction earlier
         // the log ends before this entry.
-        slot[0].store(sealed[0], Ordering::Release);
+        slot[0].store(sealed[0], COMMIT);
         self.next = self.next.wrapping_add(1);
     }
 }

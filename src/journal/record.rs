@@ -64,6 +64,13 @@ pub const fn head(sequence: u64, lane: Option<u16>, capacity: u64) -> u64 {
     lap << LAP_SHIFT | tag << SEQUENCE_BITS | sequence & SEQUENCE_MASK
 }
 
+/// Whether a first word says that it is of `sequence`; whether it is [`open`] tells.
+#[inline]
+#[must_use]
+pub const fn is_head_of(first: u64, sequence: u64) -> bool {
+    first & SEQUENCE_MASK == sequence & SEQUENCE_MASK
+}
+
 /// Completes an entry: its first and last word. `words` are those of the record; w0 and w7 are not looked at.
 #[inline]
 #[must_use]

@@ -22,6 +22,13 @@ use crate::sync::{AtomicU64, Ordering};
 use crate::wire::layout::SLOTS_AT;
 use crate::wire::record::{RECORD_BYTES, Words};
 
+/// The order of the store that publishes a record, SYNC(slot-published).
+const COMMIT: Ordering = match cfg!(tripline_mutant = "relaxed_stamp") {
+    false => Ordering::Release,
+    // Relaxed: a defect, to see that the model of this ring notices.
+    true => Ordering::Relaxed,
+};
+
 /// The slots of one ring.
 #[derive(Clone, Debug)]
 pub struct Slots {
@@ -188,7 +195,7 @@ impl Producer {
         }
         // SYNC(slot-published): pairs with the acquire load in `Consumer::take`. The commit: one instruction
         // earlier the slot still carries the stamp of the round before and reads empty.
-        slot[0].store(Slots::published(position), Ordering::Release);
+        slot[0].store(Slots::published(position), COMMIT);
         self.next = position.wrapping_add(1);
         Ok(position)
     }
@@ -263,5 +270,7 @@ impl Consumer {
     }
 }
 
+// With its path, so that the models of tests/loom can include this file from where they are.
 #[cfg(test)]
+#[path = "ring/tests.rs"]
 mod tests;
