@@ -2,10 +2,9 @@
 //! to a first lease: whatever the instruction, each event counts once and each request has one verdict.
 //!
 //! The core is stopped while a fill and a request wait in its lane, then runs so many instructions (ptrace) and is killed.
-//! How many it takes from there to the position that says both are consumed is measured first. The strides are spread
-//! over that; `TRIPLINE_STRIDE=1 cargo test --release --test crash_steps` takes every instruction.
-
-#![allow(unsafe_code)]
+//! How many it takes from there to the position that says both are consumed is measured first; the kills are spread over
+//! that. `make test` takes every seventh in its optimised half, `make crash-matrix` each:
+//! `TRIPLINE_STRIDE=1 cargo test --release --test crash_steps`.
 
 mod support;
 
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use support::process::{children, signal};
 use support::seed::Seed;
 use support::sidecar::{Attached, Setup, Sidecar};
+use support::traced::{Traced, stride};
 use support::{not_run, wait_for};
 use tripline::journal::log::{FIRST, Found, HotLog};
 use tripline::model::event::{DoneStatus, Initiator, Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
@@ -26,6 +26,9 @@ use tripline::wire::answer::{Answer, DIRECTIVE_KIND, VERDICT_KIND};
 
 /// Kills in an ordinary run; the stride follows.
 const KILLS: u64 = 24;
+/// Sidecars at once: a step is mostly the wait for a switch.
+const SCENES: u64 = 2;
+const SEED: &str = "crash_steps wherever_a_core_is_killed";
 /// Instructions after which a core that has not consumed two records never will.
 const MOST_STEPS: u64 = 3_000_000;
 /// Lots an order may add to a position of one: a reserve that leaked would leave no room for the next.
@@ -33,67 +36,6 @@ const ROOM: i64 = 3;
 
 fn setup() -> Setup {
     Setup { lease: "1s", keys: "duplicates = \"off\"", max_position: "4", ..Setup::default() }
-}
-
-/// A core under ptrace, stopped.
-struct Traced(libc::pid_t);
-
-impl Traced {
-    /// Stops the loop's thread; `None` where the kernel does not allow it.
-    fn stop(core: u32) -> Option<Self> {
-        let pid = core as libc::pid_t;
-        // SAFETY: integer and null arguments; the pid is of a process this test's sidecar started.
-        let seized = unsafe {
-            libc::ptrace(libc::PTRACE_SEIZE, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
-        };
-        if seized != 0 {
-            return None;
-        }
-        // SAFETY: as above; the process is traced by this thread.
-        unsafe {
-            libc::ptrace(libc::PTRACE_INTERRUPT, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
-        };
-        let mut status = 0;
-        // SAFETY: `status` is live.
-        let waited = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
-        // One that is about to end is not stopped any more.
-        (waited == pid && libc::WIFSTOPPED(status)).then_some(Self(pid))
-    }
-
-    fn wait(&self) -> i32 {
-        let mut status = 0;
-        // SAFETY: `status` is live.
-        let waited = unsafe { libc::waitpid(self.0, &raw mut status, libc::__WALL) };
-        assert_eq!(waited, self.0, "the core can be waited for");
-        status
-    }
-
-    /// Runs one instruction.
-    fn step(&self) {
-        // SAFETY: as in `stop`; the process is stopped.
-        unsafe {
-            libc::ptrace(
-                libc::PTRACE_SINGLESTEP,
-                self.0,
-                std::ptr::null_mut::<u8>(),
-                std::ptr::null_mut::<u8>(),
-            )
-        };
-        let status = self.wait();
-        assert!(libc::WIFSTOPPED(status), "the core runs on: {status:#x}");
-    }
-
-    fn kill(self) {
-        signal(self.0 as u32, libc::SIGKILL);
-        while !libc::WIFSIGNALED(self.wait()) {}
-    }
-
-    fn go_on(self) {
-        // SAFETY: as in `stop`.
-        unsafe {
-            libc::ptrace(libc::PTRACE_DETACH, self.0, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>())
-        };
-    }
 }
 
 struct Scene {
@@ -234,13 +176,11 @@ impl Scene {
     }
 }
 
-#[test]
-fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_verdict() {
-    let mut seed = Seed::new("crash_steps wherever_a_core_is_killed");
+/// Instructions from the wait for a record to the position behind two of them; `None` where the kernel does not let a test
+/// trace its own sidecar.
+fn measure() -> Option<u64> {
     let mut scene = Scene::new();
-    let Some(traced) = Traced::stop(scene.core()) else {
-        return not_run("crash_steps: this kernel does not let a test trace its sidecar (ptrace)");
-    };
+    let traced = Traced::stop(scene.core())?;
     let position = scene.publish();
     let mut steps = 0;
     while !scene.is_consumed() {
@@ -251,11 +191,15 @@ fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_ver
     traced.go_on();
     scene.settle(position, vec![]);
     scene.compare("measured");
-    let asked = std::env::var("TRIPLINE_STRIDE").ok().and_then(|text| text.parse().ok());
-    let stride: u64 = asked.unwrap_or((steps / KILLS).max(1));
-    let (mut kills, mut again) = (0, 0);
-    // Not the same instructions in every run, unless each is.
-    let mut at = seed.below(stride);
+    Some(steps)
+}
+
+/// Kills a core after `first` instructions, the next one `stride` later, and so on to a little behind `steps`; returns how
+/// many, and how many successors.
+fn kill_along(steps: u64, first: u64, stride: u64) -> (u64, u64) {
+    let mut seed = Seed::new(SEED);
+    let mut scene = Scene::new();
+    let (mut at, mut kills, mut again) = (first, 0, 0);
     while at <= steps + steps / 4 {
         // A successor that was killed may not have been noticed yet.
         let traced = wait_for("a core that lives", || Traced::stop(scene.core()));
@@ -263,7 +207,7 @@ fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_ver
         for _ in 0..at {
             traced.step();
         }
-        let core = traced.0 as u32;
+        let core = traced.pid();
         // So that no other core takes over before its words have been looked at.
         signal(scene.sidecar.keeper(), libc::SIGSTOP);
         traced.kill();
@@ -275,9 +219,25 @@ fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_ver
         }
         scene.settle(position, told);
         scene.compare(&format!("killed after {at} of {steps} instructions"));
-        kills += 1;
-        at += stride;
+        (kills, at) = (kills + 1, at + stride);
     }
+    (kills, again)
+}
+
+#[test]
+fn wherever_a_core_is_killed_each_event_counts_once_and_each_request_has_one_verdict() {
+    let Some(steps) = measure() else {
+        return not_run("crash_steps: this kernel does not let a test trace its sidecar (ptrace)");
+    };
+    let stride = stride(steps, KILLS);
+    // Not the same instructions in every run, unless each is.
+    let first = Seed::new(SEED).below(stride);
+    let (kills, again) = std::thread::scope(|scope| {
+        let run = |number| scope.spawn(move || kill_along(steps, first + number * stride, SCENES * stride));
+        let scenes: Vec<_> = (0..SCENES).map(run).collect();
+        let ends = scenes.into_iter().map(|scene| scene.join().expect("a scene that holds"));
+        ends.fold((0, 0), |sum, end| (sum.0 + end.0, sum.1 + end.1))
+    });
     println!(
         "{steps} instructions, every {stride}: {kills} cores killed, and {again} successors within 20 ms of their start"
     );

@@ -20,6 +20,8 @@ pub mod seed;
 pub mod sidecar;
 #[cfg(feature = "sidecar")]
 pub mod strategy;
+#[cfg(feature = "sidecar")]
+pub mod traced;
 pub mod wait;
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tripline::model::{Event, Flags, Name, Ticks};
@@ -67,8 +67,13 @@ impl StrategyProcess {
 
     /// Tells it one line and hears the answer.
     pub fn ask(&mut self, order: &str) -> String {
-        writeln!(self.orders, "{order}").expect("the strategy process listens");
+        self.tell(order);
         self.hear()
+    }
+
+    /// Tells it one line.
+    pub fn tell(&mut self, order: &str) {
+        writeln!(self.orders, "{order}").expect("the strategy process listens");
     }
 
     /// Its next answer. A process that says nothing ends by its own deadline, which ends this wait too.
@@ -106,13 +111,20 @@ impl Drop for StrategyProcess {
     }
 }
 
+/// Runtime directory and name of the strategy that this process is to be; `None` in a test.
+pub fn role() -> Option<(PathBuf, String)> {
+    let role = std::env::var(ROLE).ok()?;
+    let (run_dir, strategy) = role.split_once('\n').expect("directory and strategy");
+    // The harness has begun a line.
+    println!();
+    Some((run_dir.into(), strategy.to_owned()))
+}
+
 /// The strategy process itself: obeys until its standard input ends.
 pub fn be_a_strategy() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let (run_dir, strategy) = role.split_once('\n').expect("directory and strategy");
-    let name = Name::new(strategy).expect("a name");
-    println!();
-    let mut attached = match Client::attach(&Path::new(run_dir).join("attach.sock"), name) {
+    let Some((run_dir, strategy)) = role() else { return };
+    let name = Name::new(&strategy).expect("a name");
+    let mut attached = match Client::attach(&run_dir.join("attach.sock"), name) {
         Ok(client) => Attached::new(client),
         Err(error) => return println!("@ refused: {error}"),
     };
