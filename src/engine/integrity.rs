@@ -46,7 +46,7 @@ impl Engine {
     /// Works out anew which books of a scope can be trusted, and judges them.
     pub(super) fn refresh_trust(&mut self, scope: Scope) {
         if let Scope::Account(account) = scope {
-            // What HOUSE misses is on its account.
+            // What HOUSE misses is on its account; what the venue contradicts, in HOUSE and in every other book there.
             let unsound = self.gates.holds(scope, guard::INTEGRITY) || self.reconcile.doubts(account);
             self.set_unsound(self.ledger.house(account), unsound);
         }
