@@ -6,12 +6,17 @@
 use std::fs;
 use std::path::Path;
 
+use listing::Texts;
 use source::{Source, Violation};
 
+#[path = "tidy/checklist.rs"]
+mod checklist;
 #[path = "tidy/comments.rs"]
 mod comments;
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/listing.rs"]
+mod listing;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
@@ -63,6 +68,30 @@ fn the_code_keeps_its_structure() {
     violations.extend(sources.iter().flat_map(|source| RULES.iter().flat_map(move |rule| rule(source))));
     violations.extend(comments::lonely_labels(&sources));
     violations.extend(comments::hot_lints(&sources));
+    report(&violations);
+}
+
+#[test]
+fn every_rule_of_the_checklist_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    for folder in ["src", "tests"] {
+        walk(root, folder, &mut paths);
+    }
+    let read =
+        |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let rust = paths.into_iter().filter(|path| path.ends_with(".rs"));
+    let texts: Texts = rust.map(|path| (path.clone(), read(&path))).collect();
+    let tests = listing::tests(&texts);
+    assert!(tests.contains("tidy every_rule_of_the_checklist_has_its_test"), "nothing was found to name");
+    let rows = checklist::rows(&read(checklist::PATH));
+    assert!(!rows.is_empty(), "nothing was found to check");
+    let reasons = checklist::reasons(&texts["src/model/reason.rs"]);
+    let mut violations = checklist::unproven(&rows);
+    violations.extend(checklist::unknown_tests(&rows, &tests));
+    violations.extend(checklist::unknown_modules(&rows, |path| texts.contains_key(&format!("src/{path}"))));
+    violations.extend(checklist::unknown_reasons(&rows, &reasons));
+    violations.extend(checklist::missing_reasons(&rows, &reasons));
     report(&violations);
 }
 
