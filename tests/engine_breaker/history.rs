@@ -210,11 +210,13 @@ impl<'a> History<'a> {
     fn run(&mut self, steps: u32) {
         let mut percent = 0;
         for step in 0..steps {
+            let tries = self.oracles.iter().any(|oracle| oracle.trying.is_some());
             match self.seed.below(1_000) {
                 0..5 => percent = pick(self.seed, &[0, 2, 6, 6, 20, 60, 100]),
-                5..15 => self.reset_one(),
-                15..200 => self.wait(),
+                5..45 => self.reset_one(),
+                45..200 => self.wait(),
                 200..300 if self.pending.len() < 20 => self.ask(),
+                300..600 if tries && self.pending.len() < 20 => self.ask(),
                 _ if self.pending.len() < 2 || self.pending.len() < 20 && self.seed.below(2) == 0 => {
                     self.announce();
                 }
@@ -239,5 +241,5 @@ fn the_engine_opens_and_closes_exactly_when_the_whole_history_says_so() {
     let seen =
         format!("{openings} openings and {trips} trips were compared and ended, {probed} orders were probes");
     println!("{seen}");
-    assert!(openings > 20 && trips > 20 && probed > 50, "the histories prove nothing: {seen}");
+    assert!(openings > 20 && trips > 20 && probed > 20, "the histories prove nothing: {seen}");
 }

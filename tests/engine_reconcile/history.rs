@@ -35,10 +35,10 @@ impl Oracle {
 
     fn snapshot(&mut self, lane: u16, before: u64, after: u64, stated: [i64; 2], now: u64) {
         let (from, to) = (self.stood_at(lane, before), self.stood_at(lane, after));
-        for which in 0..2 {
+        for (which, stated) in stated.into_iter().enumerate() {
             let mut values: Vec<i64> = self.records[from..to.max(from)].iter().map(|r| r.2[which]).collect();
             values.push(self.records.get(to).map_or(self.held[which], |record| record.2[which]));
-            if values.contains(&stated[which]) {
+            if values.contains(&stated) {
                 (self.since[which], self.first[which], self.halted[which]) = (None, None, false);
                 continue;
             }
@@ -52,8 +52,8 @@ impl Oracle {
     }
 
     fn time(&mut self, now: u64) {
-        for which in 0..2 {
-            self.halted[which] |= self.since[which].is_some_and(|since| now - since >= 60 * SECOND);
+        for (halted, since) in self.halted.iter_mut().zip(self.since) {
+            *halted |= since.is_some_and(|since| now - since >= 60 * SECOND);
         }
     }
 }
