@@ -19,7 +19,7 @@ use support::seed::Seed;
 use tripline::engine::{LaneVerdict, Limits, Source, WordId};
 use tripline::model::event::{CommandVerb, LivenessSign};
 use tripline::model::verdict::Verdict;
-use tripline::model::{Event, Flags, Handle, Message, Nanos, Reason};
+use tripline::model::{Event, Flags, Handle, Message, Nanos, Reason, Scope};
 
 /// Things that happen on one tape; enough for a book to fill up and for its orders to grow old.
 const TAPE: usize = 250;
@@ -258,6 +258,7 @@ impl Contest {
             agree("exposure", expected, counted)
                 .map_err(|why| format!("book {book}, instrument {instrument}: {why}"))?;
         }
+        self.compare_money()?;
         for (word, halt_word) in self.desk.engine.words() {
             let expected = match word {
                 WordId::Account(account) => self.oracle.account_state(account),
@@ -271,6 +272,27 @@ impl Contest {
                 });
                 format!("{word:?}: {why}, {:?}", causes.collect::<Vec<_>>())
             })?;
+        }
+        Ok(())
+    }
+}
+
+impl Contest {
+    /// Gross and net of every scope of one currency, where they are kept.
+    fn compare_money(&self) -> Result<(), String> {
+        let one_currency = [
+            Scope::Book(0),
+            Scope::Book(1),
+            Scope::Book(2),
+            Scope::Strategy(1),
+            Scope::Account(0),
+            Scope::Account(1),
+        ];
+        for scope in one_currency {
+            let Some(kept) = self.desk.engine.scope_exposure(scope) else { continue };
+            let counted = (kept.unvalued == 0).then_some((kept.gross.0, kept.net.0));
+            agree("gross and net", self.oracle.scope_held(scope), counted)
+                .map_err(|why| format!("{scope}: {why}"))?;
         }
         Ok(())
     }
@@ -370,10 +392,12 @@ fn contest(test: &'static str, flavour: Flavour, events: usize) -> BTreeMap<Stri
 const COVERED: &str = "covered";
 
 /// Every answer the rules know, so that a tape which avoids one is noticed.
-const ANSWERS: [&str; 19] = [
+const ANSWERS: [&str; 22] = [
     "COLLAR",
+    "COLLAR_ACCUMULATED",
     "DUPLICATE_ID",
     "EXIT_SIZE",
+    "GROSS",
     "HALTED",
     "LOT",
     "MAX_NOTIONAL",
@@ -381,6 +405,7 @@ const ANSWERS: [&str; 19] = [
     "MAX_QTY",
     "MIN_NOTIONAL",
     "MIN_QTY",
+    "NET",
     "NO_MARK",
     "OPEN_ORDERS",
     "PAPER",

@@ -82,6 +82,7 @@ kind = "linear"
 price_decimals = 0
 qty_decimals = 0
 settlement = "USD"
+collar_bps = "none"
 [[strategy]]
 name = "s"
 heartbeat = "5s"

@@ -136,6 +136,7 @@ price_decimals = 2
 qty_decimals = 0
 settlement = "USD"
 band_bps = "none"
+collar_bps = "none"
 mark_age = "1h"
 [[strategy]]
 name = "bench"

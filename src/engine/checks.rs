@@ -8,10 +8,11 @@
 //! |   | fingerprint, unless it is an exit | counted whatever else is wrong with it (`duplicates`) |
 //! | 2 | exit | an exit is judged by its size alone, so nothing below may get in its way |
 //! |   | expired instrument | there is no market for anything else |
-//! | 3 | tick, lot, smallest and largest quantity | a defect of the order itself, true in any state |
-//! | 4 | state, reduce-only size | a halt is told before any limit of a book that may not trade anyway |
-//! | 5 | mark, collar, notional | the order against the market |
-//! | 6 | open orders, position | the order against everything else that may still fill |
+//! | 3 | tick, lot, smallest and largest quantity, expiry | a defect of the order itself, true in any state |
+//! | 4 | state, reduce-only size, restricted | a halt is told before any limit of a book that may not trade anyway |
+//! |   | count of the day | unless it is verified to reduce only |
+//! | 5 | mark, collars, notional, own orders (`prices`, `self_cross`) | the order against the market |
+//! | 6 | open orders, position, gross, net | the order against everything else that may still fill |
 //!
 //! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag) goes by size, open orders included: a
 //! sell of n passes only if the position is long and all live sells, this one by its group's rule included, stay within
@@ -24,9 +25,10 @@
 //!
 //! An order by cost is denied, MAX_NOTIONAL with a limit of 0: its quantity would be a guess.
 //!
-//! Units: prices and quantities as the instrument counts them, notional in 1e-6 (the smallest in the settlement
-//! currency, the largest in the account's: without a fresh rate to tell NO_MARK or MARK_STALE), the collar in basis points of the
-//! mark. Trips at `>` the limit (`<` the minimum). Does not catch: what strategies outside this sidecar do.
+//! A **restricted** instrument is REDUCE_ONLY on every account, from the start and for as long as the limits say so:
+//! what would open is denied, RESTRICTED, the gate says REDUCE_ONLY, and what is held may be closed.
+//!
+//! Units: prices and quantities as the instrument counts them. Trips at `>` the limit (`<` the minimum). Does not catch: what strategies outside this sidecar do.
 
 #![deny(
     clippy::float_arithmetic,
@@ -39,14 +41,14 @@
 )]
 
 use super::Engine;
-use super::exact::{ceil_div, micros, micros_up};
-use super::gates::guard;
+use super::gates::{Hold, guard};
+use super::integrity::sticky;
 use super::lanes::Place;
 use super::orders::{Side, Size, Terms};
 use super::rate_limit::Rank;
-use crate::model::event::{Intent, OrderType};
+use crate::model::event::{Intent, OrderType, TimeInForce};
 use crate::model::scope::InstrumentId;
-use crate::model::{Event, Flags, Lots, Message, Mode, Reason, Scope, Ticks, TradingState};
+use crate::model::{Event, Flags, Latch, Message, Mode, Reason, Scope, TradingState};
 
 /// An order as requested.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,8 @@ pub(super) struct Ticket {
     pub(super) terms: Terms,
     /// Price at which a stop becomes live; 0 for none.
     pub(super) trigger_px: i64,
+    /// UTC nanoseconds at which the venue is to end it; `None` where it names no time.
+    pub(super) expiry: Option<i64>,
 }
 
 /// Why a request is denied, and the numbers behind it.
@@ -87,14 +91,14 @@ pub(super) enum Grant {
 }
 
 /// What an order, or more of one, does to its side of a position.
-struct Growth {
-    side: Side,
-    q: i64,
+pub(super) struct Growth {
+    pub(super) side: Side,
+    pub(super) q: i64,
     /// Lots that could fill beyond those that already may.
     n: i64,
     /// What the side adds up to now, and what it would with them.
-    now: i128,
-    then: i128,
+    pub(super) now: i128,
+    pub(super) then: i128,
     /// What of `now` they would only take the place of, the largest of their group; negative where the order would
     /// begin to count with more than them.
     shared: i64,
@@ -121,12 +125,13 @@ impl Ticket {
     /// The ticket of an ORDER_NEW.
     pub(super) fn read(message: &Message, rest: Option<&Event>, instrument: InstrumentId) -> Option<Self> {
         let Event::OrderNew { order, px, qty, attrs, group, .. } = message.event else { return None };
-        let (trigger_px, quote_cost, parent) = match rest {
-            Some(&Event::OrderExt { trigger_px, quote_cost, parent, .. }) => {
-                (trigger_px.0, quote_cost, parent)
+        let (trigger_px, expiry, quote_cost, parent) = match rest {
+            Some(&Event::OrderExt { trigger_px, expiry_utc_ns, quote_cost, parent, .. }) => {
+                (trigger_px.0, expiry_utc_ns, quote_cost, parent)
             }
-            _ => (0, 0, 0),
+            _ => (0, 0, 0, 0),
         };
+        let has_expiry = attrs.tif == TimeInForce::Gtd || expiry != 0;
         Some(Self {
             id: order.get(),
             side: Side { instrument, sells: message.flags.contains(Flags::SELL) },
@@ -140,12 +145,13 @@ impl Ticket {
                 by_cost: quote_cost > 0,
             },
             trigger_px,
+            expiry: has_expiry.then_some(expiry),
         })
     }
 
     /// Whether its own price says at what it trades.
-    fn is_priced(&self) -> bool {
-        matches!(self.terms.kind, OrderType::Limit | OrderType::StopLimit) && self.size.px != 0
+    pub(super) fn is_priced(&self) -> bool {
+        matches!(self.terms.kind, OrderType::Limit | OrderType::StopLimit)
     }
 }
 
@@ -177,6 +183,7 @@ impl Engine {
             return Err(Denial::of(Reason::UnknownInstrument, self.instrument_scope(place), 0, 0));
         }
         self.check_size(place, ticket)?;
+        self.check_expiry(place, ticket)?;
         let growth = self.growth_of_new(place, ticket, q);
         let meant = ticket.terms.venue_enforced || ticket.terms.intent != Intent::Open;
         let (reduces, probes) = match self.check_state(place, &ticket.terms, &growth) {
@@ -184,9 +191,14 @@ impl Engine {
             Err(denial) if meant || self.state(place) == TradingState::Halted => return Err(denial),
             Err(denial) => self.may_probe(place, denial).map(|()| (false, true))?,
         };
-        self.check_price(place, ticket)?;
+        if !reduces {
+            self.check_day(place)?;
+        }
+        self.check_price(place, ticket, reduces)?;
+        self.check_self_cross(place, ticket)?;
         self.check_open_orders(place)?;
         self.check_position_room(place, &growth)?;
+        self.check_exposure(place, &growth)?;
         let rank = if reduces { Rank::Reduce } else { Rank::New };
         match self.grant(place) {
             Grant::Send if probes => Ok((Grant::Probe, rank)),
@@ -212,13 +224,16 @@ impl Engine {
             let more = remaining.saturating_sub(order.exiting).max(0);
             return self.judge_exit(place, order.side, &order.terms, more, q);
         }
-        let ticket = Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0 };
+        let ticket =
+            Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0, expiry: None };
         self.check_size(place, &ticket)?;
         let n = remaining.saturating_sub(order.remaining()).max(0);
         let growth = self.growth_of_live(place, entry, n, q);
-        self.check_state(place, &order.terms, &growth)?;
-        self.check_price(place, &ticket)?;
+        let reduces = self.check_state(place, &order.terms, &growth)?;
+        self.check_price(place, &ticket, reduces)?;
+        self.check_self_cross(place, &ticket)?;
         self.check_position_room(place, &growth)?;
+        self.check_exposure(place, &growth)?;
         Ok((self.grant(place), Rank::Modify))
     }
 
@@ -319,6 +334,9 @@ impl Engine {
         let room = if opposite && !covered && now <= held { clamped(left.max(0)) } else { 0 };
         let room = if state == TradingState::Active { room.max(cover) } else { room };
         let denial = Denial::of(Reason::ReduceOnlySize, self.instrument_scope(place), n, room).by(0, room);
+        if let Some(cause) = self.gates.cause(self.instrument_scope(place), guard::RESTRICTED) {
+            return Err(Denial { reason: Reason::Restricted, ..denial }.by(cause.guard, room));
+        }
         let cause =
             (state != TradingState::Active).then(|| self.gates.gravest(&self.scopes_of(place))).flatten();
         Err(cause.map_or(denial, |cause| Denial { guard: cause.guard, scope: cause.scope, ..denial }))
@@ -331,57 +349,6 @@ impl Engine {
             }
             // No cause and yet no permission: a scope that does not exist.
             None => Denial::of(Reason::Unarmed, Scope::Book(place.book), 0, 0),
-        }
-    }
-
-    fn check_price(&self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
-        let scope = self.instrument_scope(place);
-        let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
-        let quote = self.marks.quote(ticket.side.instrument);
-        let stop = matches!(ticket.terms.kind, OrderType::Stop | OrderType::StopLimit);
-        let px = match (ticket.is_priced(), quote.good) {
-            (true, _) => ticket.size.px,
-            (false, Some(good)) if quote.trusted => good,
-            // A stop has a price of its own where the market has none.
-            (false, _) if stop && ticket.trigger_px != 0 => ticket.trigger_px,
-            (false, None) => return Err(Denial::of(Reason::NoMark, scope, 0, 0)),
-            (false, Some(good)) => {
-                let reason = if quote.suspect.is_some() { Reason::MarkSuspect } else { Reason::MarkStale };
-                return Err(Denial::of(reason, scope, good, 0));
-            }
-        };
-        if let (true, Some(good), Some(collar)) = (ticket.is_priced(), quote.good, limits.collar) {
-            let away =
-                i128::from(px).saturating_sub(i128::from(good)).saturating_abs().saturating_mul(10_000);
-            let whole = i128::from(good.unsigned_abs());
-            if away > whole.saturating_mul(i128::from(collar.0)) {
-                let bps = ceil_div(away, whole.max(1)).map_or(i64::MAX, clamped);
-                return Err(Denial::of(Reason::Collar, scope, bps, i64::from(collar.0)));
-            }
-        }
-        self.check_notional(place, ticket, px)
-    }
-
-    fn check_notional(&self, place: Place, ticket: &Ticket, px: i64) -> Result<(), Denial> {
-        let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
-        let book = Scope::Book(place.book);
-        let max = self.limits.books[usize::from(place.book)].max_order_notional;
-        let payoff = self.marks.payoff(ticket.side.instrument);
-        let Some(notional) = payoff.notional(Lots(ticket.size.qty), Ticks(px)) else {
-            return Err(Denial::of(Reason::Arithmetic, self.instrument_scope(place), ticket.size.qty, px));
-        };
-        if notional < limits.min_notional.0 {
-            let (measured, limit) = (micros(notional), micros(limits.min_notional.0));
-            return Err(Denial::of(Reason::MinNotional, self.instrument_scope(place), measured, limit));
-        }
-        let Some(max) = max else { return Ok(()) };
-        let denial = |reason, measured| {
-            Err(Denial::of(reason, book, measured, micros(max.0)).by(guard::ORDER_NOTIONAL, 0))
-        };
-        match self.accounted(place, ticket.side.instrument, notional) {
-            Err(reason) => denial(reason, 0),
-            Ok(cost) if cost > max.0 => denial(Reason::MaxNotional, micros_up(cost)),
-            Ok(_) => Ok(()),
         }
     }
 
@@ -411,6 +378,20 @@ impl Engine {
         Err(Denial::of(Reason::MaxPosition, book, clamped(then), limit.0).by(guard::POSITION, room))
     }
 
+    /// Closes restricted instruments to what opens.
+    pub(super) fn hold_restricted(&mut self) {
+        for index in 0..self.limits.instruments.len() as u16 {
+            if !self.limits.instruments[usize::from(index)].restricted {
+                continue;
+            }
+            for account in 0..self.limits.accounts.len() as u16 {
+                let scope = Scope::Instrument(account, index);
+                let hold = sticky(scope, guard::RESTRICTED, Reason::Restricted);
+                self.gates.begin(Hold { state: TradingState::ReduceOnly, latch: Latch::Auto, ..hold });
+            }
+        }
+    }
+
     fn grant(&self, place: Place) -> Grant {
         match self.mode(place) {
             Mode::Live => Grant::Send,
@@ -429,12 +410,12 @@ impl Engine {
         ]
     }
 
-    fn instrument_scope(&self, place: Place) -> Scope {
+    pub(super) fn instrument_scope(&self, place: Place) -> Scope {
         place.instrument.map_or(Scope::Book(place.book), |index| Scope::Instrument(place.account, index))
     }
 }
 
 /// A sum of lots as a report's `i64`.
-fn clamped(value: i128) -> i64 {
+pub(super) fn clamped(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }

@@ -1,4 +1,4 @@
-//! HOT: caps of a book, noticed after the event.
+//! HOT: caps of a book, noticed after the event. Those in money are in `gross_net`.
 //!
 //! **Position** measures, per instrument and in lots, the largest |q| that a position can become while its live orders
 //! fill: `max(q + B, S − q)` (see `working`); trips at `>` max_position: the book becomes REDUCE_ONLY, class AUTO,
@@ -53,6 +53,7 @@ impl Engine {
         else {
             return;
         };
+        self.follow_exposure(index);
         let position = *self.ledger.position(index);
         // HOUSE has no limits.
         let limits = self.limits.books.get(usize::from(place.book));

@@ -404,7 +404,11 @@ impl Engine {
         let Paid { charges, cost } = paid;
         let trade = Trade { qty, leg: step.leg, fee: step.fee, debit: step.debit, charges, cost };
         let (payoff, quote) = (self.marks.payoff(instrument), self.marks.quote(instrument));
-        self.ledger.trade(position, &trade, payoff, quote).ok_or(Refusal::Overflow)
+        let cost = self.ledger.trade(position, &trade, payoff, quote).ok_or(Refusal::Overflow)?;
+        if step.qty > 0 {
+            self.count_execution(self.ledger.position(position).book);
+        }
+        Ok(cost)
     }
 
     pub(super) fn after_trade(&mut self, place: Place) {

@@ -67,6 +67,7 @@ impl Engine {
                 self.judge_book(book, Touch::default());
             }
         }
+        self.revalue_rate(rate);
     }
 
     /// Whether trades of an instrument can be booked: its currency converts, and it has no hedge-mode leg.

@@ -50,7 +50,11 @@ impl Engine {
 
     /// Judges the account after something changed in its HOUSE.
     pub(super) fn after_house(&mut self, account: AccountId, instrument: Option<InstrumentId>) {
-        self.judge_book(self.ledger.house(account), Touch { instrument, is_mark: false });
+        let house = self.ledger.house(account);
+        if let Some(index) = instrument.and_then(|instrument| self.ledger.find(house, instrument)) {
+            self.follow_exposure(index);
+        }
+        self.judge_book(house, Touch { instrument, is_mark: false });
     }
 
     /// What a fee is charged at that nobody knows yet.

@@ -207,7 +207,10 @@ impl Engine {
                 return;
             }
             Offer::Suspect => bump(&mut self.counters.suspect_marks),
-            Offer::Accepted => self.watch_mark(instrument),
+            Offer::Accepted => {
+                self.drifts.note(instrument, px.0, self.now);
+                self.watch_mark(instrument);
+            }
         }
         self.revalue(instrument, offer == Offer::Accepted);
     }
@@ -250,6 +253,7 @@ impl Engine {
             if self.ledger.reprice(holder, payoff, quote).is_none() {
                 self.halt_book(self.ledger.position(holder).book, Reason::Arithmetic);
             }
+            self.revalue_exposure(holder);
         }
         let mut next = self.ledger.first_holder(instrument);
         while let Some(holder) = next {

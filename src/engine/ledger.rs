@@ -290,6 +290,11 @@ impl Ledger {
         self.positions.get(index)
     }
 
+    /// What a position holds.
+    pub(super) fn instrument(&self, index: u32) -> u16 {
+        self.positions.key(index).instrument
+    }
+
     /// The first holder of an instrument.
     pub(super) fn first_holder(&self, instrument: u16) -> Option<u32> {
         Some(self.holders[usize::from(instrument)]).filter(|&index| index != END)

@@ -12,8 +12,12 @@ macro_rules! require {
     };
 }
 
+mod capacity;
+mod caps;
 mod orders;
 
+pub use capacity::Capacity;
+pub use caps::{DriftLimits, ScopeLimits};
 pub use orders::{
     ActionCosts, Actions, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope, CountLimits,
     DirectiveLimits, DropMode, DuplicateLimits, HalfOpenLimits, VenueCodes, VenueId, VenueLimits,
@@ -29,6 +33,8 @@ pub struct Limits {
     pub instance: Name,
     /// Mode every scope starts in.
     pub mode: Mode,
+    /// What everything together may add up to.
+    pub firm: ScopeLimits,
     /// Trading accounts.
     pub accounts: Vec<AccountLimits>,
     /// Instruments, shared by all accounts.
@@ -77,6 +83,8 @@ pub struct AccountLimits {
     pub venue_codes: VenueCodes,
     /// By how much of it a balance of the venue may differ from the books' cash.
     pub cash_tolerance: Bps,
+    /// What its books may add up to.
+    pub caps: ScopeLimits,
 }
 
 /// A currency: an index that travels in events and the letters it stands for.
@@ -154,6 +162,10 @@ pub struct InstrumentLimits {
     pub collar: Option<Bps>,
     /// An order may fill so much beyond its quantity before its instrument halts on the account.
     pub overfill: Lots,
+    /// An order priced further from any mark of a window than this is denied; `None` is off.
+    pub collar_accumulated: Option<DriftLimits>,
+    /// Whether nothing may be opened in it.
+    pub restricted: bool,
     /// Whether zero and negative prices are real here.
     pub allow_negative: bool,
     /// A mark that jumps by more than this is suspect; `None` accepts every jump.
@@ -183,6 +195,8 @@ pub struct StrategyLimits {
     pub executes: Vec<u16>,
     /// When equal orders are denied; `None` is off, as for a market maker.
     pub duplicates: Option<DuplicateLimits>,
+    /// What its books may add up to.
+    pub caps: ScopeLimits,
 }
 
 /// One strategy on one account.
@@ -209,6 +223,8 @@ pub struct BookLimits {
     pub published: Option<Nanos>,
     /// Breaker on the strategy's own errors, invalid orders and missing funds; `None` is off.
     pub breaker: Option<BreakerLimits>,
+    /// What its positions may add up to.
+    pub caps: ScopeLimits,
 }
 
 /// What a drawdown guard measures.
@@ -273,41 +289,6 @@ pub struct DrawdownLimits {
     pub actions: Actions,
 }
 
-/// Table sizes. Fixed at start; a full table halts the scope that needed room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
-pub struct Capacity {
-    /// Lanes, the operator's included where it has one: at most 256, because a handle has eight bits for the number.
-    pub lanes: u16,
-    /// Events a lane holds, a power of two from 64 to 1 048 576.
-    pub lane_slots: u32,
-    /// Verdicts and notices a return ring holds, a power of two from 16.
-    pub return_slots: u32,
-    /// Positions over all books.
-    pub positions: u32,
-    /// Orders remembered over all books.
-    pub orders: u32,
-    /// Executions remembered for identity; older ones are refused by venue time.
-    pub executions: u32,
-}
-
-impl Capacity {
-    /// The most positions, orders and executions there may be room for.
-    pub const MAX_POSITIONS: u32 = 65_536;
-    /// See [`Capacity::MAX_POSITIONS`].
-    pub const MAX_ORDERS: u32 = 16_777_216;
-    /// See [`Capacity::MAX_POSITIONS`].
-    pub const MAX_EXECUTIONS: u32 = 67_108_864;
-
-    fn check(&self) -> Result<(), String> {
-        require!(self.lanes <= 256, "a handle tells at most 256 lanes apart");
-        require!(self.positions <= Self::MAX_POSITIONS, "capacity: positions");
-        require!(self.orders <= Self::MAX_ORDERS, "capacity: orders");
-        require!(self.executions <= Self::MAX_EXECUTIONS, "capacity: executions");
-        Ok(())
-    }
-}
-
 impl Limits {
     /// Conversion rates one sidecar follows.
     pub const MAX_RATES: usize = 64;
@@ -349,6 +330,7 @@ impl Limits {
             require!(exist, "{}: source", instrument.name);
         }
         self.check_rates()?;
+        self.check_caps()?;
         for book in &self.books {
             require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
             require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);

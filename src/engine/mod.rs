@@ -7,8 +7,9 @@
 //! record ─> source, handle, beat      lanes.rs, clients.rs
 //!        ─> ledger                    fills.rs, house.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
-//!        ─> requests                  requests.rs, checks.rs, backlog.rs ─ rate_limit, queue, duplicates.rs
-//!        ─> exposure                  exposure.rs
+//!        ─> requests                  requests.rs, checks.rs, prices.rs, self_cross.rs, backlog.rs ─ rate_limit, queue,
+//!                                     duplicates.rs, day.rs, drift.rs
+//!        ─> exposure                  exposure.rs, gross_net.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
 //!        ─> snapshots                 reconcile.rs
 //!        ─> words                     gates.rs
@@ -37,9 +38,11 @@ mod cash;
 mod chain;
 mod checks;
 mod clients;
+mod day;
 mod delegation;
 mod directives;
 mod drawdown;
+mod drift;
 mod duplicates;
 mod equity;
 mod error_rate;
@@ -50,7 +53,9 @@ mod family;
 mod fills;
 mod fx;
 mod gates;
+mod gross_net;
 mod house;
+mod index;
 mod integrity;
 mod lanes;
 mod ledger;
@@ -62,13 +67,17 @@ mod orders;
 mod outcome;
 mod payoff;
 mod placing;
+mod prices;
 mod queue;
 mod rate_limit;
 mod rates;
 mod reconcile;
+mod repeats;
 mod replies;
 mod requests;
 mod rows;
+mod scoped;
+mod self_cross;
 mod sessions;
 mod settling;
 #[cfg(feature = "sidecar")]
@@ -80,28 +89,35 @@ mod working;
 
 pub use exposure::Exposure;
 pub use gates::guard;
+pub use gross_net::ScopeExposure;
 pub use limits::Limits;
 pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transition, WordChange, WordId};
 #[cfg(feature = "sidecar")]
 pub use snapshot::SnapshotError;
 
 use clients::Clients;
+use day::Day;
 use delegation::Delegated;
 use directives::Directives;
 use drawdown::{Drawdowns, Scene, Touch};
+use drift::Drifts;
 use duplicates::Duplicates;
 use error_rate::ErrorRates;
 use exact::bump;
 use executions::Executions;
 use gates::Gates;
+use gross_net::GrossNet;
+use index::{Watched, book_table, venues, watch};
 use lanes::Place;
 use ledger::Ledger;
 use marks::{Depths, Marks};
 use orders::Orders;
+use prices::WallClock;
 use queue::Queue;
 use rate_limit::Buckets;
 use reconcile::Reconcile;
 use replies::Awaited;
+use scoped::PerScope;
 use stragglers::Stragglers;
 use timers::{Timers, Watch, Watches};
 use working::Working;
@@ -143,6 +159,13 @@ pub struct Engine {
     #[cfg_attr(feature = "sidecar", serde(skip))]
     venue_of: Vec<u16>,
     working: Working,
+    gross_net: GrossNet,
+    drifts: Drifts,
+    day: Day,
+    /// Executions of each scope since a person enabled it.
+    repeats: PerScope<u32>,
+    /// What the wall clock said last.
+    wall: Option<WallClock>,
     awaited: Awaited,
     duplicates: Duplicates,
     directives: Directives,
@@ -159,14 +182,6 @@ pub struct Engine {
     /// Book by strategy and account.
     #[cfg_attr(feature = "sidecar", serde(skip))]
     book_of: Vec<Option<BookId>>,
-}
-
-#[derive(Debug)]
-#[cfg_attr(feature = "sidecar", derive(Default))]
-struct Watched {
-    books: Vec<(u32, u32)>,
-    strategies: Vec<(u32, u32)>,
-    accounts: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -217,6 +232,11 @@ impl Engine {
             calm_since: vec![None; limits.venues.len()],
             venue_of: venues(&limits),
             working: Working::new(&limits),
+            gross_net: GrossNet::new(&limits),
+            drifts: Drifts::new(&limits),
+            day: Day::new(&limits),
+            repeats: PerScope::new(&limits),
+            wall: None,
             awaited: Awaited::new(&limits),
             duplicates: Duplicates::new(&limits),
             directives: Directives::new(),
@@ -243,6 +263,7 @@ impl Engine {
         for guard in 0..engine.drawdowns.len() {
             engine.judge_guard(guard, Touch::default());
         }
+        engine.hold_restricted();
         engine.gates.open_turn(now);
         engine
     }
@@ -383,6 +404,7 @@ impl Engine {
     }
 
     fn on_wall_clock(&mut self, utc_ns: i64) {
+        self.wall = Some(WallClock { utc_ns, at: self.now });
         self.buckets.wall(utc_ns, self.now);
         // Windows may lie elsewhere now, and so may the time when a request has its turn.
         for venue in 0..self.queues.len() as u16 {
@@ -454,37 +476,4 @@ impl Engine {
         let index = usize::from(strategy).checked_mul(self.limits.accounts.len())?;
         self.book_of.get(index.checked_add(usize::from(account))?).copied().flatten()
     }
-}
-
-fn book_table(limits: &Limits) -> Vec<Option<BookId>> {
-    let mut table = Vec::new();
-    for strategy in 0..limits.strategies.len() {
-        for account in 0..limits.accounts.len() {
-            table.push(limits.book(strategy as u16, account as u16));
-        }
-    }
-    table
-}
-
-fn venues(limits: &Limits) -> Vec<u16> {
-    // Validated: every account's venue is listed.
-    limits.accounts.iter().map(|account| limits.venue(&account.venue).unwrap_or_default()).collect()
-}
-
-fn watch(limits: &Limits) -> (Vec<u16>, Watched) {
-    let mut watchers = Vec::with_capacity(limits.drawdowns.len());
-    let mut range = |scope: Scope| {
-        let start = watchers.len() as u32;
-        let guards = limits.drawdowns.iter().enumerate().filter(|(_, guard)| guard.scope == scope);
-        watchers.extend(guards.map(|(index, _)| index as u16));
-        (start, watchers.len() as u32)
-    };
-    let watched = Watched {
-        books: (0..limits.books.len()).map(|book| range(Scope::Book(book as u16))).collect(),
-        strategies: (0..limits.strategies.len())
-            .map(|strategy| range(Scope::Strategy(strategy as u16)))
-            .collect(),
-        accounts: (0..limits.accounts.len()).map(|account| range(Scope::Account(account as u16))).collect(),
-    };
-    (watchers, watched)
 }

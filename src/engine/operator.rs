@@ -123,6 +123,9 @@ impl Engine {
         if let (guard::BAN, Scope::Account(account)) = (guard, scope) {
             self.buckets.lift_ban(account);
         }
+        if guard == guard::REPEATS {
+            self.forget_executions(scope);
+        }
         self.forget_errors(scope, guard);
         self.refresh_trust(scope);
     }

@@ -181,6 +181,8 @@ pub(super) struct Order {
     /// The snapshot that listed it last, and since when one did not.
     pub(super) seen: u64,
     pub(super) absent: Option<Nanos>,
+    /// It is over at the venue, and some of its fills have not been told.
+    pub(super) fills_only: bool,
     pub(super) ended: Option<Ended>,
     /// What of it the sums of its position hold now.
     pub(super) counted: i64,
@@ -300,7 +302,7 @@ impl Order {
     /// The order that is placed anew in its place, on its terms but outside its group: nothing ties the two.
     pub(super) fn replacement(&self, id: u64, size: Size) -> Ticket {
         let terms = Terms { group: 0, ..self.terms };
-        Ticket { id, side: self.side, size, terms, trigger_px: 0 }
+        Ticket { id, side: self.side, size, terms, trigger_px: 0, expiry: None }
     }
 
     /// The venue has ended it with `cum_qty` lots filled, of which some are not booked yet: only those may still come.
@@ -309,6 +311,7 @@ impl Order {
         let waits = self.is_live() && self.is_sized() && cum_qty > self.booked().qty;
         if waits {
             (self.size.qty, self.wish, self.wishes) = (cum_qty, None, 0);
+            self.fills_only = true;
         }
         waits
     }
@@ -416,6 +419,7 @@ impl Orders {
     pub(super) fn announce(&mut self, entry: u32, terms: Terms, size: Size, stage: Stage) {
         let order = self.table.get_mut(entry);
         (order.terms, order.size, order.first, order.stage) = (terms, size, size, stage);
+        order.fills_only = false;
         if order.booked().qty == 0 {
             order.partial = false;
         }

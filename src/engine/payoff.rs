@@ -99,11 +99,22 @@ impl Payoff {
         floor_div(q.checked_mul(px)?.checked_mul(self.numerator)?, self.denominator)
     }
 
-    /// Notional of `qty` at `px` in 1e-9 of the settlement currency, rounded up.
+    /// Notional of `qty` at `px` in 1e-9 of the settlement currency, rounded up. A negative price is as large as its size.
     pub(super) fn notional(&self, qty: Lots, px: Ticks) -> Option<i128> {
-        let worth =
-            if self.inverse { self.worth(qty.0, px.0)? } else { self.worth(qty.0.checked_neg()?, px.0)? };
+        let worth = if self.inverse {
+            self.worth(qty.0, px.0)?
+        } else {
+            self.worth(qty.0.checked_neg()?, px.0.checked_abs()?)?
+        };
         self.settled(worth.checked_neg()?.checked_abs()?)
+    }
+
+    /// The same, rounded down.
+    pub(super) fn notional_down(&self, qty: Lots, px: Ticks) -> Option<i128> {
+        if self.inverse {
+            return floor_div(self.worth(qty.0.checked_neg()?, px.0)?, FINE);
+        }
+        self.worth(qty.0, px.0.checked_abs()?)
     }
 
     /// Money of this instrument in 1e-9, rounded up.

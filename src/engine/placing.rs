@@ -17,6 +17,7 @@
 
 use super::Engine;
 use super::checks::Ticket;
+use super::day::Sent;
 use super::exact::bump;
 use super::gates::{Hold, guard};
 use super::integrity::sticky;
@@ -102,6 +103,7 @@ impl Engine {
             self.orders.adopt(parent, entry);
         }
         self.working.enter(&mut self.orders, entry, position, place.book);
+        self.count_sent(place.book, Sent::Order);
         self.attempt(place, entry, OrderAction::New, action);
         self.check_position(place);
         true
@@ -205,6 +207,7 @@ impl Engine {
 
     /// Notes that a cancel leaves, and charges it.
     pub(super) fn charge_cancel(&mut self, place: Place, order: u64) {
+        self.count_sent(place.book, Sent::Cancel);
         let charge = Charge { book: place.book, instrument: place.instrument, action: OrderAction::Cancel };
         self.buckets.charge(charge, self.now);
         if let Some(entry) = self.orders.find(&place.key(order)) {
@@ -257,6 +260,7 @@ impl Engine {
         }
         match action {
             OrderAction::New => {
+                self.take_back_sent(place.book, Sent::Order, charged);
                 self.forget_attempt(entry, place.account);
                 self.return_probes(place.book, known.generations);
                 self.end_order(place, entry, Ended::Otherwise);
@@ -268,7 +272,7 @@ impl Engine {
                 }
                 self.settle_modify(place, entry, None);
             }
-            OrderAction::Cancel => {}
+            OrderAction::Cancel => self.take_back_sent(place.book, Sent::Cancel, charged),
         }
         self.serve_queue(self.venue_of[usize::from(place.account)]);
     }

@@ -20,6 +20,7 @@
 
 use super::Engine;
 use super::chain::{Ends, Links};
+use super::day::Sent;
 use super::error_rate::Attempt;
 use super::exact::bump;
 use super::lanes::Place;
@@ -150,8 +151,12 @@ impl Engine {
         let instrument = self.orders.get(entry).side.instrument;
         let charge = Charge { book: place.book, instrument: Some(instrument), action: OrderAction::New };
         self.buckets.charge(charge, self.now);
+        self.count_sent(place.book, Sent::Order);
         match self.ledger.open(place.book, instrument) {
-            Some(position) => self.working.enter(&mut self.orders, entry, position, place.book),
+            Some(position) => {
+                self.working.enter(&mut self.orders, entry, position, place.book);
+                self.check_position(Place { instrument: Some(instrument), ..place });
+            }
             None => self.halt(Scope::Book(place.book), Reason::Capacity),
         }
     }

@@ -28,9 +28,10 @@
 
 use super::Engine;
 use super::checks::{Denial, Grant, Judgement, Ticket};
+use super::day::Sent;
 use super::exact::{bump, report};
 use super::lanes::Place;
-use super::orders::{OrderKey, Size, Stage};
+use super::orders::{Order, OrderKey, Size, Stage};
 use super::outcome::LaneVerdict;
 use super::queue::{Cursor, Waiting};
 use super::rate_limit::{Admission, Charge, Rank};
@@ -112,7 +113,9 @@ impl Engine {
             return Err(unknown_order(request.place));
         };
         let key = request.place.key(request.order);
-        let known = self.orders.find(&key).filter(|&entry| self.orders.get(entry).is_live());
+        // One that is over at the venue, and only waits for the rest of its fills, cannot be changed any more.
+        let can_change = |order: &Order| order.is_live() && !order.fills_only;
+        let known = self.orders.find(&key).filter(|&entry| can_change(self.orders.get(entry)));
         let Some(entry) =
             known.filter(|&entry| Some(self.orders.get(entry).side.instrument) == request.place.instrument)
         else {
@@ -308,6 +311,7 @@ impl Engine {
                 true
             }
             _ => {
+                self.count_sent(place.book, Sent::Cancel);
                 self.buckets.charge(request.charge(), self.now);
                 true
             }

@@ -4,7 +4,7 @@
 //! there are. Each names the clock and an id that only grows; a record with an id that is not newer changes nothing, so
 //! a wall clock that steps back, a control process that starts again and a core that takes over never begin one twice,
 //! and one that began while nobody ran begins with the first record after that. What rolls: the anchor of a SESSION
-//! guard of that clock, and causes of class SESSION that its guards hold.
+//! guard of that clock, causes of class SESSION that its guards hold, and the counts of a day.
 
 #![deny(
     clippy::float_arithmetic,
@@ -30,6 +30,7 @@ impl Engine {
             return;
         }
         *last = session;
+        self.begin_day(clock);
         for guard in 0..self.drawdowns.len() {
             if self.limits.drawdowns[guard].clock != clock {
                 continue;

@@ -560,7 +560,11 @@ fn the_collar_holds_against_the_last_good_mark_and_market_orders_need_one() {
     assert_eq!(oracle.answer(&stop), denied(Reason::NoMark, 0, 0));
     let priced = Said { rest: Some(Rest { trigger_px: 90, parent: 0 }), ..stop };
     assert_eq!(oracle.answer(&priced), Answer::Pass, "its trigger is its price");
-    assert_eq!(oracle.answer(&at(open(1, 1), 1_000)), Answer::Pass, "nothing to compare with");
+    assert_eq!(
+        oracle.answer(&at(open(1, 1), 1_000)),
+        denied(Reason::NoMark, 0, 0),
+        "nothing to compare with"
+    );
     oracle.hear(&mark(1_000));
     for (px, answer) in [
         (949, denied(Reason::Collar, 510, 500)),

@@ -3,7 +3,7 @@
 
 use tripline::engine::limits::{
     ActionCosts, Actions, Anchor, BreakerLimits, BucketKind, BucketLimits, BucketScope, CountLimits,
-    Currency, DrawdownLimits, DropMode, DuplicateLimits, RateLimits, VenueLimits,
+    Currency, DrawdownLimits, DriftLimits, DropMode, DuplicateLimits, RateLimits, ScopeLimits, VenueLimits,
 };
 use tripline::engine::{Limits, Source};
 use tripline::model::event::{
@@ -149,6 +149,15 @@ pub fn order_limits(drop_mode: DropMode) -> Limits {
         book.breaker = Some(BreakerLimits { cooldown: ms(50), ..BreakerLimits::default() });
     }
     limits.accounts[0].ack_timeout = ms(20);
+    limits.accounts[0].caps = ScopeLimits {
+        gross: Some(Money(3_000_000 * E9)),
+        net: Some(Money(2_000_000 * E9)),
+        orders_per_day: Some(10_000_000),
+        max_executions: Some(10_000_000),
+        ..ScopeLimits::default()
+    };
+    let drift = DriftLimits { limit: Bps(5_000), window: ms(100) };
+    limits.instruments[usize::from(PLAIN)].collar_accumulated = Some(drift);
     limits.capacity.orders = 4_096;
     limits.capacity.executions = 1 << 20;
     limits

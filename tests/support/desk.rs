@@ -2,7 +2,7 @@
 
 use tripline::engine::limits::{
     AccountLimits, Actions, Anchor, Basis, BookLimits, Capacity, Currency, DirectiveLimits, DrawdownLimits,
-    InstrumentKind, InstrumentLimits, StrategyLimits, VenueCodes, VenueLimits,
+    InstrumentKind, InstrumentLimits, ScopeLimits, StrategyLimits, VenueCodes, VenueLimits,
 };
 use tripline::engine::{Engine, Limits, Source, Transition, WordId};
 use tripline::engine::{LaneDirective, LaneVerdict};
@@ -59,6 +59,8 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         min_notional: Money(0),
         collar: None,
         overfill: Lots(0),
+        collar_accumulated: None,
+        restricted: false,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
@@ -79,6 +81,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         liquidation: None,
         venue_codes: VenueCodes::default(),
         cash_tolerance: Bps(1),
+        caps: ScopeLimits::default(),
     };
     let strategy = |text: &str| StrategyLimits {
         name: name(text),
@@ -87,6 +90,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         recover_for: Nanos::from_secs(5),
         executes: vec![],
         duplicates: None,
+        caps: ScopeLimits::default(),
     };
     let book = |strategy, account, capital| BookLimits {
         strategy,
@@ -99,10 +103,12 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         published: None,
         max_open_orders: None,
         breaker: None,
+        caps: ScopeLimits::default(),
     };
     Limits {
         instance: name("test"),
         mode: Mode::Live,
+        firm: ScopeLimits::default(),
         accounts: vec![account("dollars", USD), account("coins", BTC)],
         instruments: vec![
             instrument("PERP", InstrumentKind::Linear, (4, 1), 1),

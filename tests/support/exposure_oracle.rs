@@ -23,6 +23,7 @@
 //! - **State** is the most severe of the causes on firm, account, strategy, book and (account, instrument): an
 //!   operator's, a lost client's, an announced order beyond a cap, one that lives or waits announced as another, and
 //!   more filled than could work at the venue, until a reset; the worst case of a position beyond its limit while it is.
+//!   Those of gross and net exposure are told in `exposure_money`.
 //! - **Marks** of one strategy. A jump beyond the band is suspect until three updates within the band of the first,
 //!   spanning 250 ms, agree. A mark is good until it is older than `mark_age` or a jump is suspect.
 
@@ -223,8 +224,10 @@ impl Oracle {
 
     /// Takes in what is no request.
     pub fn hear(&mut self, said: &Said) {
+        let before = self.before();
         self.take_in(said);
         self.part(said);
+        self.after(&before);
     }
 
     fn take_in(&mut self, said: &Said) {
@@ -263,8 +266,15 @@ impl Oracle {
 
     /// Takes in an order that was permitted.
     pub fn announce(&mut self, said: &Said) {
+        let before = self.before();
         self.place(said);
         self.part(said);
+        self.after(&before);
+    }
+
+    /// Books and instruments with a trade.
+    pub fn traded(&self) -> impl Iterator<Item = (u16, u16)> {
+        self.trades.iter().map(|&(book, instrument, _)| (book, instrument))
     }
 
     fn place(&mut self, said: &Said) {

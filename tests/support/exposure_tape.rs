@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use tripline::engine::Limits;
-use tripline::engine::limits::{BucketKind, BucketLimits, BucketScope};
+use tripline::engine::guard;
+use tripline::engine::limits::{BucketKind, BucketLimits, BucketScope, DriftLimits, ScopeLimits};
 use tripline::model::event::{
     CommandVerb, DoneStatus, Initiator, Intent, OrderAction, OrderAttrs, OrderType, RejectClass, TimeInForce,
 };
@@ -69,6 +70,8 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
         instrument.tick = Ticks([1, 1, 2, 5][seed.below(4) as usize]);
         instrument.collar = (!one_in(seed, 4)).then(|| Bps([300, 500, 1_000][seed.below(3) as usize]));
         instrument.band = one_in(seed, 3).then_some(Bps(800));
+        let drift = DriftLimits { limit: Bps(400 + 100 * seed.below(5) as u32), window: ms(1_000) };
+        instrument.collar_accumulated = one_in(seed, 3).then_some(drift);
         let unit = if instrument.base.is_none() && instrument.settlement.id == 3 { E9 / 50_000 } else { E9 };
         instrument.min_notional = Money(if one_in(seed, 2) { 0 } else { 150 * unit });
     }
@@ -79,6 +82,9 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
             (!one_in(seed, 6)).then(|| Money((600 + 100 * i128::from(seed.below(9))) * unit));
         book.max_position = (!one_in(seed, 6)).then(|| Lots(4 + seed.below(12) as i64));
         book.max_open_orders = (!one_in(seed, 6)).then(|| 2 + seed.below(6) as u32);
+    }
+    if one_in(seed, 2) {
+        limit_exposure(seed, &mut limits);
     }
     if flavour.queue {
         limits.buckets = vec![BucketLimits {
@@ -93,6 +99,24 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
     }
     limits.capacity.orders = 4_096;
     limits
+}
+
+/// Gross and net of every scope of one currency: strategy 0 and the firm trade in two.
+fn limit_exposure(seed: &mut Seed, limits: &mut Limits) {
+    for (book, unit) in limits.books.iter_mut().zip([E9, E9, E9 / 50_000]) {
+        book.caps = random_caps(seed, unit);
+    }
+    limits.strategies[1].caps = random_caps(seed, E9);
+    for (account, unit) in limits.accounts.iter_mut().zip([2 * E9, E9 / 50_000]) {
+        account.caps = random_caps(seed, unit);
+    }
+}
+
+/// About what three to twelve lots are worth.
+fn random_caps(seed: &mut Seed, unit: i128) -> ScopeLimits {
+    let mut money =
+        |one_in| (seed.below(one_in) == 0).then(|| Money((300 + 100 * i128::from(seed.below(10))) * unit));
+    ScopeLimits { gross: money(4), net: money(4), ..ScopeLimits::default() }
 }
 
 /// Decides what happens next.
@@ -193,7 +217,11 @@ impl<'a> Tape<'a> {
     }
 
     fn reset(&mut self, oracle: &Oracle) -> Act {
-        let held: Vec<_> = oracle.causes.keys().copied().collect();
+        let ends_itself = |guard| [guard::GROSS, guard::NET].contains(&guard);
+        let held: Vec<_> = oracle.causes.keys().copied().filter(|held| !ends_itself(held.1)).collect();
+        if held.is_empty() {
+            return Act::Say(self.new_order(oracle, true));
+        }
         let (scope, guard) = self.pick(&held);
         Act::Reset { scope, guard }
     }

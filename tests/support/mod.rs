@@ -7,6 +7,7 @@ pub mod archived;
 pub mod busy_days;
 pub mod desk;
 pub mod exposure_family;
+pub mod exposure_money;
 pub mod exposure_oracle;
 pub mod exposure_tape;
 #[cfg(feature = "sidecar")]

@@ -14,8 +14,12 @@
 //!   than it does already.
 //! - **Price.** LIMIT and STOP_LIMIT have one unless it is not positive where prices must be; others are priced by the
 //!   mark, for want of one a new stop by its trigger. Without a good mark the reason is NO_MARK, MARK_SUSPECT or
-//!   MARK_STALE, measured is the last good one. The collar holds against that, however old it is.
+//!   MARK_STALE, measured is the last good one. The collar holds against that, however old it is, without one
+//!   against a stop's trigger; without either a priced order is NO_MARK where there is a collar.
+//! - **Accumulated collar** holds for the price of what is not verified to reduce only, against every mark that was believed
+//!   within the window; the largest distance is measured.
 //! - **Open orders** are those of the book.
+//! - **Gross and net** come last, see `exposure_money`.
 //! - **Largest position** is looked at on the side that grows. A largest admissible quantity takes no notice of lots.
 //! - **Modify.** Price and quantity are compared with what was asked for last. A reduction by the same id passes.
 //!   Anything else has TICK, LOT, MIN_QTY and MAX_QTY on the new total, then the state by the difference (0 for a mere
@@ -61,7 +65,7 @@ type Checked = Result<(), Answer>;
 struct Believed {
     at: u64,
     px: i128,
-    suspect: bool,
+    suspect: Option<i128>,
 }
 
 /// What is to be permitted.
@@ -162,8 +166,8 @@ impl Oracle {
             return self.check_exit(ask);
         }
         self.check_shape(ask)?;
-        self.check_state(ask)?;
-        self.check_price(ask)?;
+        let reduces = self.check_state(ask)?;
+        self.check_price(ask, reduces)?;
         let open: u32 = (0..self.limits.instruments.len() as u16)
             .map(|instrument| self.live_orders(ask.book, instrument).count() as u32)
             .sum();
@@ -171,6 +175,7 @@ impl Oracle {
             unless(open + 1 > most, deny(Reason::OpenOrders, (open + 1).into(), most.into()))?;
         }
         self.check_position(ask)?;
+        self.check_money(ask)?;
         Ok(Answer::Pass)
     }
 
@@ -209,10 +214,11 @@ impl Oracle {
             return self.check_exit(&Ask { grows, ..ask });
         }
         self.check_shape(&ask)?;
-        self.check_state(&ask)?;
-        self.check_price(&ask)?;
+        let reduces = self.check_state(&ask)?;
+        self.check_price(&ask, reduces)?;
         if ask.grows > 0 {
             self.check_position(&ask)?;
+            self.check_money(&ask)?;
         }
         Ok(Answer::Pass)
     }
@@ -251,7 +257,8 @@ impl Oracle {
         Ok(())
     }
 
-    fn check_state(&self, ask: &Ask) -> Checked {
+    /// Whether it is verified to reduce only.
+    fn check_state(&self, ask: &Ask) -> Result<bool, Answer> {
         let state = self.state(ask.book, ask.instrument);
         unless(state == TradingState::Halted, Answer::Halted)?;
         let reduces = state == TradingState::ReduceOnly
@@ -259,7 +266,7 @@ impl Oracle {
             || ask.venue_enforced;
         let active = state == TradingState::Active;
         if !reduces || (active && self.is_covered(ask)) {
-            return Ok(());
+            return Ok(reduces);
         }
         let size = self.size(ask);
         // What sleeps behind its entry is not let out while nothing may increase.
@@ -274,10 +281,11 @@ impl Oracle {
         let admissible = if self.opposes(ask) { admissible } else { 0 };
         let admissible = if active { admissible.max(self.room_behind_entry(ask)) } else { admissible };
         let denial = deny_size(Reason::ReduceOnlySize, ask.grows, admissible, admissible);
-        unless(!fits || !self.opposes(ask), denial)
+        unless(!fits || !self.opposes(ask), denial)?;
+        Ok(true)
     }
 
-    fn check_price(&self, ask: &Ask) -> Checked {
+    fn check_price(&self, ask: &Ask, reduces: bool) -> Checked {
         let instrument = &self.limits.instruments[usize::from(ask.instrument)];
         let priced = matches!(ask.order_type, OrderType::Limit | OrderType::StopLimit);
         let trigger = (matches!(ask.order_type, OrderType::Stop | OrderType::StopLimit)
@@ -286,14 +294,19 @@ impl Oracle {
         let px = if priced { Some(ask.px) } else { self.good_mark(ask.instrument).or(trigger) };
         let px = px.ok_or_else(|| match self.believed(ask.instrument) {
             None => deny(Reason::NoMark, 0, 0),
-            Some(old) if old.suspect => deny(Reason::MarkSuspect, old.px, 0),
+            Some(old) if old.suspect.is_some() => deny(Reason::MarkSuspect, old.px, 0),
             Some(old) => deny(Reason::MarkStale, old.px, 0),
         })?;
-        let mark = self.last_good_mark(ask.instrument).filter(|_| priced);
-        if let (Some(collar), Some(mark)) = (instrument.collar, mark) {
+        let reference = self.last_good_mark(ask.instrument).or(trigger);
+        let has_collar = instrument.collar.is_some() || instrument.collar_accumulated.is_some();
+        unless(priced && has_collar && reference.is_none(), deny(Reason::NoMark, 0, 0))?;
+        if let (Some(collar), Some(mark)) = (instrument.collar.filter(|_| priced), reference) {
             let (distance, bps) = ((px - mark).abs() * 10_000, i128::from(collar.0));
             let measured = up(distance, mark.abs().max(1));
             unless(distance > mark.abs() * bps, deny(Reason::Collar, measured, bps))?;
+        }
+        if !reduces {
+            self.check_drift(ask.instrument, px)?;
         }
         let (notional, unit) = self.notional(ask.instrument, px, ask.total);
         if let Some(max) = self.limits.books[usize::from(ask.book)].max_order_notional {
@@ -304,6 +317,25 @@ impl Oracle {
         unless(notional < min * unit, deny(Reason::MinNotional, notional / (unit * 1_000), min / 1_000))
     }
 
+    /// A mark counts until the one that took its place is as old as 15 to 16 fifteenths of the window.
+    fn check_drift(&self, instrument: u16, px: i128) -> Checked {
+        let Some(drift) = self.limits.instruments[usize::from(instrument)].collar_accumulated else {
+            return Ok(());
+        };
+        let (limit, part) = (i128::from(drift.limit.0), drift.window.0.div_ceil(15));
+        let marks = self.good_marks(instrument);
+        let replaced = marks.iter().skip(1).map(|mark| Some(mark.0)).chain([None]);
+        let is_young = |at: u64| self.now / part - at / part < 16;
+        let counting = marks.iter().zip(replaced).filter(|(_, at)| at.is_none_or(is_young));
+        let away = counting.map(|(&(_, mark), _)| ((px - mark).abs() * 10_000, mark.abs()));
+        // The mark from which it is the most basis points, exactly, then rounded up for the report.
+        let beyond = away.filter(|(distance, mark)| *distance > mark * limit);
+        match beyond.map(|(distance, mark)| up(distance, mark.max(1))).max() {
+            Some(measured) => Err(deny(Reason::CollarAccumulated, measured, limit)),
+            None => Ok(()),
+        }
+    }
+
     fn check_position(&self, ask: &Ask) -> Checked {
         let Some(max) = self.limits.books[usize::from(ask.book)].max_position else { return Ok(()) };
         let max = i128::from(max.0);
@@ -312,6 +344,15 @@ impl Oracle {
         let worst = toward + self.load_after(ask).total();
         let admissible = self.room(ask, max - toward).max(self.room_behind_entry(ask));
         unless(worst > max, deny_size(Reason::MaxPosition, worst, max, admissible))
+    }
+
+    fn check_money(&self, ask: &Ask) -> Checked {
+        let q = self.position(ask.book, ask.instrument);
+        let reaches = self.load_after(ask).total() + if ask.sells { -q } else { q };
+        match self.money_forbids((ask.book, ask.instrument), ask.sells, reaches) {
+            Some((reason, measured, limit)) => Err(deny(reason, up(measured, 1_000), limit / 1_000)),
+            None => Ok(()),
+        }
     }
 
     fn size(&self, ask: &Ask) -> i128 {
@@ -389,34 +430,52 @@ impl Oracle {
         self.believed(instrument).map(|mark| mark.px)
     }
 
+    /// The last mark that was believed, and the suspect one since.
+    pub fn prices(&self, instrument: u16) -> Option<(i128, Option<i128>)> {
+        self.believed(instrument).map(|mark| (mark.px, mark.suspect))
+    }
+
     /// The last mark that was believed, unless it is stale or a jump is suspect.
     pub fn good_mark(&self, instrument: u16) -> Option<i128> {
         let age = self.limits.instruments[usize::from(instrument)].mark_age.0;
         let mark = self.believed(instrument)?;
-        (self.now - mark.at <= age && !mark.suspect).then_some(mark.px)
+        (self.now - mark.at <= age && mark.suspect.is_none()).then_some(mark.px)
+    }
+
+    /// Every mark that was believed, and when.
+    fn good_marks(&self, instrument: u16) -> Vec<(u64, i128)> {
+        let mut good = Vec::new();
+        self.believe(instrument, |at, px| good.push((at, px)));
+        good
     }
 
     fn believed(&self, instrument: u16) -> Option<Believed> {
+        self.believe(instrument, |_, _| {})
+    }
+
+    fn believe(&self, instrument: u16, mut tell: impl FnMut(u64, i128)) -> Option<Believed> {
         let band = self.limits.instruments[usize::from(instrument)].band;
         let near = |px: i128, of: i128| {
             band.is_none_or(|band| (px - of).abs() * 10_000 <= of.abs() * i128::from(band.0))
         };
         let mut good: Option<(u64, i128)> = None;
-        // The first suspect mark, when it came, and how many agree with it.
-        let mut suspect: Option<(u64, i128, u32)> = None;
+        // The first suspect mark, when it came, how many agree with it, and the last of them.
+        let mut suspect: Option<(u64, i128, u32, i128)> = None;
         for &(at, _, px) in self.marks.iter().filter(|mark| mark.1 == instrument) {
             if good.is_none_or(|(_, last)| near(px, last)) {
                 (good, suspect) = (Some((at, px)), None);
+                tell(at, px);
                 continue;
             }
-            let (since, first, count) =
-                suspect.filter(|&(_, first, _)| near(px, first)).unwrap_or((at, px, 0));
-            suspect = Some((since, first, count + 1));
+            let (since, first, count, _) =
+                suspect.filter(|&(_, first, ..)| near(px, first)).unwrap_or((at, px, 0, px));
+            suspect = Some((since, first, count + 1, px));
             if count + 1 >= 3 && at - since >= 250_000_000 {
                 (good, suspect) = (Some((at, px)), None);
+                tell(at, px);
             }
         }
-        good.map(|(at, px)| Believed { at, px, suspect: suspect.is_some() })
+        good.map(|(at, px)| Believed { at, px, suspect: suspect.map(|run| run.3) })
     }
 
     /// An order's notional as a fraction of 1e-9 of the currency.

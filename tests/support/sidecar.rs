@@ -135,6 +135,7 @@ price_decimals = 0
 qty_decimals = 0
 settlement = "USD"
 band_bps = "none"
+collar_bps = "none"
 mark_age = "1h"
 [[drawdown]]
 name = "kill"

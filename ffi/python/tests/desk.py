@@ -56,6 +56,7 @@ settlement = "USD"
 tick = "0.5"
 lot = "0.010"
 band_bps = "none"
+collar_bps = "none"
 mark_age = "1h"
 [[drawdown]]
 name = "kill"

@@ -5,8 +5,10 @@
 
 use super::problems::{Fault, nearest};
 use super::walk::{Section, Value};
-use super::{breakers, buckets, guards, trading, value, venues};
-use crate::engine::limits::{AccountLimits, Currency, InstrumentKind, InstrumentLimits, RateLimits};
+use super::{breakers, buckets, caps, guards, trading, value, venues};
+use crate::engine::limits::{
+    AccountLimits, Currency, DriftLimits, InstrumentKind, InstrumentLimits, RateLimits,
+};
 use crate::model::{Bps, Handle, Lots, Money, Name, Nanos, Scope, Ticks};
 
 /// Names of one kind of thing, by index. A row whose name is wrong keeps its index.
@@ -131,6 +133,7 @@ pub(super) fn accounts<'w, 't>(
         let (auth, liquidation) = breakers::counts(&section);
         let venue_codes = venues::codes(&section, venue);
         let cash_tolerance = Bps(section.or("cash_tolerance_bps", 1, value::integer(0..=1_000)));
+        let caps = caps::read_with_orders(&section);
         let limits = match (name, venue, currency) {
             (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {
                 name,
@@ -142,6 +145,7 @@ pub(super) fn accounts<'w, 't>(
                 liquidation,
                 venue_codes,
                 cash_tolerance,
+                caps,
             }),
             _ => None,
         };
@@ -200,6 +204,11 @@ fn instrument(
     let min_qty = section.or("min_qty", lot, value::units(qty_decimals.unwrap_or(9), lot..=i64::MAX));
     let (min_notional, collar) = (min_notional(section), collar(section));
     let overfill = section.or("overfill", 0, value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX));
+    let collar_accumulated = collar_accumulated(section, collar);
+    let restricted = section.or("restricted", false, value::boolean);
+    if restricted {
+        section.note("restricted", "nothing may be opened in it; what is held may be closed");
+    }
     let allow_negative = section.or("allow_negative", false, value::boolean);
     let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
     if band.is_none() {
@@ -224,6 +233,8 @@ fn instrument(
         min_notional,
         collar,
         overfill: Lots(overfill),
+        collar_accumulated,
+        restricted,
         allow_negative,
         band: band.map(Bps),
         mark_age,
@@ -264,6 +275,19 @@ fn collar(section: &Section<'_, '_>) -> Option<Bps> {
         section.note("collar_bps", "no collar: an order may be priced any distance from the mark");
     }
     collar.map(Bps)
+}
+
+/// On by default, unless even a single order may be priced any distance from the mark.
+fn collar_accumulated(section: &Section<'_, '_>, collar: Option<Bps>) -> Option<DriftLimits> {
+    let default = collar.map(|_| 1_000);
+    let limit = value::unless("none", value::integer(1..=10_000));
+    let limit = section.or("collar_accumulated_bps", default, limit);
+    let windows = value::duration(Nanos::from_secs(1)..=Nanos::from_secs(86_400));
+    let window = section.or("collar_window", Nanos::from_secs(60), windows);
+    if limit.is_none() && section.has("collar_accumulated_bps") {
+        section.note("collar_accumulated_bps", "off: orders may follow a market any distance");
+    }
+    limit.map(|limit| DriftLimits { limit: Bps(limit), window })
 }
 
 fn base_is_for_spot(section: &Section<'_, '_>, kind: Option<InstrumentKind>) {

@@ -9,6 +9,7 @@
 
 mod breakers;
 mod buckets;
+mod caps;
 mod clocks;
 mod guards;
 mod journal;
@@ -34,6 +35,7 @@ use toml::de::DeTable;
 
 use super::clock::session::SessionClock;
 use crate::engine::Limits;
+use crate::engine::limits::ScopeLimits;
 use crate::journal::archive::Settings;
 use crate::model::Nanos;
 
@@ -201,11 +203,12 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     let strategy_names = market::Directory::read("strategy", &strategies);
     let venue_names = venues::Venues::read(&accounts);
     let clocks = clocks::Clocks::read(&accounts);
-    let accounts = market::accounts(accounts, &currencies);
+    let mut accounts = market::accounts(accounts, &currencies);
     let rates = rates::rates(rates, &currencies, &strategy_names);
     let instruments = market::instruments(instruments, &currencies, &accounts, &rates, &strategy_names);
     let quantity = trading::QuantityUnit::of(&instruments);
-    let trading = trading::strategies(strategies, &account_names, quantity);
+    let mut trading = trading::strategies(strategies, &account_names, &accounts, quantity);
+    caps::set_clocks(&mut accounts, &mut trading, &clocks);
     let scopes = scopes::Scopes {
         accounts: &account_names,
         instruments: &instrument_names,
@@ -218,12 +221,17 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     runs.clocks = clocks.into_list();
     let buckets = buckets::buckets(buckets, &scopes, permit_validity);
     let venues = venues::venues(own_venues, &venue_names);
+    let firm_section = root.table("firm");
+    let firm = caps::firm(&firm_section, &accounts);
+    caps::note_unlimited(&firm_section, &capped(firm, &accounts, &trading));
+    firm_section.finish();
     market::each_account_is_used(&accounts, &trading, &drawdowns, &buckets, &venue_names);
     root.finish();
 
     let limits = Limits {
         instance: instance.name?,
         mode: instance.mode?,
+        firm,
         accounts: accounts.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         instruments: instruments.into_iter().collect::<Option<_>>()?,
         rates: rates.into_iter().collect::<Option<_>>()?,
@@ -238,4 +246,16 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         capacity,
     };
     Some((limits, runs))
+}
+
+/// The limits of every scope that may have them.
+fn capped(
+    firm: ScopeLimits,
+    accounts: &[market::AccountRow<'_, '_>],
+    trading: &trading::Trading,
+) -> Vec<ScopeLimits> {
+    let accounts = accounts.iter().filter_map(|(_, limits)| Some(limits.as_ref()?.caps));
+    let strategies = trading.strategies.iter().flatten().map(|limits| limits.caps);
+    let books = trading.books.iter().flatten().map(|limits| limits.caps);
+    core::iter::once(firm).chain(accounts).chain(strategies).chain(books).collect()
 }

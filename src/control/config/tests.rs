@@ -4,15 +4,15 @@ use super::{Config, CpuChoice, parse};
 use crate::control::clock::session::SessionClock;
 use crate::engine::limits::{
     ActionCosts, Actions, Anchor, Basis, BreakerLimits, BreakerRule, BucketKind, BucketLimits, BucketScope,
-    CountLimits, Currency, DirectiveLimits, DropMode, DuplicateLimits, HalfOpenLimits, InstrumentKind,
-    VenueCodes, VenueLimits,
+    CountLimits, Currency, DirectiveLimits, DriftLimits, DropMode, DuplicateLimits, HalfOpenLimits,
+    InstrumentKind, VenueCodes, VenueLimits,
 };
 use crate::engine::{Engine, Limits};
 use crate::model::event::RejectClass;
 use crate::model::{Bps, Latch, Lots, Mode, Money, Name, Nanos, Scope, Ticks};
 
 /// The smallest configuration that loads. Bad ones are made from it, so that each has one thing wrong.
-const GOOD: &str = r#"schema = 1
+pub(super) const GOOD: &str = r#"schema = 1
 [instance]
 name = "desk-1"
 mode = "live"
@@ -333,7 +333,7 @@ fn a_syntax_error_does_not_hide_the_others_nor_invent_some() {
 }
 
 /// What loads, the engine takes: it panics on limits that contradict themselves.
-fn load(text: &str) -> Config {
+pub(super) fn load(text: &str) -> Config {
     let config = parse(text, "good.toml").unwrap_or_else(|problems| panic!("{problems}"));
     let _engine = Engine::new(config.limits.clone(), Nanos(1));
     config
@@ -360,6 +360,12 @@ fn what_was_typed_is_what_the_engine_gets() {
     assert_eq!(sidecar.runtime_dir.to_str(), Some("/run/tripline"));
     let noted: Vec<_> = notes.iter().map(|note| note.key.as_str()).collect();
     let expected = [
+        "firm.max_gross",
+        "firm.max_net",
+        "firm.max_orders_per_day",
+        "firm.max_cancels_per_day",
+        "firm.max_executions",
+        "firm",
         "account[main]",
         "account[main]",
         "instrument[BTC-PERP].min_notional",
@@ -391,6 +397,9 @@ fn what_nobody_typed_is_the_default() {
     assert_eq!((book.max_open_orders, book.breaker), (None, Some(BreakerLimits::default())));
     assert_eq!((instrument.min_qty, instrument.min_notional), (instrument.lot, Money::ZERO));
     assert_eq!(instrument.collar, Some(Bps(500)));
+    let drift = DriftLimits { limit: Bps(1_000), window: Nanos::from_secs(60) };
+    assert_eq!((instrument.collar_accumulated, instrument.restricted), (Some(drift), false));
+    assert_eq!((limits.firm, account.caps, book.caps), Default::default());
     assert_eq!(limits.drawdowns[0].actions, Actions::CANCEL_INCREASING);
     assert_eq!(limits.venues, [VenueLimits::new(Name::new("binance").unwrap())]);
     assert_eq!((limits.buckets, limits.permit_validity), (Vec::new(), Nanos::from_millis(100)));

@@ -1,9 +1,9 @@
 //! COLD: strategies and their books, the limits a person must have decided on.
 
-use super::market::Directory;
+use super::market::{AccountRow, Directory};
 use super::problems::Fault;
 use super::walk::{Section, Value};
-use super::{breakers, sidecar, system, value};
+use super::{breakers, caps, sidecar, system, value};
 use crate::engine::limits::{BookLimits, InstrumentLimits, StrategyLimits};
 use crate::model::{Bps, Lots, Money, Nanos};
 
@@ -102,6 +102,7 @@ impl Trading {
 pub(super) fn strategies(
     sections: Vec<Section<'_, '_>>,
     accounts: &Directory,
+    account_rows: &[AccountRow<'_, '_>],
     quantity: QuantityUnit,
 ) -> Trading {
     let own_user = system::own_user_id();
@@ -118,6 +119,7 @@ pub(super) fn strategies(
         let read = read_strategy(&section, accounts, own_user);
         if let Some(read) = &read {
             trading.executes_where_it_trades(&section, strategy, read);
+            caps::of_strategy(&section, strategy, &read.caps, &trading, account_rows);
         }
         trading.strategies.push(read);
         section.finish();
@@ -147,7 +149,8 @@ fn read_strategy(
     let executes = value::list(|value| accounts.find(&value::text(value)?));
     let executes = section.or("executes", Vec::new(), executes);
     let duplicates = breakers::duplicates(section);
-    Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for, executes, duplicates })
+    let caps = caps::read_with_orders(section);
+    Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for, executes, duplicates, caps })
 }
 
 fn user(value: &Value<'_>) -> Result<u32, Fault> {
@@ -203,6 +206,7 @@ fn read_book(
     }
     let breaker = breakers::breaker(section);
     let published = published(section);
+    let caps = caps::read(section);
     let (strategy, account) = pair?;
     Some(BookLimits {
         strategy,
@@ -215,6 +219,7 @@ fn read_book(
         max_open_orders,
         published,
         breaker,
+        caps,
     })
 }
 

@@ -40,11 +40,21 @@ pub const DUPLICATE: u16 = 12;
 pub const BAN: u16 = 13;
 /// The venue's snapshots are not what the books say.
 pub const RECONCILE: u16 = 14;
+/// Gross exposure.
+pub const GROSS: u16 = 15;
+/// Net exposure.
+pub const NET: u16 = 16;
+/// Orders and cancels of a day.
+pub const DAILY_COUNT: u16 = 17;
+/// Executions since a person enabled the scope.
+pub const REPEATS: u16 = 18;
+/// An instrument in which nothing may be opened.
+pub const RESTRICTED: u16 = 19;
 /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
 pub const CONFIGURED: u16 = 64;
 
 /// Their names, in the order of the numbers.
-pub const BUILT_IN: [&str; 14] = [
+pub const BUILT_IN: [&str; 19] = [
     "operator",
     "client",
     "heartbeat",
@@ -59,6 +69,11 @@ pub const BUILT_IN: [&str; 14] = [
     "duplicate",
     "ban",
     "reconcile",
+    "gross-exposure",
+    "net-exposure",
+    "daily-count",
+    "repeated-execution",
+    "restricted",
 ];
 
 /// The name of one of the engine's own guards.

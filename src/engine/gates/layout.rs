@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! levels  firm | accounts | strategies | books | account x instrument
-//! causes  (firm … books) x built-in guards | account x instrument: operator, integrity, reconcile | configured guards x 2
+//! causes  (firm … books) x built-in guards | account x instrument: operator, integrity, reconcile, restricted |
+//!         configured guards x 2
 //! words   accounts | books | account x instrument
 //! ```
 //! An index that does not exist has no place, so a scope nobody configured reads HALTED and holds nothing.
@@ -25,7 +26,8 @@ use crate::model::Scope;
 /// Built-in guards.
 pub(super) const BUILT_IN: usize = guard::BUILT_IN.len();
 /// Built-in guards of an instrument on an account.
-pub(super) const ON_INSTRUMENT: [u16; 3] = [guard::OPERATOR, guard::INTEGRITY, guard::RECONCILE];
+pub(super) const ON_INSTRUMENT: [u16; 4] =
+    [guard::OPERATOR, guard::INTEGRITY, guard::RECONCILE, guard::RESTRICTED];
 
 /// How many there are of everything.
 #[derive(Debug)]

@@ -69,4 +69,11 @@ impl Ledger {
         let owed = span.convert(cost.checked_neg()?)?.checked_neg()?;
         Some(Some((owed, self.wallets.rates.is_trusted(route))))
     }
+
+    /// What money of a till is worth at least in the account's currency, at a rate nobody has to trust; `None` without
+    /// one, or where it does not fit.
+    pub(in crate::engine) fn least(&self, till: TillId, amount: i128) -> Option<i128> {
+        let Some(index) = till.wallet() else { return Some(amount) };
+        self.wallets.rates.worst(self.wallets.get(index).route)?.convert(amount)
+    }
 }

@@ -17,6 +17,8 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         min_notional: Money(0),
         collar: None,
         overfill: Lots(0),
+        collar_accumulated: None,
+        restricted: false,
         allow_negative,
         band,
         mark_age: Nanos::from_secs(5),

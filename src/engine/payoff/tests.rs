@@ -22,6 +22,8 @@ fn instrument(
         min_notional: Money(0),
         collar: None,
         overfill: Lots(0),
+        collar_accumulated: None,
+        restricted: false,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
@@ -54,6 +56,26 @@ fn notional_rounds_up() {
     assert_eq!(payoff.notional(Lots(25), Ticks(55_000)), Some(45_454_546));
     let linear = Payoff::new(&instrument(InstrumentKind::Linear, 9, 9, 1_000_000_000));
     assert_eq!(linear.notional(Lots(1), Ticks(1)), Some(1));
+}
+
+#[test]
+fn a_negative_price_is_as_large_as_its_size_and_down_is_below_up() {
+    let linear = Payoff::new(&InstrumentLimits {
+        allow_negative: true,
+        ..instrument(InstrumentKind::Linear, 9, 9, 1_000_000_000)
+    });
+    let inverse = Payoff::new(&instrument(InstrumentKind::Inverse, 0, 0, 100_000_000_000));
+    for (payoff, qty, px, up, down) in [
+        (&linear, 1, -1, 1, 0),
+        (&linear, 1_000_000_000, -7, 7, 7),
+        (&linear, 1_000_000_000, 7, 7, 7),
+        (&linear, 5, 0, 0, 0),
+        (&inverse, 25, 55_000, 45_454_546, 45_454_545),
+        (&inverse, 25, 50_000, 50_000_000, 50_000_000),
+    ] {
+        assert_eq!(payoff.notional(Lots(qty), Ticks(px)), Some(up), "{qty} at {px}");
+        assert_eq!(payoff.notional_down(Lots(qty), Ticks(px)), Some(down), "{qty} at {px}");
+    }
 }
 
 #[test]

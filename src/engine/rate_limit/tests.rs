@@ -5,7 +5,7 @@ mod properties;
 use super::*;
 use crate::engine::limits::{
     AccountLimits, ActionCosts, BookLimits, BucketKind, BucketLimits, BucketScope, Capacity, Currency,
-    DirectiveLimits, InstrumentKind, InstrumentLimits, StrategyLimits, VenueCodes, VenueLimits,
+    DirectiveLimits, InstrumentKind, InstrumentLimits, ScopeLimits, StrategyLimits, VenueCodes, VenueLimits,
 };
 use crate::model::event::FeedbackForm;
 use crate::model::{Bps, Lots, Mode, Money, Name, Ticks};
@@ -31,6 +31,7 @@ fn account(text: &str, venue: &str) -> AccountLimits {
         liquidation: None,
         venue_codes: VenueCodes::default(),
         cash_tolerance: Bps(1),
+        caps: ScopeLimits::default(),
     }
 }
 
@@ -49,6 +50,8 @@ fn instrument(text: &str) -> InstrumentLimits {
         min_notional: Money(0),
         collar: None,
         overfill: Lots(0),
+        collar_accumulated: None,
+        restricted: false,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),
@@ -69,6 +72,7 @@ fn book(strategy: u16, account: u16) -> BookLimits {
         published: None,
         max_open_orders: None,
         breaker: None,
+        caps: ScopeLimits::default(),
     }
 }
 
@@ -82,10 +86,12 @@ pub(in crate::engine) fn desk(buckets: Vec<BucketLimits>) -> Limits {
         recover_for: Nanos::from_secs(5),
         executes: vec![],
         duplicates: None,
+        caps: ScopeLimits::default(),
     };
     let limits = Limits {
         instance: name("test"),
         mode: Mode::Live,
+        firm: ScopeLimits::default(),
         accounts: vec![account("main", "north"), account("spare", "north"), account("far", "south")],
         instruments: vec![instrument("A"), instrument("B")],
         rates: vec![],

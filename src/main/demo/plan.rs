@@ -84,7 +84,7 @@ impl Plan {
         Decimal { units: i128::from(px), decimals: self.tape.price_decimals }
     }
 
-    /// The configuration of the run: the price path's account with the named guards, no mark band, no fees, and guards
+    /// The configuration of the run: the price path's account with the named guards, no mark band, no collar, no fees, and guards
     /// that latch at the first breaching mark; then an account for each act beside it.
     pub(super) fn configuration(&self, dir: &Path) -> String {
         let mut text = format!(
@@ -106,6 +106,7 @@ price_decimals = {price_decimals}
 qty_decimals = {qty_decimals}
 settlement = "USD"
 band_bps = "none"
+collar_bps = "none"
 mark_age = "1h"
 "#,
             dir = dir.display(),
