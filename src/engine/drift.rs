@@ -23,6 +23,7 @@ use super::snapshot::fit::{Fit, is_as_long};
 use crate::model::Nanos;
 
 const BUCKETS: usize = 16;
+const _: () = assert!(BUCKETS.is_power_of_two());
 /// Buckets that a window spans whole.
 const WHOLE: u64 = 15;
 
@@ -76,7 +77,7 @@ impl Drifts {
         let Some(number) = now.0.checked_div(self.lengths[index]) else { return };
         let track = &mut self.tracks[index];
         let before = track.last.replace(px).unwrap_or(px);
-        let bucket = &mut track.buckets[(number % BUCKETS as u64) as usize];
+        let bucket = &mut track.buckets[(number as usize) & BUCKETS.wrapping_sub(1)];
         if bucket.number != number {
             *bucket = Bucket { number, low: before, high: before };
         }

@@ -85,7 +85,8 @@ fn one_currency(section: &Section<'_, '_>, caps: &ScopeLimits, is_one: bool) {
 
 /// Notes in `[firm]` what no scope limits.
 pub(super) fn note_unlimited(firm: &Section<'_, '_>, all: &[ScopeLimits]) {
-    let rows: [(&str, fn(&ScopeLimits) -> bool); 5] = [
+    type IsLimited = fn(&ScopeLimits) -> bool;
+    let rows: [(&str, IsLimited); 5] = [
         ("max_gross", |caps| caps.gross.is_some()),
         ("max_net", |caps| caps.net.is_some()),
         ("max_orders_per_day", |caps| caps.orders_per_day.is_some()),
