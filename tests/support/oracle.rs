@@ -15,6 +15,7 @@ use tripline::model::TradingState;
 use super::desk::PLAIN;
 
 mod judge;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use judge::Judge;
 
 pub type R = BigRational;
