@@ -13,6 +13,7 @@
 //! |   | count of the day | unless it is verified to reduce only |
 //! | 5 | mark, collars, notional, own orders (`prices`, `self_cross`) | the order against the market |
 //! | 6 | open orders, position, gross, net | the order against everything else that may still fill |
+//! | 7 | what a drawdown's band leaves of its size (`band`) | last: it names a limit that moves |
 //!
 //! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag) goes by size, open orders included: a
 //! sell of n passes only if the position is long and all live sells, this one by its group's rule included, stay within
@@ -199,6 +200,9 @@ impl Engine {
         self.check_open_orders(place)?;
         self.check_position_room(place, &growth)?;
         self.check_exposure(place, &growth)?;
+        if !reduces {
+            self.check_band(place, ticket)?;
+        }
         let rank = if reduces { Rank::Reduce } else { Rank::New };
         match self.grant(place) {
             Grant::Send if probes => Ok((Grant::Probe, rank)),
@@ -234,6 +238,9 @@ impl Engine {
         self.check_self_cross(place, &ticket)?;
         self.check_position_room(place, &growth)?;
         self.check_exposure(place, &growth)?;
+        if !reduces {
+            self.check_band(place, &ticket)?;
+        }
         Ok((self.grant(place), Rank::Modify))
     }
 

@@ -36,7 +36,8 @@
 //! sides of the flow. Without it the guard halts, FLOW_UNPRICED, or finds itself latched already: either way the peak
 //! is void until a rebase, or until a roll anchors a SESSION guard anew, and nothing else ends the latch.
 //!
-//! **Warns** once at warn_pct of the limit, and again only after 10 points of relief.
+//! **Warns** once at warn_pct of the limit, and again only after 10 points of relief. With `scale` less and less of rate
+//! and size is left from there to the limit, see [`super::band`].
 //!
 //! Does not catch: a loss that the strategy never reports, a source that lies within the band, a margin that nobody
 //! reports any more.
@@ -62,7 +63,7 @@ use confirm::Breach;
 use peak::Peaks;
 use window::Window;
 
-use super::exact::{bump, micros, report};
+use super::exact::{bump, ceil_mul_div, micros, report};
 use super::gates::{Gates, Hold, Reading, guard};
 use super::ledger::Totals;
 use super::limits::{Anchor, Basis, DrawdownLimits, Limits};
@@ -70,7 +71,7 @@ use super::marks::{Depths, Marks};
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::Fit;
 use super::timers::Timers;
-use crate::model::{Latch, Money, Nanos, Reason, Scope, TradingState};
+use crate::model::{Bps, Latch, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::GuardRow;
 
 /// Points below the warning at which it is armed again.
@@ -127,6 +128,8 @@ struct Guard {
     /// Since when readings count towards ending the soft cause.
     calm_since: Option<Nanos>,
     warning: bool,
+    /// What it leaves of rate and size, in basis points.
+    left: Bps,
     trips: u64,
     last_good: i128,
     /// The last reading was none.
@@ -174,6 +177,7 @@ impl Drawdowns {
             breach: Breach::default(),
             calm_since: None,
             warning: false,
+            left: Bps::WHOLE,
             trips: 0,
             last_good: 0,
             last_absent: false,
@@ -235,12 +239,18 @@ impl Drawdowns {
             if found.is_some() { Nanos::NEVER } else { guard.breach_deadline(&sight, worst) }
         };
         guard.warn(&sight, scene)?;
+        guard.narrow(&sight)?;
         (guard.last_good, guard.last_absent) = (sight.good, sight.absent);
         let due = due.min(guard.soft_deadline(&sight));
         // Everything due now has been looked at; a deadline in the past would only come back at once.
         let due = if due == Nanos::NEVER { due } else { due.max(scene.now.after(Nanos(1))) };
         scene.timers.set(scene.first_timer.saturating_add(index), due);
         Some(())
+    }
+
+    /// What a guard leaves of rate and size.
+    pub(super) fn left(&self, index: usize) -> Bps {
+        self.guards[index].left
     }
 
     /// Takes the initial margin of the book that a guard watches. `false` when it does not measure from that.
@@ -405,6 +415,20 @@ impl Guard {
             bump(scene.warnings);
         }
         self.warning = warns;
+        Some(())
+    }
+
+    /// Leaves all of rate and size up to the warning, `scale` at the limit, and in between in proportion, rounded down.
+    fn narrow(&mut self, sight: &Sight) -> Option<()> {
+        let (Some(scale), Some(peaks)) = (self.limits.scale, self.peaks) else { return Some(()) };
+        let whole = Bps::WHOLE.0;
+        let share = if sight.absent { whole } else { peaks.share(&self.limits, sight.worst)? };
+        let warned = u32::from(self.limits.warn_pct).checked_mul(100)?;
+        let into = i128::from(share.saturating_sub(warned));
+        let lost = i128::from(whole.checked_sub(scale.0)?);
+        let taken = ceil_mul_div(lost, into, i128::from(whole.checked_sub(warned)?))?;
+        let left = Bps(whole.checked_sub(u32::try_from(taken).ok()?)?);
+        self.left = if sight.trusted { left } else { left.min(self.left) };
         Some(())
     }
 

@@ -271,6 +271,8 @@ pub struct DrawdownLimits {
     pub limit_abs: Option<Money>,
     /// Warn at this percentage of the limit, 1–100.
     pub warn_pct: u8,
+    /// Share of rate and size that is left at the limit, less and less of them from the warning on; `None` is off.
+    pub scale: Option<Bps>,
     /// Distinct marks that must agree before the latch. At least 1.
     pub confirm_k: u8,
     /// Time they must span; 0 when `confirm_k` is 1.
@@ -363,6 +365,8 @@ impl Limits {
             require!((1..=8).contains(&guard.peak_n), "{}: peak_n is 1 to 8", guard.name);
             require!(guard.confirm_k >= 1, "{}: confirm_k is at least 1", guard.name);
             require!(guard.anchor != Anchor::Rolling(Nanos::ZERO), "{}: a window of nothing", guard.name);
+            let scales = guard.scale.is_none_or(|scale| scale < Bps::WHOLE && guard.warn_pct < 100);
+            require!(scales, "{}: a band begins at a warning below the limit", guard.name);
             let by_margin = guard.basis == Basis::Margin;
             require!(
                 !by_margin || matches!(guard.scope, Scope::Book(_)),

@@ -34,6 +34,7 @@
 )]
 
 mod backlog;
+mod band;
 mod cash;
 mod chain;
 mod checks;

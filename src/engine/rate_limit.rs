@@ -57,9 +57,9 @@ use bucket::{Answer, Bucket, LONGEST_CLOSURE};
 use super::limits::Limits;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, is_as_long};
-use crate::model::Nanos;
 use crate::model::event::{Event, OrderAction};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
+use crate::model::{Bps, Nanos};
 use crate::wire::stats::BucketRow;
 
 /// The status of a request refused for rate.
@@ -157,6 +157,11 @@ impl Buckets {
 
     /// Whether all buckets of a charge admit it in this rank.
     pub(super) fn ask(&self, charge: Charge, rank: Rank, now: Nanos) -> Admission {
+        self.ask_within(charge, rank, Bps::WHOLE, now)
+    }
+
+    /// The same where orders and modifications may use only a share of each limit.
+    pub(super) fn ask_within(&self, charge: Charge, rank: Rank, share: Bps, now: Nanos) -> Admission {
         let ban = self.bans[self.membership.venue_of(charge)];
         let mut admission = if ban.until > now && rank != Rank::Exit {
             Admission::Wait { bucket: ban.bucket, until: ban.until }
@@ -166,7 +171,7 @@ impl Buckets {
         for index in self.membership.of(charge).iter() {
             let cost = self.membership.cost(index, charge.action);
             let bucket = index as u16;
-            match (self.buckets[index].ask(cost, rank, now), admission) {
+            match (self.buckets[index].ask(cost, rank, share, now), admission) {
                 (Answer::Now, _) => {}
                 (Answer::Never, _) => return Admission::Never { bucket },
                 (Answer::Not { before }, Admission::Wait { until, .. }) if before <= until => {}

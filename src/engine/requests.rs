@@ -232,6 +232,9 @@ impl Engine {
 
     /// Passes what its buckets admit, and lets the rest wait its turn.
     fn admit(&mut self, request: &Request<'_>, grant: Grant, rank: Rank) {
+        if let Some(denial) = self.beyond_band(request, rank) {
+            return self.deny(request, &denial);
+        }
         let charge = request.charge();
         let venue = usize::from(self.venue_of[usize::from(request.place.account)]);
         let behind = self.queues[venue].is_behind(charge, rank, &self.buckets);

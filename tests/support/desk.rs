@@ -153,6 +153,7 @@ pub fn drawdown(text: &str) -> DrawdownLimits {
         latch: Latch::Sticky,
         clock: 0,
         jump: None,
+        scale: None,
         actions: Actions::empty(),
     }
 }

@@ -80,6 +80,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
         );
     }
     let warn_pct = section.or("warn", 80, value::integer(1..=100));
+    let scale = scale(section, warn_pct);
     let confirm_k = section.or("confirm_marks", 3, value::integer(1..=100));
     let confirm_t = confirm_for(section, confirm_k);
     let peak_n = section.or("peak_marks", 3, value::integer(1..=8));
@@ -102,6 +103,7 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
         limit,
         limit_abs,
         warn_pct,
+        scale,
         confirm_k,
         confirm_t,
         peak_n,
@@ -111,6 +113,16 @@ fn drawdown(section: &Section<'_, '_>, scope: Option<Scope>, clock: u16) -> Opti
         clock,
         actions: actions(section, "actions", Actions::CANCEL_INCREASING),
     })
+}
+
+/// What is left at the limit, of which the warning is where it begins to become less.
+fn scale(section: &Section<'_, '_>, warn_pct: u8) -> Option<Bps> {
+    let scale = section.or("scale", None, value::unless("none", value::ratio(1..=9_999)));
+    if scale.is_some() && warn_pct == 100 {
+        let remedy = "warn earlier, or remove scale: nothing lies between the warning and the limit";
+        section.report("scale", Fault::Conflict { with: "warn = 100", remedy });
+    }
+    scale
 }
 
 /// How far one mark may move equity.

@@ -150,6 +150,8 @@ const BAD: &[Row] = &[
     ("margin with an amount", Add("[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\nlimit_abs = 5"), 33, "drawdown[m].limit_abs", "conflict", "share"),
     ("jump of what marks do not move", After("limit", "basis = \"realised\"\njump = \"2%\""), 29, "drawdown[drawdown.kill].jump", "conflict", "equity"),
     ("jump of nothing", After("limit", "jump = \"0%\""), 28, "drawdown[drawdown.kill].jump", "out-of-range", "0.01 %"),
+    ("band of no width", After("limit", "warn = 100\nscale = \"25%\""), 29, "drawdown[drawdown.kill].scale", "conflict", "warning"),
+    ("band that leaves everything", After("limit", "scale = \"100%\""), 28, "drawdown[drawdown.kill].scale", "out-of-range", "99.99 %"),
     ("session without a zone", After("limit", "anchor = \"session\"\nsession = \"17:00\""), 29, "drawdown[drawdown.kill].session", "bad-session", "America/New_York"),
     ("session in a zone that is not", After("currency", "session = \"17:00 America/Newyork\""), 9, "account[main].session", "bad-session", "`America/New_York`"),
     ("guard without a scope", Cut("scope"), 24, "drawdown[drawdown.kill].scope", "missing", "account:main"),

@@ -76,6 +76,24 @@ impl Peaks {
         )
     }
 
+    /// The loss at `equity` as a share of the limit, the larger of two, in basis points rounded up; at most all of it.
+    pub(super) fn share(&self, limits: &DrawdownLimits, equity: i128) -> Option<u32> {
+        let of = |loss: i128, scale: i128, whole: i128| match (loss > 0, whole > 0) {
+            (false, _) => Some(0),
+            (true, false) => Some(i128::from(Bps::WHOLE.0)),
+            (true, true) => ceil_mul_div(loss, scale, whole),
+        };
+        let (whole, mut share) = (i128::from(Bps::WHOLE.0), 0);
+        if let Some(limit) = limits.limit {
+            let peak = self.relative.value.checked_mul(i128::from(limit.0))?;
+            share = of(self.relative.value.checked_sub(equity)?, whole.checked_mul(whole)?, peak)?;
+        }
+        if let Some(limit) = limits.limit_abs {
+            share = share.max(of(self.absolute.value.checked_sub(equity)?, whole, limit.0)?);
+        }
+        u32::try_from(share.min(whole)).ok()
+    }
+
     pub(super) fn reaches_relative(&self, limits: &DrawdownLimits, equity: i128, share: u32) -> Option<bool> {
         relative_reaches(limits, self.relative.value, self.relative.value.checked_sub(equity)?, share)
     }

@@ -182,11 +182,11 @@ impl Bucket {
     }
 
     /// Whether a cost is admitted.
-    pub(super) fn ask(&self, cost: u32, rank: Rank, now: Nanos) -> Answer {
+    pub(super) fn ask(&self, cost: u32, rank: Rank, share: Bps, now: Nanos) -> Answer {
         if u64::from(cost) > cap(self.limit, cost, rank) {
             return Answer::Never;
         }
-        let before = self.opens(cost, rank, now.max(self.closed_until));
+        let before = self.opens(cost, (rank, share), now.max(self.closed_until));
         if before <= now { Answer::Now } else { Answer::Not { before } }
     }
 
@@ -282,7 +282,7 @@ impl Bucket {
     }
 
     /// The earliest instant from `from` on at which a cost fits; there is one, or it would never be admitted.
-    fn opens(&self, cost: u32, rank: Rank, from: Nanos) -> Nanos {
+    fn opens(&self, cost: u32, rank: (Rank, Bps), from: Nanos) -> Nanos {
         let first = self.earliest(self.limit(from), cost, rank, from);
         let recovered = self.back_off.until();
         if first == from || recovered <= from {
@@ -302,9 +302,10 @@ impl Bucket {
     }
 
     /// The earliest instant from `from` on at which a cost fits into `limit`.
-    fn earliest(&self, limit: u32, cost: u32, rank: Rank, from: Nanos) -> Nanos {
+    fn earliest(&self, limit: u32, cost: u32, (rank, share): (Rank, Bps), from: Nanos) -> Nanos {
         let is_exempt = rank <= Rank::Cancel;
-        counted!(&self.count, it => it.earliest(u64::from(cost), cap(limit, cost, rank), is_exempt, from))
+        let cap = narrowed(cap(limit, cost, rank), limit, cost, rank, share);
+        counted!(&self.count, it => it.earliest(u64::from(cost), cap, is_exempt, from))
     }
 }
 
@@ -318,6 +319,16 @@ fn cap(limit: u32, cost: u32, rank: Rank) -> u64 {
     };
     let cap = limit.saturating_sub(kept_back);
     u64::from(if rank == Rank::Exit { cap.max(cost) } else { cap })
+}
+
+/// A cap of which only a share of the limit may be used, by what adds risk; one that is alone always may.
+fn narrowed(cap: u64, limit: u32, cost: u32, rank: Rank, share: Bps) -> u64 {
+    if rank < Rank::Modify || share >= Bps::WHOLE {
+        return cap;
+    }
+    // Below 2^32 * 2^14.
+    let part = u64::from(limit).saturating_mul(u64::from(share.0)).checked_div(u64::from(Bps::WHOLE.0));
+    cap.min(part.unwrap_or(0).max(u64::from(cost)))
 }
 
 /// `limit` less the margin, rounded down; one unit is left, or nothing could ever pass.
