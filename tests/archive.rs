@@ -151,6 +151,10 @@ fn a_disk_that_stays_full_until_the_hot_log_is_leaves_a_gap_that_is_named_and_ne
     let mut one = sidecar.attach_and_pass("one");
     fill(&mut one, 1, 100);
     await_archived(&dir, 1);
+    // Written is not yet kept: after an error the archive is cut back to what was synced.
+    wait_for("it is synced", || {
+        sidecar.status().looping.is_some_and(|looping| looping.journal_lag == 0).then_some(())
+    });
     let filler = dir.join("filler");
     disk::fill_up(&filler);
     for sequence in 1..=MARKS {

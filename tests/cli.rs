@@ -98,7 +98,7 @@ const BAD: [Row; 42] = [
     ("port that others can reach", "[[account]]", "[http]\nlisten = \"0.0.0.0:1\"\n[[account]]", 7, "not-loopback", "TLS"),
     ("lane of an odd size", "[[account]]", "[capacity]\nlane_slots = 1000\n[[account]]", 7, "not-a-power-of-two", "64 to"),
     ("answer awaited for ever", "currency = \"USDT\"\n", "currency = \"USDT\"\nack_timeout = \"1h\"\n", 10, "out-of-range", "10ms to 10m"),
-    ("codes of a venue nobody mapped", "currency = \"USDT\"\n", "currency = \"USDT\"\nvenue_codes = \"ib\"\n", 10, "unknown-word", "binance, fix, none"),
+    ("codes of a venue nobody mapped", "currency = \"USDT\"\n", "currency = \"USDT\"\nvenue_codes = \"ib\"\n", 10, "unknown-word", "binance, bybit, fix, okx, none"),
     ("breaker that tolerates everything", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nlimit = \"51%\"\n", 11, "out-of-range", "0.01 % to 50.00 %"),
     ("window of a rule without one", "currency = \"USDT\"\n", "currency = \"USDT\"\n[account.breaker]\nwindow = 100\n", 11, "conflict", "literal"),
     ("count without a time", "currency = \"USDT\"\n", "currency = \"USDT\"\nauth = \"3\"\n", 10, "bad-count", "3 in 60s"),

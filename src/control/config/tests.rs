@@ -180,7 +180,7 @@ const BAD: &[Row] = &[
     ("an age of equity nobody publishes", After("capital", "equity_age = \"5s\""), 21, "strategy[mm1].book[main].equity_age", "conflict", "published"),
     ("margin of published equity", Swap("[[drawdown]]", "equity_source = \"published\"\n[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\n[[drawdown]]"), 29, "drawdown[m].basis", "conflict", "equity"),
     ("realised profit of published equity", Swap("limit = \"15%\"", "limit = \"15%\"\nbasis = \"realised\"\n[[strategy]]\nname = \"p\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\ncapital = 1\nmax_position = \"unlimited\"\nmax_order_qty = \"unlimited\"\nmax_order_notional = \"unlimited\"\nequity_source = \"published\""), 28, "drawdown[drawdown.kill].basis", "conflict", "equity"),
-    ("a tolerance off the quantity unit", After("settlement", "overfill = \"0.0001\""), 15, "instrument[BTC-PERP].overfill", "bad-decimal", "3 decimal places"),
+    ("a tolerance off the quantity unit", After("settlement", "overfill = \"0.0001\""), 15, "instrument[BTC-PERP].overfill", "bad-decimal", "the unit has 3"),
     ("a tolerance below nothing", After("settlement", "overfill = \"-0.001\""), 15, "instrument[BTC-PERP].overfill", "out-of-range", ""),
     ("a pair of one currency", After("limit", "[[rate]]\nbase = \"USDT\"\nquote = \"USDT\""), 30, "rate[USDT].quote", "conflict", "two currencies"),
     ("a rate said twice", After("limit", "[[rate]]\nbase = \"BTC\"\nquote = \"USDT\"\n[[rate]]\nbase = \"USDT\"\nquote = \"BTC\""), 32, "rate[USDT].base", "conflict", "either way round"),
