@@ -18,7 +18,6 @@ const ELSEWHERE: &[&str] = &[
     "LEASE_EXPIRED",
     "NO_EXECUTOR",
     "LIQUIDATION_DISTANCE",
-    "BUCKET_FULL",
     "BANNED",
     "QUEUE_FULL",
     "EXPIRED",
