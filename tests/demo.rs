@@ -209,7 +209,8 @@ fn a_path_that_never_falls_trips_nothing_and_sends() {
     assert_eq!(after["steps"], Value::Array(Vec::new()));
     let output = run(&["demo", "--csv", csv.to_str().expect("text")], &[]);
     let text = String::from_utf8(output.stdout).expect("text");
-    assert!(output.status.success() && text.contains("after the kill: not shown"), "{text}");
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && text.contains("after the kill: not shown"), "{text}{complaint}");
 }
 
 /// Action, order, verdict and time of each answer, in the order they came.
