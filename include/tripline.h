@@ -23,8 +23,9 @@
  *
  * Any doubt reads HALTED: no sidecar, a stalled or killed one, a lost event, a forked child, a null pointer.
  *
- * Lost events The sidecar halts a strategy that lost an event, cause GAP, for good: its books miss something. Detach
- *             and attach give it a new lane, but the gate reads HALTED until an operator resets that cause.
+ * Lost events The sidecar halts a strategy that lost an event, cause GAP: its books miss something. Detach and attach give
+ *             it a new lane, but the gate reads HALTED until SNAP records of the venue's positions and orders, through
+ *             that lane, prove each of its books, or an operator resets that cause.
  * Verdicts    Each request gets exactly one final verdict, and at most one QUEUED before it. What a verdict let through
  *             is resolved by the order's next event (ack, reject, fill, done), or by NOT_SENT, the only refund. Before
  *             it hands out a PASS or RELEASED the library looks at the gate once more: a lease that ran out, a halt
@@ -356,7 +357,7 @@ const char *tripline_verdict_name(uint8_t verdict);
 
 /*
  * Attaches as a strategy and stores the client, NULL on failure. Blocks up to a few seconds. The calling thread owns
- * the client. A strategy whose process ends without detach is halted until an operator resets it.
+ * the client. A strategy whose process ends without detach is halted as one that lost an event is.
  * ERR_UNREACHABLE, ERR_REFUSED, ERR_UNSEALED, ERR_PROTOCOL, ERR_CLOCK, ERR_SYSTEM, ERR_ARGUMENT, ERR_NULL.
  */
 int32_t tripline_attach(const tripline_attach_options *options, tripline_client **client);

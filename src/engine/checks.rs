@@ -228,6 +228,9 @@ impl Engine {
             let more = remaining.saturating_sub(order.exiting).max(0);
             return self.judge_exit(place, order.side, &order.terms, more, q);
         }
+        if self.marks.is_expired(order.side.instrument) {
+            return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
+        }
         let ticket =
             Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0, expiry: None };
         self.check_size(place, &ticket)?;

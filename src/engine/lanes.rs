@@ -306,7 +306,7 @@ impl Engine {
             LivenessSign::Lag => Reason::Lag,
         };
         let scope = Scope::Strategy(strategy);
-        self.forget_proofs(strategy);
+        self.doubt_client(strategy);
         let died = self.gates.begin(sticky(scope, guard::CLIENT, reason)) && reason == Reason::ClientDead;
         self.refresh_trust(scope);
         self.hand_on_from(strategy);

@@ -269,8 +269,11 @@ impl Marks {
         if !self.may_mark(instrument, strategy) {
             return false;
         }
+        // Who is no configured source may at most end what nobody else can end: held marks hide a loss.
+        let is_safe = state == InstrumentStatus::Open;
+        let may_step_in = no_source && (is_safe || self.owners[usize::from(instrument)].contains(&strategy));
         let mark = &mut self.marks[usize::from(instrument)];
-        if *mark.source.get_or_insert(strategy) != strategy && !no_source {
+        if *mark.source.get_or_insert(strategy) != strategy && !may_step_in {
             return false;
         }
         if mark.expired {

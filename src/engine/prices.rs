@@ -64,15 +64,16 @@ impl Engine {
         let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
         let quote = self.marks.quote(ticket.side.instrument);
         let stop = matches!(ticket.terms.kind, OrderType::Stop | OrderType::StopLimit);
-        // A stop has a price of its own where the market has none.
+        // A stop has a price of its own where the market has none: its trigger is whatever its owner says.
         let trigger = Some(ticket.trigger_px).filter(|&px| stop && px != 0);
         let px = match (ticket.is_priced(), quote.good) {
             (true, _) => ticket.size.px,
             (false, Some(good)) if quote.trusted => good,
             (false, good) => match (trigger, good) {
-                (Some(trigger), _) => trigger,
-                (None, None) => return Err(Denial::of(Reason::NoMark, scope, 0, 0)),
-                (None, Some(good)) => {
+                // What only reduces must not wait for a price.
+                (Some(trigger), good) if good.is_none() || reduces => trigger,
+                (_, None) => return Err(Denial::of(Reason::NoMark, scope, 0, 0)),
+                (_, Some(good)) => {
                     let reason =
                         if quote.suspect.is_some() { Reason::MarkSuspect } else { Reason::MarkStale };
                     return Err(Denial::of(reason, scope, good, 0));

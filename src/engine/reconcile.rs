@@ -154,6 +154,9 @@ pub(super) struct Reconcile {
     questions: Vec<Question>,
     /// One per book.
     proofs: Vec<Proof>,
+    /// Since when each lane has been open, and each strategy's client in doubt: a proof is younger than both.
+    opened: Vec<Nanos>,
+    doubted_since: Vec<Nanos>,
     marks: u64,
     /// Cells of an account.
     #[cfg_attr(feature = "sidecar", serde(skip))]
@@ -172,6 +175,8 @@ impl Fit for Reconcile {
             && into_room(&mut self.doubted, fresh.doubted)
             && is_as_long(&self.questions, &fresh.questions)
             && is_as_long(&self.proofs, &fresh.proofs)
+            && is_as_long(&self.opened, &fresh.opened)
+            && is_as_long(&self.doubted_since, &fresh.doubted_since)
             && self.points_inside()
     }
 }
@@ -202,6 +207,8 @@ impl Reconcile {
             doubted: Vec::with_capacity(cells),
             questions: vec![Question { at: Nanos::NEVER, book: 0 }; limits.accounts.len()],
             proofs: vec![Proof::default(); limits.books.len()],
+            opened: vec![Nanos::ZERO; lanes],
+            doubted_since: vec![Nanos::ZERO; limits.strategies.len()],
             marks: 0,
             width,
         }
@@ -222,6 +229,9 @@ impl Reconcile {
         }
         self.pass(lane, 0, now);
         self.abandon(lane);
+        if let Some(opened) = self.opened.get_mut(usize::from(lane)) {
+            *opened = now;
+        }
     }
 
     /// Whether anything of an account has been found not to be the venue's.

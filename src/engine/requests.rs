@@ -56,6 +56,14 @@ impl Request<'_> {
     pub(super) fn charge(&self) -> Charge {
         Charge { book: self.place.book, instrument: self.place.instrument, action: self.action }
     }
+
+    /// The order that is sent: a replacement has an id of its own.
+    fn sent(&self) -> u64 {
+        match self.message.event {
+            Event::OrderModify { new_order, .. } if new_order != 0 => new_order,
+            _ => self.order,
+        }
+    }
 }
 
 /// The action of a request and the order it is about; `None` for an event that is none.
@@ -285,7 +293,7 @@ impl Engine {
             };
         }
         if grant == Grant::Probe {
-            self.take_probe(request.place, request.order);
+            self.take_probe(request.place, request.sent());
         }
         let waited = request.queued.map(|since| self.now.since(since));
         match (grant, waited) {

@@ -5,7 +5,7 @@
 //! an option may expire worthless; below 0 only where the instrument allows it. The kind (expiry, exercise, assignment)
 //! is data: what an exercise delivers comes as a FILL with cause DELIVERY. A settlement of more than is held, or of the
 //! other side, means that the books miss something: the book halts, GAP, and nothing is booked. One of a flat book
-//! changes nothing. It cannot be busted.
+//! changes nothing. What settles whole settles HOUSE's position too, once per id. It cannot be busted.
 //!
 //! INSTRUMENT_STATE EXPIRED is for ever: the last mark holds until SETTLE, no order but an exit is permitted, and the
 //! instrument does not open again.
@@ -26,7 +26,15 @@ use super::executions::{Admission, Booked, Class, Identity};
 use super::fills::{Paid, Refusal};
 use super::lanes::Place;
 use super::orders::Traded;
+use crate::model::scope::InstrumentId;
 use crate::model::{Event, Message};
+
+/// What is settled, and at what.
+struct Settlement {
+    id: u64,
+    px: i64,
+    t_venue: i64,
+}
 
 impl Engine {
     pub(super) fn on_settle(&mut self, place: Place, message: &Message) {
@@ -34,6 +42,7 @@ impl Engine {
             Ok(()) => {
                 bump(&mut self.counters.fills);
                 self.after_trade(place);
+                self.after_house(place.account, place.instrument);
             }
             Err(refusal) => self.refuse(place, refusal),
         }
@@ -67,6 +76,32 @@ impl Engine {
         let cost = self.book_step(position, instrument, closed > 0, &step, Paid::default())?;
         let booked =
             Booked { position, qty: lots, leg, cost, t_venue, account: place.account, ..Booked::default() };
+        self.executions.remember(identity, booked).map(|_| ()).ok_or(Refusal::Full)?;
+        let settlement = Settlement { id: id.get(), px: px.0, t_venue };
+        if qty.0 == 0 { self.settle_house(place, instrument, &settlement) } else { Ok(()) }
+    }
+
+    /// What settles whole settles in HOUSE too, which nobody else speaks for: once per id.
+    fn settle_house(
+        &mut self,
+        place: Place,
+        instrument: InstrumentId,
+        settlement: &Settlement,
+    ) -> Result<(), Refusal> {
+        let Settlement { id, px, t_venue } = *settlement;
+        let house = self.house(place.account);
+        let q = self.position(house, instrument);
+        let identity = Identity { class: Class::Settle, owner: house, instrument, low: id, high: 0 };
+        if q == 0 || !matches!(self.executions.admit(&identity, place.account, t_venue), Admission::New) {
+            return Ok(());
+        }
+        let leg = self.marks.payoff(instrument).worth(q, px).ok_or(Refusal::Overflow)?;
+        let qty = q.checked_abs().ok_or(Refusal::Overflow)?;
+        let step = Traded { qty, leg, ..Traded::default() };
+        let (position, cost) =
+            self.book_into_house(place.account, instrument, q > 0, &step, Paid::default())?;
+        let booked =
+            Booked { position, qty, leg, cost, t_venue, account: place.account, ..Booked::default() };
         self.executions.remember(identity, booked).map(|_| ()).ok_or(Refusal::Full)
     }
 }

@@ -162,7 +162,7 @@ fn begin(
     journal.map_or(Ok(()), |journal| start_shadow(journal, shared.gate.clone(), cpu))?;
     let mut degraded = what_the_machine_lacks(on_isolated, ahead.is_locked);
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
-    degraded.set(Degraded::LEASE_LENGTHENED, lengthened);
+    degraded.set(Degraded::LEASE_LENGTHENED, lengthened || was_lengthened(&before));
     let row = LoopRow {
         lease: history.replica.engine().lease(),
         degraded: degraded.bits(),
@@ -210,9 +210,14 @@ fn begin_or_follow(
 /// The counters of the loop itself as the dead core told them last; where it died while telling, they start again.
 fn left_by_the_dead(shared: &Shared, restarts: u32) -> LoopRow {
     let told = (restarts > 0).then(|| StatsReader::new(Arc::clone(&shared.stats), &shared.geometry).read());
-    let LoopRow { ticks, rejected, stalls, worst_stall, .. } =
+    let LoopRow { ticks, rejected, stalls, worst_stall, degraded, .. } =
         told.flatten().map(|stats| stats.looping).unwrap_or_default();
-    LoopRow { ticks, rejected, stalls, worst_stall, ..LoopRow::default() }
+    LoopRow { ticks, rejected, stalls, worst_stall, degraded, ..LoopRow::default() }
+}
+
+/// Whether the lease, which goes on with the journal, was lengthened by a core before.
+fn was_lengthened(before: &LoopRow) -> bool {
+    before.degraded & Degraded::LEASE_LENGTHENED.bits() != 0
 }
 
 /// The row that begins where one of a dead core ended.

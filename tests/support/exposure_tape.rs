@@ -83,7 +83,7 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
         book.max_position = (!one_in(seed, 6)).then(|| Lots(4 + seed.below(12) as i64));
         book.max_open_orders = (!one_in(seed, 6)).then(|| 2 + seed.below(6) as u32);
     }
-    if one_in(seed, 2) {
+    if one_in(seed, 4) {
         limit_exposure(seed, &mut limits);
     }
     if flavour.queue {
@@ -301,7 +301,7 @@ impl<'a> Tape<'a> {
         };
         let rest = (self.one_in(5) || order_type == OrderType::Stop).then(|| self.rest(oracle, book, around));
         let mut said = Said { book, instrument: Some(instrument), flags, event, rest };
-        if self.one_in(2) {
+        if !self.one_in(3) {
             self.shelter(oracle, &mut said);
         }
         match self.below(150) {

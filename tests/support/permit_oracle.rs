@@ -291,7 +291,9 @@ impl Oracle {
         let trigger = (matches!(ask.order_type, OrderType::Stop | OrderType::StopLimit)
             && ask.trigger_px != 0)
             .then_some(ask.trigger_px);
-        let px = if priced { Some(ask.px) } else { self.good_mark(ask.instrument).or(trigger) };
+        let unknown = reduces || self.last_good_mark(ask.instrument).is_none();
+        let own = trigger.filter(|_| unknown);
+        let px = if priced { Some(ask.px) } else { self.good_mark(ask.instrument).or(own) };
         let px = px.ok_or_else(|| match self.believed(ask.instrument) {
             None => deny(Reason::NoMark, 0, 0),
             Some(old) if old.suspect.is_some() => deny(Reason::MarkSuspect, old.px, 0),

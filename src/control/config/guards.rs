@@ -23,7 +23,7 @@ pub(super) type GuardRow = (Option<Scope>, Option<DrawdownLimits>);
 pub(super) fn drawdowns(
     sections: Vec<Section<'_, '_>>,
     scopes: &Scopes<'_>,
-    trading: &Trading,
+    (trading, has_rates): (&Trading, bool),
     clocks: &Clocks,
 ) -> Vec<GuardRow> {
     Directory::read("drawdown guard", &sections);
@@ -40,6 +40,7 @@ pub(super) fn drawdowns(
             percentage_has_a_whole(&section, guard, trading);
             somebody_can_flatten(&section, guard, scopes, trading);
             realised_is_known(&section, guard, trading);
+            realised_is_in_one_currency(&section, guard, has_rates);
         }
         section.finish();
         rows.push((scope, guard));
@@ -239,6 +240,14 @@ fn realised_is_known(section: &Section<'_, '_>, guard: &DrawdownLimits, trading:
     if guard.basis != Basis::Equity && books.into_iter().any(lies_in) {
         let remedy = "write basis = \"equity\"";
         section.report("basis", Fault::Conflict { with: "a book with published equity", remedy });
+    }
+}
+
+/// Realised money in another currency has no reading of its own that a stale or missing rate could make untrusted.
+fn realised_is_in_one_currency(section: &Section<'_, '_>, guard: &DrawdownLimits, has_rates: bool) {
+    if guard.basis == Basis::Realised && has_rates {
+        let remedy = "write basis = \"equity\", which is untrusted while a rate is";
+        section.report("basis", Fault::Conflict { with: "[[rate]]: money in several currencies", remedy });
     }
 }
 

@@ -217,7 +217,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         venues: &venue_names,
     };
     guards::accounts_can_flatten(&accounts, &trading);
-    let drawdowns = guards::drawdowns(drawdowns, &scopes, &trading, &clocks);
+    let drawdowns = guards::drawdowns(drawdowns, &scopes, (&trading, !rates.is_empty()), &clocks);
     runs.clocks = clocks.into_list();
     let buckets = buckets::buckets(buckets, &scopes, permit_validity);
     let venues = venues::venues(own_venues, &venue_names);

@@ -145,6 +145,7 @@ const BAD: &[Row] = &[
     ("window too long", After("limit", "anchor = \"rolling\"\nwindow = \"367d\""), 29, "drawdown[drawdown.kill].window", "out-of-range", "1s to 1year"),
     ("window of an anchor that has none", After("limit", "window = \"1h\""), 28, "drawdown[drawdown.kill].window", "conflict", "rolling"),
     ("session of a guard that has none", After("limit", "session = \"17:00 UTC\""), 28, "drawdown[drawdown.kill].session", "conflict", "latch"),
+    ("realised profit in several currencies", Add("basis = \"realised\"\n[[rate]]\nbase = \"BNB\"\nquote = \"USDT\""), 28, "drawdown[drawdown.kill].basis", "conflict", "[[rate]]"),
     ("margin of an account", After("limit", "basis = \"margin\""), 26, "drawdown[drawdown.kill].scope", "conflict", "book:"),
     ("margin with an anchor", Add("[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\nanchor = \"static\""), 33, "drawdown[m].anchor", "conflict", "margin"),
     ("margin with an amount", Add("[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\nlimit_abs = 5"), 33, "drawdown[m].limit_abs", "conflict", "share"),

@@ -34,6 +34,8 @@ impl Drawdowns {
             return Some(());
         }
         guard.unpriced = true;
+        // What was trusted before lacks the flow: a roll must not anchor there.
+        guard.last_trusted = None;
         guard.latch(Reason::FlowUnpriced, &is, scene)
     }
 

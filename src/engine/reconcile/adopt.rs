@@ -36,7 +36,7 @@ impl Engine {
         let index = self.reconcile.index(account, instrument);
         let last = self.reconcile.cells.get(index).and_then(|cell: &Cell| cell.last);
         let last = last.ok_or(Denial::of(Reason::UnknownOrder))?;
-        let newest = self.reconcile.moves.back(account, instrument).next();
+        let newest = self.reconcile.moves.back(account, instrument, 0).next();
         let moved = newest.is_some_and(|(made, _)| made > last.made);
         if moved || !self.reconcile.moves.remembers(last.made) {
             return Err(Denial::of(Reason::Reconciling));

@@ -10,7 +10,7 @@
     clippy::print_stderr
 )]
 
-use super::{APART, Bracket, CASH, Cell, Mismatch, PATIENCE, Reconcile, halted_scope};
+use super::{APART, Bracket, CASH, Cell, Mismatch, PATIENCE, Reconcile, Row, halted_scope};
 use crate::engine::Engine;
 use crate::engine::exact::{bump, micros};
 use crate::engine::gates::{Hold, Reading, guard};
@@ -39,10 +39,7 @@ impl Reconcile {
     ) -> Finding {
         let Some((from, to)) = window else { return Finding::Inconclusive };
         let (mut value, mut changed, mut at_end) = (now, false, None);
-        for (made, step) in self.moves.back(account, of) {
-            if made <= from {
-                break;
-            }
+        for (made, step) in self.moves.back(account, of, from) {
             if made <= to {
                 at_end = at_end.or(Some(value));
                 changed = true;
@@ -84,7 +81,12 @@ impl Engine {
         }
         for instrument in 0..self.limits.instruments.len() as u16 {
             let index = self.reconcile.index(place.account, instrument);
-            if self.reconcile.cells[index].mark != bracket.mark {
+            let mark = self.reconcile.cells[index].mark;
+            let of_lane = |row: &Row| row.lane == place.lane && row.instrument == instrument;
+            // Another lane's snapshot, begun later, may have named it since.
+            let is_named =
+                mark == bracket.mark || mark > bracket.mark && self.reconcile.rows.iter().any(of_lane);
+            if !is_named {
                 self.compare_position(place.account, instrument, Some(0), 0, window);
             }
         }
@@ -104,7 +106,7 @@ impl Engine {
         let is_theirs = |ours: i128| ours.saturating_sub(stated).saturating_abs() <= tolerance;
         let window = window.filter(|_| theirs.is_some());
         let finding = self.reconcile.find((account, instrument), now, window, is_theirs);
-        self.settle_cell((account, instrument), finding, stated, average_px);
+        self.settle_cell((account, instrument), (finding, window), stated, average_px);
     }
 
     pub(super) fn compare_cash(&mut self, account: AccountId, theirs: i128, window: Option<(u64, u64)>) {
@@ -121,19 +123,20 @@ impl Engine {
         let is_theirs =
             |ours: i128| ours.saturating_sub(theirs).saturating_abs().saturating_mul(10_000) <= allowed;
         let finding = self.reconcile.find((account, CASH), self.realised_of(account), window, is_theirs);
-        self.settle_cell((account, CASH), finding, theirs, 0);
+        self.settle_cell((account, CASH), (finding, window), theirs, 0);
     }
 
     /// What a finding changes about its cell, and whether it halts.
     fn settle_cell(
         &mut self,
         (account, of): (AccountId, u16),
-        finding: Finding,
+        (finding, window): (Finding, Option<(u64, u64)>),
         theirs: i128,
         average_px: i64,
     ) {
         let index = self.reconcile.index(account, of);
-        let (now, made) = (self.now, self.reconcile.moves.made());
+        // What was booked after the window is not in what the venue said.
+        let (now, made) = (self.now, window.map_or(self.reconcile.moves.made(), |window| window.1));
         let Some(cell) = self.reconcile.cells.get_mut(index) else { return };
         if finding == Finding::Match {
             let was = core::mem::replace(cell, Cell { mark: cell.mark, ..Cell::default() });

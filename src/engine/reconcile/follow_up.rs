@@ -82,8 +82,31 @@ impl Engine {
         }
     }
 
+    /// A strategy's client died or lost something: no lane that was open by then proves anything any more, whatever is
+    /// still to be read of it.
+    pub(in crate::engine) fn doubt_client(&mut self, strategy: StrategyId) {
+        self.forget_proofs(strategy);
+        for lane in 0..self.reconcile.brackets.len() as u16 {
+            if self.clients.strategy_of(lane) == Some(strategy) {
+                self.reconcile.opened[usize::from(lane)] = Nanos::ZERO;
+            }
+        }
+        self.reconcile.doubted_since[usize::from(strategy)] = self.now;
+    }
+
+    /// Whether a snapshot is of a lane opened, and was begun, since its strategy's client was last in doubt.
+    fn is_since_doubt(&self, place: Place, bracket: &Bracket) -> bool {
+        let since = self.reconcile.doubted_since[usize::from(place.strategy)];
+        let opened = self.reconcile.opened.get(usize::from(place.lane)).copied().unwrap_or_default();
+        let is_new = since == Nanos::ZERO || opened != Nanos::ZERO && opened >= since;
+        is_new && bracket.from.is_some_and(|from| from.at >= since)
+    }
+
     /// A snapshot that proves something of a book; the last proof that was missing forgives a client that died.
     pub(super) fn note_proof(&mut self, place: Place, bracket: &Bracket, is_known: bool) {
+        if !self.is_since_doubt(place, bracket) {
+            return;
+        }
         let doubted = self.reconcile.doubted.iter().map(|&cell| self.reconcile.scope_of(cell));
         let is_doubted = doubted.filter(|&(_, of)| of != CASH).any(|(account, _)| account == place.account);
         let Some(proof) = self.reconcile.proofs.get_mut(usize::from(place.book)) else { return };

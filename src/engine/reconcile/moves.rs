@@ -102,12 +102,19 @@ impl Moves {
         self.made.saturating_sub(made) <= self.steps.len() as u64
     }
 
-    /// The changes of one thing, newest first, each with how many had been made when it was.
-    pub(super) fn back(&self, account: AccountId, of: u16) -> impl Iterator<Item = (u64, i128)> + '_ {
+    /// The changes of one thing after the first `from`, newest first, each with how many had been made when it was.
+    pub(super) fn back(
+        &self,
+        account: AccountId,
+        of: u16,
+        from: u64,
+    ) -> impl Iterator<Item = (u64, i128)> + '_ {
         let numbered = self.steps.iter().rev().zip(0_u64..);
         numbered
+            .map(|(step, back)| (step, self.made.saturating_sub(back)))
+            .take_while(move |&(_, made)| made > from)
             .filter(move |(step, _)| step.account == account && step.of == of)
-            .map(|(step, back)| (self.made.saturating_sub(back), step.by))
+            .map(|(step, made)| (made, step.by))
     }
 }
 

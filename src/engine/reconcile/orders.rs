@@ -131,7 +131,8 @@ impl Engine {
                 let mut next = self.working.first(holder);
                 while let Some(entry) = next {
                     next = self.working.after(entry);
-                    if self.orders.get(entry).seen != bracket.mark {
+                    // Seen by another lane's snapshot that was begun later, it is there.
+                    if self.orders.get(entry).seen < bracket.mark {
                         self.miss_order(place, entry, from.at);
                     }
                 }
