@@ -19,7 +19,8 @@ pub struct Judge<'a> {
     losses: BTreeMap<u16, (R, u32)>,
     last: R,
     last_absent: bool,
-    last_trusted: (R, R),
+    /// `None` once a flow came that nobody could price: what was trusted lacks it.
+    last_trusted: Option<(R, R)>,
     /// Every sample of a rolling peak since it was anchored, and the bucket that is being filled.
     samples: Vec<Sample>,
     bucket: u64,
@@ -47,7 +48,7 @@ impl<'a> Judge<'a> {
             losses: BTreeMap::new(),
             last: start.equity.clone(),
             last_absent: false,
-            last_trusted: (start.equity.clone(), start.profit.clone()),
+            last_trusted: Some((start.equity.clone(), start.profit.clone())),
             samples: Vec::new(),
             bucket: 0,
         };
@@ -226,6 +227,7 @@ impl<'a> Judge<'a> {
             self.last = self.good(after);
             if self.peaks.is_some() {
                 self.unpriced = true;
+                self.last_trusted = None;
                 self.latch("flow");
             }
             return;
@@ -235,7 +237,9 @@ impl<'a> Judge<'a> {
 
     fn flow(&mut self, amount: R, before: &Reading, after: &Reading) {
         self.last = self.good(after);
-        self.last_trusted.0 += &amount;
+        if let Some((equity, _)) = &mut self.last_trusted {
+            *equity += &amount;
+        }
         let (was, is) = match self.guard.basis {
             Basis::Equity | Basis::Margin => (before.spike.clone(), after.spike.clone()),
             Basis::Realised => (before.realised.clone(), after.realised.clone()),
@@ -273,9 +277,11 @@ impl<'a> Judge<'a> {
         let open = if self.absent(reading) {
             self.last_trusted.clone()
         } else {
-            (self.good(reading), reading.profit.clone())
+            Some((self.good(reading), reading.profit.clone()))
         };
-        self.anchor(open, now);
+        if let Some(open) = open {
+            self.anchor(open, now);
+        }
     }
 
     /// Resets the latch, unless that is refused. Only then is the book read.
@@ -317,7 +323,7 @@ impl<'a> Judge<'a> {
         }
         let jumped = self.jumped(happened, &good, absent);
         if !absent {
-            self.last_trusted = (good.clone(), reading.profit.clone());
+            self.last_trusted = Some((good.clone(), reading.profit.clone()));
             self.follow(reading, now);
         }
         if self.peak_is_meaningless() {
