@@ -231,7 +231,7 @@ impl<'a> History<'a> {
 fn the_engine_opens_and_closes_exactly_when_the_whole_history_says_so() {
     let (mut openings, mut trips, mut probed) = (0, 0, 0);
     let mut seed = Seed::new("engine_breaker the_engine_opens_and_closes");
-    for _ in 0..40 {
+    for _ in 0..80 {
         let mut history = History::new(&mut seed);
         history.run(3_000);
         openings += history.openings;
