@@ -25,13 +25,7 @@ fn unmarked(caps: &[(Scope, ScopeLimits)]) -> Desk {
     limits.accounts.truncate(1);
     limits.books.truncate(2);
     for &(scope, caps) in caps {
-        match scope {
-            Scope::Firm => limits.firm = caps,
-            Scope::Account(account) => limits.accounts[usize::from(account)].caps = caps,
-            Scope::Strategy(strategy) => limits.strategies[usize::from(strategy)].caps = caps,
-            Scope::Book(book) => limits.books[usize::from(book)].caps = caps,
-            Scope::Instrument(..) => unreachable!(),
-        }
+        set_caps(&mut limits, scope, caps);
     }
     limits.instruments[usize::from(PLAIN)].band = Some(Bps(300));
     Desk::new(limits)

@@ -43,7 +43,7 @@ fn typed(order_type: OrderType, order: u64, px: i64) -> Event {
 
 /// A request in two records.
 fn ask_with(desk: &mut Desk, event: Event, trigger_px: i64, expiry_utc_ns: i64) -> VerdictRecord {
-    let Event::OrderNew { order, .. } = event else { unreachable!() };
+    let Event::OrderNew { order, .. } = event else { panic!("{event:?} is no new order") };
     let before = desk.verdicts.len();
     desk.say(0, PLAIN, Flags::PERMIT | Flags::MORE, event);
     let rest =

@@ -17,13 +17,7 @@ const SCOPES: [Scope; 4] = [Scope::Firm, DOLLARS, Scope::Strategy(0), Scope::Boo
 
 fn desk(scope: Scope, caps: ScopeLimits) -> Desk {
     let mut limits = limits(1_000_000 * E9, vec![]);
-    match scope {
-        Scope::Firm => limits.firm = caps,
-        Scope::Account(account) => limits.accounts[usize::from(account)].caps = caps,
-        Scope::Strategy(strategy) => limits.strategies[usize::from(strategy)].caps = caps,
-        Scope::Book(book) => limits.books[usize::from(book)].caps = caps,
-        Scope::Instrument(..) => unreachable!(),
-    }
+    set_caps(&mut limits, scope, caps);
     let mut desk = Desk::new(limits);
     desk.mark(0, PLAIN, 100);
     desk

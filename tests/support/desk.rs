@@ -467,3 +467,14 @@ pub fn order_new(order: u64, qty: i64, px: i64) -> Event {
         list_count: 0,
     }
 }
+
+/// Gives a scope its caps; an instrument has none.
+pub fn set_caps(limits: &mut Limits, scope: Scope, caps: ScopeLimits) {
+    match scope {
+        Scope::Firm => limits.firm = caps,
+        Scope::Account(account) => limits.accounts[usize::from(account)].caps = caps,
+        Scope::Strategy(strategy) => limits.strategies[usize::from(strategy)].caps = caps,
+        Scope::Book(book) => limits.books[usize::from(book)].caps = caps,
+        Scope::Instrument(..) => panic!("{scope:?} has no caps"),
+    }
+}
