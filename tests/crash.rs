@@ -4,7 +4,8 @@
 //! Eight strategies trade through it and keep books of their own: fills with an execution id each, at prices that make
 //! every single one visible in the equity, requests with one verdict each. At the end both books must be the same.
 //!
-//! Half of the kills come so soon after a first lease that no standby is ready, half of them later; both times are told.
+//! Half of the kills come so soon after a first lease that no standby could have been started since, half of them later;
+//! both times are told.
 //! More tries: `TRIPLINE_TEST_TRIES=1000 cargo test --release --test crash -- --nocapture`.
 
 #![allow(unsafe_code)]
@@ -245,7 +246,7 @@ fn a_core_killed_under_load_is_followed_by_one_that_knows_the_same() {
     let tries = tries(20);
     let mut times: [Vec<Nanos>; 2] = Default::default();
     for number in 0..tries as usize {
-        // In turn soon after a first lease, when the standby is not there yet, and later.
+        // In turn soon after a first lease, when only a copy of who took over can stand by, and later.
         let within = [20_000_000, 300_000_000][number % 2];
         pin::sleep(seed.below(within));
         times[number % 2].push(kill(&sidecar, control, &observer.0));

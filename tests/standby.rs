@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::process::{children, signal, standby, state};
+use support::process::{children, descriptors, signal, standby, state};
 use support::sidecar::{Attached, CAPITAL, Setup, Sidecar};
 use support::{not_run, wait_for};
 use tripline::model::{Event, Flags, Lots, Ticks};
@@ -93,6 +93,56 @@ fn the_standby_is_the_next_core_and_knows_everything() {
     let report = sidecar.status();
     assert!(report.causes.is_empty(), "{:?}", report.causes);
     assert_eq!(restarts(&sidecar), 10);
+}
+
+#[test]
+fn a_core_that_dies_right_after_its_first_lease_is_followed_by_a_copy_of_what_it_was() {
+    let mut sidecar = Sidecar::start(&patient());
+    let mut one = attach(&sidecar, "one");
+    settled(&sidecar);
+    let open = descriptors(sidecar.keeper());
+    let mut open_in_copies = Vec::new();
+    for number in 1..=20 {
+        let waiting = standby(sidecar.keeper()).expect("left behind by the one that was called");
+        open_in_copies.push(descriptors(waiting));
+        buy(&mut one, number);
+        let core = kill_core(&sidecar, &one);
+        assert_eq!(core, waiting, "nobody had to be started");
+        assert_ne!(standby(sidecar.keeper()), Some(core));
+    }
+    fills(&sidecar, 20);
+    assert!(sidecar.status().causes.is_empty());
+    assert_eq!((restarts(&sidecar), descriptors(sidecar.keeper())), (20, open));
+    assert_eq!(
+        open_in_copies[1], open_in_copies[19],
+        "a copy of a copy has no more than it: {open_in_copies:?}"
+    );
+    // The copies are the keeper's like every other child: they end with it.
+    let pids = [sidecar.core(), settled(&sidecar)];
+    signal(sidecar.keeper(), libc::SIGKILL);
+    sidecar.wait();
+    wait_for("all of them end", || {
+        pids.iter().all(|&pid| matches!(state(pid), None | Some('Z' | 'X'))).then_some(())
+    });
+}
+
+#[test]
+fn a_copy_that_is_killed_is_started_anew_and_one_whose_lanes_changed_is_replaced() {
+    let sidecar = Sidecar::start(&patient());
+    let one = attach(&sidecar, "one");
+    settled(&sidecar);
+    kill_core(&sidecar, &one);
+    let copy = a_standby(&sidecar);
+    signal(copy, libc::SIGKILL);
+    let next = other_standby(&sidecar, copy);
+    wait_for("the copy is reaped", || state(copy).is_none().then_some(()));
+    kill_core(&sidecar, &one);
+    let copy = other_standby(&sidecar, next);
+    let mut two = attach(&sidecar, "two");
+    other_standby(&sidecar, copy);
+    buy(&mut two, 1);
+    kill_core(&sidecar, &two);
+    fills(&sidecar, 1);
 }
 
 #[test]

@@ -42,13 +42,12 @@ pub(super) fn fork_core(
     let private: Vec<RawFd> = private.iter().copied().chain([link.fd().as_raw_fd()]).collect();
     let Heritage { lanes, restarts, is_standby } = heritage;
     let role = || {
-        if is_standby {
-            process::show_as(NAME);
-        }
         process::close_inherited(&private);
         core(Handover { shared: shared.clone(), link: core_link, lanes, restarts, is_standby })
     };
-    let child = Child::fork(role).map_err(os("fork of the core"))?;
+    let fork = || Child::fork(role);
+    let child = if is_standby { process::shown_as(NAME, fork) } else { fork() };
+    let child = child.map_err(os("fork of the core"))?;
     link.set_nonblocking().map_err(os("socket of the core"))?;
     Ok((child, link))
 }

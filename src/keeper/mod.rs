@@ -233,7 +233,7 @@ impl Keeper {
 
     /// The processes whose ends are waited for one by one.
     fn children(&self) -> Vec<libc::pid_t> {
-        let standby = self.standby.as_ref().map(Standby::pid);
+        let standby = self.standby.as_ref().and_then(Standby::pid);
         std::iter::once(&self.core).chain(&self.control).map(Child::pid).chain(standby).collect()
     }
 
@@ -267,6 +267,7 @@ impl Keeper {
         // The socket of a dead core has nothing more to say, all the time.
         fds.extend(self.successor.due.is_none().then(|| self.link.fd()));
         fds.extend(self.listener.as_ref().map(Listener::fd));
+        fds.extend(self.standby.as_ref().filter(|standby| standby.is_nameless()).map(Standby::fd));
         for visitor in &self.visitors {
             fds.extend(visitor.fds());
         }

@@ -67,10 +67,19 @@ pub fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
 }
 
-/// Sets the name that the kernel shows this process under; of at most 15 bytes.
-pub(super) fn show_as(name: &std::ffi::CStr) {
-    // SAFETY: the name is terminated and live; the kernel copies at most 16 bytes of it.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+/// Calls `fork` so that the child is shown as `name`, of at most 15 bytes, from its first moment on.
+pub(super) fn shown_as<T>(name: &std::ffi::CStr, fork: impl FnOnce() -> T) -> T {
+    let mut own = [0_u8; 16];
+    // SAFETY: `own` has room for the 16 bytes that the kernel writes; both names are terminated and live when it reads
+    // them.
+    unsafe {
+        libc::prctl(libc::PR_GET_NAME, own.as_mut_ptr());
+        libc::prctl(libc::PR_SET_NAME, name.as_ptr());
+    }
+    let forked = fork();
+    // SAFETY: as above.
+    unsafe { libc::prctl(libc::PR_SET_NAME, own.as_ptr()) };
+    forked
 }
 
 /// Asks a sidecar that this process started, and has not waited for, to end in order.
@@ -146,6 +155,18 @@ impl Child {
         }
         // SAFETY: ends this child only; the keeper's exit handlers and buffers are not ours to run.
         unsafe { libc::_exit(i32::from(outcome.is_err())) }
+    }
+
+    /// A child that another child made in the keeper's name; `None` where the keeper has none of that number.
+    pub(super) fn adopt(pid: u32) -> Option<Self> {
+        // SAFETY: zeros are a valid siginfo_t, which outlives the call; nothing is reaped.
+        let is_ours = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, pid, &raw mut info, look) == 0
+        };
+        let pid = libc::pid_t::try_from(pid).ok().filter(|_| is_ours)?;
+        Some(Self { pid, exit: None })
     }
 
     pub(super) fn pid(&self) -> libc::pid_t {

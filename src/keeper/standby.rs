@@ -5,14 +5,18 @@
 //! A child inherits the lanes that are open when it is forked, and can get no others. So a standby serves exactly these:
 //! where a client came or went since, it is let go and another one takes its place a moment later. A core that dies
 //! meanwhile is replaced by one that is forked then, as if there were no standby: later, and no worse.
+//!
+//! A standby that is called leaves a copy of itself behind, which is the next standby from that moment on: a core that
+//! dies right after its first lease is followed as fast as any. The copy is the keeper's child, like every other, and
+//! says who it is over the socket that the keeper gave for it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::process::Child;
+use super::process::{self, Child};
 use super::{Handover, Keeper, KeeperError};
-use crate::shm::socket::Socket;
+use crate::shm::socket::{Received, Socket};
 use crate::wire::link::Link;
 
 /// What the kernel shows a standby as.
@@ -25,17 +29,26 @@ const BACKOFF: Duration = Duration::from_secs(1);
 /// A lane as a standby inherits it: its number, its generation, whether its client is gone.
 pub(super) type Inherited = (u16, u64, bool);
 
+/// How long to wait, with a dead core, for a standby to say who it is.
+const NAMED_WITHIN: Duration = Duration::from_millis(20);
+
 /// The next core.
 #[derive(Debug)]
 pub(super) struct Standby {
-    child: Child,
+    /// `None` until a copy that the one before left has said who it is.
+    child: Option<Child>,
     link: Socket,
     lanes: Vec<Inherited>,
 }
 
 impl Standby {
-    pub(super) fn pid(&self) -> libc::pid_t {
-        self.child.pid()
+    pub(super) fn pid(&self) -> Option<libc::pid_t> {
+        self.child.as_ref().map(Child::pid)
+    }
+
+    /// Whether it has yet to say who it is.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.child.is_none()
     }
 
     /// The keeper's end of its socket.
@@ -45,8 +58,38 @@ impl Standby {
 
     /// Ends it; whoever reaps orphans waits for it.
     pub(super) fn let_go(self) {
-        self.child.signal(libc::SIGKILL);
+        // One that has not said who it is ends when its socket does.
+        if let Some(child) = self.child {
+            child.signal(libc::SIGKILL);
+        }
     }
+
+    /// Hears who it is; why there is none, if that is so.
+    fn hear(&mut self) -> Result<(), String> {
+        if let Some(child) = &mut self.child {
+            return child.reap().map_or(Ok(()), |exit| Err(exit.to_string()));
+        }
+        match self.link.receive() {
+            Ok(Received::Nothing) => Ok(()),
+            Ok(Received::Packet(packet, _)) => {
+                let Some(Link::StandsBy { pid }) = Link::from_packet(&packet) else {
+                    return Err("said something unknown".into());
+                };
+                self.child = Some(Child::adopt(pid).ok_or_else(|| format!("is no child: {pid}"))?);
+                Ok(())
+            }
+            Ok(_) => Err("ended before it said who it is".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Tells a standby to go on; the keeper's end of the socket for the one that it leaves behind.
+fn call(link: &Socket) -> io::Result<Option<Socket>> {
+    let (next, its_own) = Socket::pair()?;
+    next.set_nonblocking()?;
+    link.send(&Link::Succeed.to_packet(), &[its_own.fd()])?;
+    Ok(Some(next))
 }
 
 impl Keeper {
@@ -63,9 +106,15 @@ impl Keeper {
         now: Instant,
     ) -> Result<(), KeeperError> {
         if let Some(mut standby) = self.standby.take() {
-            if let Some(exit) = standby.child.reap() {
-                tracing::warn!(event = "standby_ended", %exit, "the standby ended; another one will be started");
-                self.standby_due = now + BACKOFF;
+            if let Err(why) = standby.hear() {
+                tracing::warn!(
+                    event = "standby_ended",
+                    why,
+                    "the standby ended; another one will be started"
+                );
+                // Where a core died before it could leave one, no standby is to blame.
+                self.standby_due = if standby.is_nameless() { now } else { now + BACKOFF };
+                standby.let_go();
             } else if standby.lanes == self.lanes.inherited() {
                 self.standby = Some(standby);
             } else {
@@ -78,7 +127,7 @@ impl Keeper {
         }
         let lanes = self.lanes.inherited();
         match self.fork_next(core, true) {
-            Ok((child, link)) => self.standby = Some(Standby { child, link, lanes }),
+            Ok((child, link)) => self.standby = Some(Standby { child: Some(child), link, lanes }),
             Err(error) => {
                 // The core that lives is worth more than the next one.
                 tracing::warn!(event = "standby", %error, "a standby could not be started");
@@ -92,13 +141,20 @@ impl Keeper {
     /// Tells the standby to go on in the core's place; `None` where there is none that has every lane.
     pub(super) fn call_standby(&mut self) -> Option<(Child, Socket)> {
         let mut standby = self.standby.take()?;
-        let is_fit = standby.child.reap().is_none()
-            && standby.lanes == self.lanes.inherited()
-            && standby.link.send(&Link::Succeed.to_packet(), &[]).is_ok();
-        if is_fit {
-            return Some((standby.child, standby.link));
+        if standby.is_nameless() {
+            let _said = process::poll_readable(&[standby.fd()], Some(NAMED_WITHIN));
         }
-        standby.let_go();
-        None
+        let is_fit = standby.hear().is_ok() && standby.lanes == self.lanes.inherited();
+        let called = if is_fit { call(&standby.link) } else { Ok(None) };
+        match (standby.child.take(), called) {
+            (Some(child), Ok(Some(next))) => {
+                self.standby = Some(Standby { child: None, link: next, lanes: standby.lanes });
+                Some((child, standby.link))
+            }
+            (child, _) => {
+                Standby { child, ..standby }.let_go();
+                None
+            }
+        }
     }
 }

@@ -116,12 +116,13 @@ const ISOLATED_LEASE: Nanos = Nanos(5_000_000);
 ///
 /// # Errors
 /// What the kernel said when the cold threads could not be started or the journal not be opened.
-pub fn run(limits: Limits, options: CoreOptions, inheritance: Inheritance) -> io::Result<()> {
+pub fn run(limits: Limits, options: CoreOptions, mut inheritance: Inheritance) -> io::Result<()> {
     pin::block_terminal_signals();
     let isolated = pin::isolated_cpus();
     let cpu = options.cpu.choose(&isolated);
-    let called = match &inheritance.journal {
-        Some(journal) if inheritance.is_standby => standby::wait(&inheritance.link, journal, cpu)?,
+    let Inheritance { link, restarts, journal, is_standby, .. } = &mut inheritance;
+    let called = match journal {
+        Some(journal) if *is_standby => standby::wait(standby::Place { link, restarts }, journal, cpu)?,
         _ => Some(Ahead::default()),
     };
     called.map_or(Ok(()), |ahead| begin(limits, options, inheritance, ahead, cpu))
@@ -159,7 +160,7 @@ fn begin(
     let before = left_by_the_dead(&shared, restarts);
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
-    journal.map_or(Ok(()), |journal| start_shadow(journal, shared.gate.clone(), cpu))?;
+    journal.map_or(Ok(()), |journal| start_shadow(journal, shared.gate.clone(), cpu, ahead.is_locked))?;
     let mut degraded = what_the_machine_lacks(on_isolated, ahead.is_locked);
     degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened || was_lengthened(&before));
@@ -242,7 +243,7 @@ fn what_the_machine_lacks(on_isolated: bool, is_locked: bool) -> Degraded {
 }
 
 /// Starts the threads that follow and archive the journal, away from the loop's processor.
-fn start_shadow(journal: Journal, gate: GatePage, off: Option<usize>) -> io::Result<()> {
+fn start_shadow(journal: Journal, gate: GatePage, off: Option<usize>, was_copied: bool) -> io::Result<()> {
     let Some(Identity { id, .. }) = journal.log.identity() else { return Ok(()) };
     let Journal { store, log, archive, .. } = journal;
     if archive.is_none() {
@@ -258,6 +259,10 @@ fn start_shadow(journal: Journal, gate: GatePage, off: Option<usize>) -> io::Res
     }
     beside_the_loop("tripline-shadow", off, move || {
         give_way(&gate);
+        if was_copied {
+            // What the copy that waits now still shares with this process is copied here, not by the loop.
+            let _locked = pin::lock_memory();
+        }
         match store.newest(&log, id) {
             Some(replica) => {
                 let archive = archive.as_deref().map(|(settings, desk)| (settings, desk));

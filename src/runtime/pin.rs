@@ -76,6 +76,33 @@ pub fn name_process(name: &std::ffi::CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
+/// Makes a copy of this process that is a child of its parent, not of this one, and dies with that parent; true in the
+/// copy. Call while the process has one thread.
+///
+/// # Errors
+/// What clone said.
+pub fn fork_sibling() -> io::Result<bool> {
+    // SAFETY: no preconditions.
+    let parent = unsafe { libc::getppid() };
+    // SAFETY: with no stack, and nothing shared, this is fork with another parent; the process has one thread, so the copy
+    // inherits no lock that another thread holds.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_PARENT | libc::SIGCHLD, 0, 0, 0, 0) };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if pid > 0 {
+        return Ok(false);
+    }
+    // SAFETY: integer arguments; the parent may have died before the request took effect, hence the check.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::getppid() != parent {
+            libc::_exit(0);
+        }
+    }
+    Ok(true)
+}
+
 /// Wakes the calling thread from short sleeps as soon as the kernel can.
 pub fn sleep_precisely() {
     // SAFETY: integer arguments; 1 ns is the smallest slack.

@@ -4,8 +4,13 @@
 //! shared: until it is called, the words, the lanes and the log have another writer. Called, it has a few entries left to
 //! follow. A standby that cannot follow says so, tries again from a newer snapshot, and takes over like any core if it
 //! comes to that: what it has followed saves time and decides nothing.
+//!
+//! Called, it first leaves a copy of itself, which waits in its place with the same lanes and as far in the journal: a
+//! standby that had to be started anew would have nothing for the next few dozen milliseconds. Their memory is shared
+//! until one of them writes to it, so the copy makes its own of everything, away from the core's processor.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::history::Journal;
@@ -20,6 +25,8 @@ use crate::wire::link::Link;
 const NAP: Duration = Duration::from_millis(2);
 /// What the kernel shows a core as.
 const CORE: &std::ffi::CStr = c"tripline";
+/// And a standby.
+const STANDBY: &std::ffi::CStr = c"standby";
 
 /// What a standby has done before it was called.
 #[derive(Debug, Default)]
@@ -30,13 +37,41 @@ pub(super) struct Ahead {
     pub(super) is_locked: bool,
 }
 
-/// Waits on `link` until the core is dead; `None` when the keeper needs no core any more, or is gone. `off` is the processor
-/// of the core that lives.
-pub(super) fn wait(link: &Socket, journal: &Journal, off: Option<usize>) -> io::Result<Option<Ahead>> {
+/// Who waits: it changes where a copy takes the place of who was called.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    /// The keeper's socket.
+    pub(super) link: &'a mut Socket,
+    /// Cores that will have died before this one.
+    pub(super) restarts: &'a mut u32,
+}
+
+impl Place<'_> {
+    /// Of a copy of the process that was called: it waits on `link`.
+    fn take(&mut self, link: OwnedFd) -> io::Result<()> {
+        pin::name_process(STANDBY);
+        *self.link = Socket::from_fd(link);
+        *self.restarts = self.restarts.saturating_add(1);
+        self.link.set_timeout(NAP)?;
+        self.link.send(&Link::StandsBy { pid: std::process::id() }.to_packet(), &[])
+    }
+}
+
+/// Leaves a copy of this process; true in the copy.
+fn leaves_copy() -> bool {
+    pin::fork_sibling().unwrap_or_else(|error| {
+        tracing::warn!(event = "standby", %error, "no copy could be left as the next standby");
+        false
+    })
+}
+
+/// Waits until the core is dead; `None` when the keeper needs no core any more, or is gone. `off` is the processor of the
+/// core that lives.
+pub(super) fn wait(mut place: Place<'_>, journal: &Journal, off: Option<usize>) -> io::Result<Option<Ahead>> {
     if let Some(cpu) = off {
         pin::keep_off(cpu);
     }
-    link.set_timeout(NAP)?;
+    place.link.set_timeout(NAP)?;
     let Journal { store, log, .. } = journal;
     let mut pursuit = Pursuit::new(store, log);
     let mut is_locked = false;
@@ -45,10 +80,17 @@ pub(super) fn wait(link: &Socket, journal: &Journal, off: Option<usize>) -> io::
         if pursuit.catch_up(monotonic()) && !is_locked {
             is_locked = pin::lock_memory().is_ok();
         }
-        match link.receive() {
+        match place.link.receive() {
             Ok(Received::Nothing | Received::Odd { .. }) => {}
-            Ok(Received::Packet(packet, _)) => match Link::from_packet(&packet) {
-                Some(Link::Succeed) => break,
+            Ok(Received::Packet(packet, next)) => match Link::from_packet(&packet) {
+                Some(Link::Succeed) => match next.into_iter().next().filter(|_| leaves_copy()) {
+                    Some(link) => {
+                        place.take(link)?;
+                        // Its memory is the core's as well, until it has been locked.
+                        is_locked = false;
+                    }
+                    None => break,
+                },
                 Some(Link::Shutdown) => return Ok(None),
                 _ => {}
             },

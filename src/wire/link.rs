@@ -44,8 +44,13 @@ pub enum Link {
     },
     /// Keeper: halt everything and end.
     Shutdown,
-    /// Keeper, to a standby: the core is dead; go on in its place.
+    /// Keeper, to a standby, with a socket for the standby after it: the core is dead; go on in its place.
     Succeed,
+    /// Standby: which process it is, since the keeper did not fork it.
+    StandsBy {
+        /// Its process id.
+        pid: u32,
+    },
 }
 
 impl Link {
@@ -64,6 +69,7 @@ impl Link {
             Self::Closed { lane } => (6, u64::from(lane), 0),
             Self::Shutdown => (7, 0, 0),
             Self::Succeed => (8, 0, 0),
+            Self::StandsBy { pid } => (9, u64::from(pid), 0),
         };
         (packet[0], packet[1], packet[2]) = (kind, a, b);
         packet
@@ -83,6 +89,7 @@ impl Link {
             6 => Self::Closed { lane },
             7 => Self::Shutdown,
             8 => Self::Succeed,
+            9 => Self::StandsBy { pid: a as u32 },
             _ => return None,
         })
     }
@@ -103,6 +110,7 @@ mod tests {
             Link::Closed { lane: 4 },
             Link::Shutdown,
             Link::Succeed,
+            Link::StandsBy { pid: 5 },
         ] {
             assert_eq!(Link::from_packet(&link.to_packet()), Some(link));
         }

@@ -305,7 +305,7 @@ impl Sidecar {
         let core = self.core();
         let mut others = process::children(self.keeper()).into_iter().filter(|&child| child != core);
         let control = others.next().expect("a control process");
-        assert_eq!(others.next(), None, "the keeper has two children");
+        assert_eq!(others.next(), None, "the keeper has two children beside a standby");
         control
     }
 
