@@ -57,14 +57,6 @@ impl Place<'_> {
     }
 }
 
-/// Leaves a copy of this process; true in the copy.
-fn leaves_copy() -> bool {
-    pin::fork_sibling().unwrap_or_else(|error| {
-        tracing::warn!(event = "standby", %error, "no copy could be left as the next standby");
-        false
-    })
-}
-
 /// Waits until the core is dead; `None` when the keeper needs no core any more, or is gone. `off` is the processor of the
 /// core that lives.
 pub(super) fn wait(mut place: Place<'_>, journal: &Journal, off: Option<usize>) -> io::Result<Option<Ahead>> {
@@ -83,14 +75,17 @@ pub(super) fn wait(mut place: Place<'_>, journal: &Journal, off: Option<usize>) 
         match place.link.receive() {
             Ok(Received::Nothing | Received::Odd { .. }) => {}
             Ok(Received::Packet(packet, next)) => match Link::from_packet(&packet) {
-                Some(Link::Succeed) => match next.into_iter().next().filter(|_| leaves_copy()) {
-                    Some(link) => {
-                        place.take(link)?;
-                        // Its memory is the core's as well, until it has been locked.
-                        is_locked = false;
+                Some(Link::Succeed) => {
+                    match next.into_iter().next().filter(|_| pin::fork_sibling().unwrap_or(false)) {
+                        Some(link) => {
+                            place.take(link)?;
+                            // Its memory is the core's as well, until it has been locked.
+                            is_locked = false;
+                        }
+                        // Where no copy could be made its socket ends here, and the keeper starts a standby instead.
+                        None => break,
                     }
-                    None => break,
-                },
+                }
                 Some(Link::Shutdown) => return Ok(None),
                 _ => {}
             },
