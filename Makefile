@@ -69,7 +69,7 @@ python-check: need-rust need-c $(PYTHON_VENV)/installed ## Compare the Python st
 	install -m 755 $(TARGET_DIR)/debug/lib_tripline.so $(PYTHON_PACKAGE)/tripline/_tripline.abi3.so
 	cd $(PYTHON_PACKAGE) && $(abspath $(PYTHON_VENV))/bin/python -B -m mypy.stubtest tripline --mypy-config-file $(abspath ffi/python/pyproject.toml)
 	MYPYPATH=$(PYTHON_PACKAGE):ffi/python/tests:tests/python $(PYTHON_VENV)/bin/python -B -m mypy --strict --cache-dir $(PYTHON_CHECK)/mypy \
-		ffi/examples/strategy.py ffi/python/tests tests/python benches/python_calls.py
+		ffi/examples/strategy.py ffi/python/tests tests/python tests/denials/obedient.py benches/python_calls.py
 
 $(PYTHON_VENV)/installed: ffi/python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(PYTHON_VENV)
