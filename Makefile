@@ -87,7 +87,7 @@ install: release ## Install below PREFIX (/usr/local); DESTDIR is honoured
 	install -m 755 $(RELEASE)/tripline $(BINDIR)/tripline
 	install -m 755 $(RELEASE)/libtripline.so $(LIBDIR)/libtripline.so
 	install -m 644 $(RELEASE)/libtripline.a $(LIBDIR)/libtripline.a
-	install -m 644 include/tripline.h include/tripline.hpp $(INCLUDEDIR)/
+	install -m 644 include/tripline.h include/tripline_reasons.h include/tripline.hpp $(INCLUDEDIR)/
 	install -m 644 ffi/cpp/tripline-config.cmake $(CMAKEDIR)/
 	sed 's/@VERSION@/$(VERSION)/' ffi/cpp/tripline-config-version.cmake.in >$(CMAKEDIR)/tripline-config-version.cmake
 	chmod 644 $(CMAKEDIR)/tripline-config-version.cmake

@@ -62,6 +62,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "tripline_reasons.h"
+
 #ifdef __cplusplus
 extern "C" {
 #define TRIPLINE_STATIC_ASSERT(condition, text) static_assert(condition, text)
@@ -271,7 +273,7 @@ typedef struct tripline_message {
     uint8_t state;     /* STATE: TRIPLINE_STATE_*. VERDICT: TRIPLINE_VERDICT_*. DIRECTIVE: TRIPLINE_DIRECTIVE_* */
     uint8_t mode;      /* STATE: TRIPLINE_MODE_*. VERDICT: TRIPLINE_ACTION_*. DIRECTIVE: 0 */
     uint8_t reserved;  /* 0 */
-    uint16_t reason;   /* tripline_reason_name tells it; 0 for none */
+    uint16_t reason;   /* TRIPLINE_REASON_*, see tripline_reasons.h; 0 for none */
     uint16_t guard;    /* VERDICT: the guard that decided, 0 for none */
     uint64_t id;       /* STATE: number of the transition. VERDICT: the order. DIRECTIVE: its id */
     uint64_t scope;    /* STATE: the packed scope. VERDICT: TRIPLINE_SCOPE_* of the limit. DIRECTIVE: packed, or 0 */
@@ -497,8 +499,8 @@ static inline tripline_event tripline_order_modify(const tripline_target *target
     return event;
 }
 
-/* NOT_SENT: what a verdict let through did not leave after all. action: TRIPLINE_ACTION_*, the message's mode. cause: a
- * reason code, or 0. */
+/* NOT_SENT: what a verdict let through did not leave after all. action: TRIPLINE_ACTION_*, the message's mode. cause:
+ * TRIPLINE_REASON_*, or 0. */
 static inline tripline_event tripline_not_sent(const tripline_target *target, uint64_t order, uint32_t action,
                                                uint32_t cause) {
     tripline_event event = {TRIPLINE_EVENT_NOT_SENT, 0, 0, target->handle, order,

@@ -1,10 +1,13 @@
-//! COLD: `include/tripline.h` as text: which numbers, structs and functions it declares.
+//! COLD: `include/tripline.h` and what it includes, as text: which numbers, structs and functions they declare.
 
 use super::toolchain::read;
 
-/// The header without its comments.
+/// The header and that of its reasons.
+const HEADERS: [&str; 2] = ["include/tripline.h", "include/tripline_reasons.h"];
+
+/// Both without their comments.
 pub(crate) fn code() -> String {
-    let text = read("include/tripline.h");
+    let text = HEADERS.map(read).concat();
     let mut code = String::new();
     let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once("/*") {
@@ -99,8 +102,8 @@ pub(crate) fn exported() -> Vec<Function> {
 fn the_header_is_read_completely() {
     let code = code();
     assert_eq!(code.matches("typedef struct").count(), structs().len());
-    // `#define` also makes the include guard and, once for each language, the assertion.
-    assert_eq!(code.matches("#define ").count(), numbers().len() + 3, "{:?}", numbers());
+    // `#define` also makes the include guards and, once for each language, the assertion.
+    assert_eq!(code.matches("#define ").count(), numbers().len() + 4, "{:?}", numbers());
     let (inline, declared): (Vec<_>, Vec<_>) =
         functions().into_iter().partition(|function| function.is_inline);
     assert_eq!(code.matches("static inline").count(), inline.len() + 1, "only the gate has two forms");

@@ -65,6 +65,11 @@ fn gates() -> [(String, i128); 4] {
     all.map(|gate| (format!("TRIPLINE_GATE_{}", spelled(&gate)), listed(gate).into()))
 }
 
+fn reasons() -> impl Iterator<Item = (String, i128)> {
+    let number = |reason: &Reason| i128::from(*reason as u16);
+    Reason::ALL.iter().map(move |reason| (format!("TRIPLINE_REASON_{reason}"), number(reason)))
+}
+
 fn scopes() -> Vec<(String, i128)> {
     (0..=u64::from(u16::MAX))
         .filter_map(|kind| Scope::from_raw(kind << 32).map(|scope| (scope, kind)))
@@ -105,6 +110,7 @@ fn meant_by_rust() -> BTreeMap<String, i128> {
         .chain(members("TRIPLINE_ACTION", OrderAction::from_raw))
         .chain(members("TRIPLINE_DIRECTIVE", directive))
         .chain(members("TRIPLINE_DIRECTIVE_STATUS", |raw| DirectiveStatus::from_raw(raw.into())))
+        .chain(reasons())
         .chain(gates())
         .chain(scopes())
         .chain(single.map(|(name, value)| (name.to_owned(), value)))
@@ -124,7 +130,7 @@ fn every_number_of_the_header_is_the_one_rust_means() {
         .collect();
     assert!(
         differences.is_empty(),
-        "{}\nRemedy: numbers are never reused; bring include/tripline.h in step with src/model or ffi/src/codes.rs",
+        "{}\nRemedy: numbers are never reused; bring include/tripline.h and tripline_reasons.h in step with src/model or ffi/src/codes.rs",
         differences.join("\n")
     );
 }

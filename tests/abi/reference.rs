@@ -168,7 +168,8 @@ fn number_rows() -> Vec<String> {
     vocabularies().into_iter().filter(used).map(row).collect()
 }
 
-fn reason_rows() -> Vec<String> {
+/// Number, name and meaning of each reason.
+fn reasons() -> Vec<(u16, String, String)> {
     let source = read("src/model/reason.rs");
     let mut meaning = "";
     let mut rows = Vec::new();
@@ -178,13 +179,18 @@ fn reason_rows() -> Vec<String> {
         } else if let Some((number, rest)) = line.split_once(" \"")
             && let (Ok(number), Some((name, _))) = (number.parse::<u16>(), rest.split_once('"'))
         {
-            rows.push((number, name, meaning));
+            rows.push((number, name.to_owned(), meaning.to_owned()));
         }
     }
-    let read: Vec<(u16, &str)> = rows.iter().map(|&(number, name, _)| (number, name)).collect();
+    let read: Vec<(u16, &str)> = rows.iter().map(|(number, name, _)| (*number, name.as_str())).collect();
     let all: Vec<(u16, &str)> = Reason::ALL.iter().map(|&reason| (reason as u16, reason.as_str())).collect();
     assert_eq!(read, all, "the rows of reasons! are no longer read completely");
-    rows.iter().map(|(number, name, meaning)| format!("| {number} | `{name}` | {meaning} |")).collect()
+    rows
+}
+
+fn reason_rows() -> Vec<String> {
+    let row = |(number, name, meaning)| format!("| {number} | `{name}` | {meaning} |");
+    reasons().into_iter().map(row).collect()
 }
 
 fn message_rows() -> Vec<String> {
@@ -266,4 +272,19 @@ fn a_field_is_rendered_with_its_bits_and_what_it_holds() {
     );
     assert!(row("FUNDING").contains("| `amount` low 1e-9, signed | `amount` high 1e-9, signed |"));
     assert!(row("BOOK").contains("| `ask_qty` quantity if flag 3 | `sequence` |"));
+}
+
+#[test]
+fn the_header_says_of_each_reason_what_the_page_says() {
+    let text = read("include/tripline_reasons.h");
+    let said: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("#define TRIPLINE_REASON_"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let meant: Vec<String> = reasons()
+        .into_iter()
+        .map(|(number, name, meaning)| format!("#define TRIPLINE_REASON_{name} {number} /* {meaning} */"))
+        .collect();
+    assert_eq!(said, meant);
 }
