@@ -19,6 +19,9 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/tripline
 CMAKEDIR := $(LIBDIR)/cmake/tripline
+# What is read, in the places that its links name.
+DOCUMENTS := README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT $(wildcard docs/*.md docs/adr/*.md examples/*.toml \
+	ffi/examples/* ops/* benches/README.md)
 # An environment with the tools that check the Python package, and the package as it is installed.
 PYTHON_CHECK := $(TARGET_DIR)/python-check
 PYTHON_VENV := $(PYTHON_CHECK)/venv
@@ -91,7 +94,9 @@ install: release ## Install below PREFIX (/usr/local); DESTDIR is honoured
 	install -m 644 ffi/cpp/tripline-config.cmake $(CMAKEDIR)/
 	sed 's/@VERSION@/$(VERSION)/' ffi/cpp/tripline-config-version.cmake.in >$(CMAKEDIR)/tripline-config-version.cmake
 	chmod 644 $(CMAKEDIR)/tripline-config-version.cmake
-	install -m 644 $(wildcard README.md) CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/ARCHITECTURE.md $(DOCDIR)/
+	for file in $(DOCUMENTS); do install -D -m 644 "$$file" "$(DOCDIR)/$$file" || exit; done
+	sed -i -E -e 's#\[([^]]*)\]\((\.\./)*(src|tests)/[^)]*\)#\1#g' -e 's#\]\(include/#](../../../include/#g' \
+		$(DOCDIR)/README.md $(DOCDIR)/docs/ARCHITECTURE.md
 	printf '%s\n' "$$PC_FILE" >$(LIBDIR)/pkgconfig/tripline.pc
 	chmod 644 $(LIBDIR)/pkgconfig/tripline.pc
 

@@ -120,3 +120,33 @@ fn pkg_config_finds_what_make_install_lays_down() {
         "abi 1 -3\n"
     );
 }
+
+/// Files below a folder that end in `.md`.
+fn documents(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| if path.is_dir() { documents(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|kind| kind == "md"))
+        .collect()
+}
+
+#[test]
+fn each_link_of_what_make_install_lays_down_leads_to_a_file() {
+    let scratch = Scratch::new("documents");
+    let documents = documents(&installed(&scratch).join("share/doc/tripline"));
+    let mut followed = 0;
+    for document in &documents {
+        let text = std::fs::read_to_string(document).expect("a document");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if link.is_empty() || link.contains("://") {
+                continue;
+            }
+            let target = document.parent().expect("a folder").join(link);
+            assert!(target.exists(), "{}: {link} leads nowhere", document.display());
+            followed += 1;
+        }
+    }
+    let readme = documents.iter().filter(|path| path.ends_with("tripline/README.md")).count();
+    assert!(readme == 1 && followed > 30, "{followed} links in {documents:?}");
+}
