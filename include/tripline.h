@@ -426,8 +426,8 @@ int32_t tripline_poll(tripline_client *client, tripline_message *message);
  * the verdict is known, unless position is NULL. Wait-free; the verdict comes through tripline_poll or tripline_wait.
  * The event is copied; PERMIT is added to its flags. An ORDER_NEW with MORE is completed by publishing its ORDER_EXT
  * right behind it. With a dead sidecar it goes on until its room is used up: only waiting then gives verdicts.
- * ERR_BUSY: poll first; the event is not lost. ERR_UNSUPPORTED: the kind is no request (ORDER_LIST is none in this
- * version). ERR_UNKNOWN_ACCOUNT, ERR_UNKNOWN_INSTRUMENT: the handle is not of this client. ERR_LOST, ERR_INVALID,
+ * ERR_BUSY: poll first; the event is not lost. ERR_UNSUPPORTED: the kind is no request (ORDER_LIST is none: publish it
+ * before the requests of its members, and wait for verdicts behind the last). ERR_UNKNOWN_ACCOUNT, ERR_UNKNOWN_INSTRUMENT: the handle is not of this client. ERR_LOST, ERR_INVALID,
  * ERR_ARGUMENT, ERR_THREAD, ERR_CLOSED.
  */
 int32_t tripline_request(tripline_client *client, const tripline_event *event, uint64_t *position);

@@ -12,7 +12,8 @@ use support::desk::*;
 use support::seed::Seed;
 use tripline::engine::limits::DropMode;
 use tripline::engine::{Engine, Exposure, Source};
-use tripline::model::event::{CommandVerb, DoneStatus, Initiator};
+use tripline::model::event::{CommandVerb, DoneStatus, Initiator, ListMode};
+use tripline::model::verdict::Verdict;
 use tripline::model::{Event, Flags, Handle, Lots, Message, Money, Nanos, Ticks};
 
 thread_local! {
@@ -231,4 +232,46 @@ fn a_restored_engine_allocates_nothing_either() {
         let restored = |engine: Engine| Engine::restore(&engine.snapshot()).expect("its own snapshot");
         drive(drop_mode, 60_000, &mut seed, restored);
     }
+}
+
+#[test]
+fn lists_of_orders_allocate_nothing_whether_they_pass_or_not() {
+    let mut limits = limits(1_000 * E9, vec![]);
+    limits.books[0].max_position = Some(Lots(32));
+    let mut engine = Engine::new(limits, Nanos(0));
+    let lane = Event::Lane { lane: 0, strategy: 0, open: 1, generation: 1 };
+    engine.apply(Nanos(0), Source::Sidecar, &sidecar(lane));
+    let handle = Handle::new(0, 0, Some(PLAIN));
+    let (mut order, mut at, mut passed, mut denied) = (0, 0, 0, 0);
+    let mut say = |engine: &mut Engine, flags, event| {
+        at += 1;
+        let source = Source::Lane { lane: 0, strategy: 0, position: at };
+        engine.apply(Nanos(at), source, &Message { flags, epoch: 0, handle, event });
+    };
+    COUNTED.set(Some(0));
+    for count in (1..=16_u16).cycle().take(2_000) {
+        let list = Event::OrderList { list: id(1), count: u32::from(count), mode: ListMode::Batch };
+        say(&mut engine, Flags::empty(), list);
+        for _ in 0..count {
+            order += 1;
+            let mut event = order_new(order, i64::from(count % 3) + 1, 100);
+            if let Event::OrderNew { list_count, .. } = &mut event {
+                *list_count = count;
+            }
+            say(&mut engine, Flags::PERMIT, event);
+        }
+        let verdicts = engine.outcome().verdicts();
+        assert_eq!(verdicts.len(), usize::from(count));
+        match verdicts[0].record.verdict {
+            Verdict::Pass => passed += 1,
+            _ => denied += 1,
+        }
+        for gone in (order - u64::from(count) + 1)..=order {
+            let (status, initiator) = (DoneStatus::Canceled, Initiator::Owner);
+            let event = Event::OrderDone { order: id(gone), status, initiator, cum_qty: Lots(0), t_venue: 0 };
+            say(&mut engine, Flags::empty(), event);
+        }
+    }
+    assert_eq!(COUNTED.take(), Some(0));
+    assert!(passed > 100 && denied > 100, "{passed} passed, {denied} denied");
 }

@@ -11,6 +11,8 @@ mod breach;
 mod damage;
 #[path = "engine_snapshot/figures.rs"]
 mod figures;
+#[path = "engine_snapshot/lists.rs"]
+mod lists;
 
 use std::collections::BTreeMap;
 

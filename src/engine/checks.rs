@@ -402,7 +402,7 @@ impl Engine {
         }
     }
 
-    fn grant(&self, place: Place) -> Grant {
+    pub(super) fn grant(&self, place: Place) -> Grant {
         match self.mode(place) {
             Mode::Live => Grant::Send,
             Mode::Paper => Grant::Simulate,

@@ -108,6 +108,16 @@ impl Engine {
         }
     }
 
+    /// Counts an order that a list may send, or takes it back, and judges nothing.
+    pub(super) fn foresee_sent(&mut self, book: BookId, begins: bool) {
+        for scope in self.capped_scopes(book) {
+            if let Some(counts) = self.day.counts.of_mut(scope) {
+                let count = counts.orders;
+                counts.orders = if begins { count.saturating_add(1) } else { count.saturating_sub(1) };
+            }
+        }
+    }
+
     /// What was counted at `at` was never sent. In the instant of a roll nobody knows in which day it was counted.
     pub(super) fn take_back_sent(&mut self, book: BookId, sent: Sent, at: Nanos) {
         for scope in self.capped_scopes(book) {

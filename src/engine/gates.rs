@@ -52,10 +52,10 @@ use crate::wire::stats::CauseRow;
 /// Directives one call may hand out: a first one for each position, and what is handed on.
 pub(super) const DIRECTIVES: usize = 256;
 
-/// Verdicts one call may give: a whole queue drained, and the request itself.
+/// Verdicts one call may give: a whole queue drained, a list, and the request itself.
 fn verdicts(limits: &Limits) -> usize {
     let waiting = limits.venues.iter().map(|venue| venue.queue_capacity as usize).sum::<usize>();
-    waiting.saturating_add(16)
+    waiting.saturating_add(16).saturating_add(super::order_list::MEMBERS)
 }
 
 /// When a word last left ACTIVE.

@@ -119,6 +119,7 @@ impl Engine {
         if let Some((first, position)) = first {
             self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
             self.deny_corrupt(Place { position, instrument: first.handle.instrument(), ..place }, &first);
+            self.tear_list(lane);
         }
         let opens =
             matches!(message.event, Event::Fill { .. } | Event::FillBust { .. } | Event::OrderNew { .. });
@@ -139,6 +140,9 @@ impl Engine {
     /// One complete event: `message`, and where it had one its continuation.
     fn on_event(&mut self, place: Place, message: &Message, rest: Option<&Event>) {
         let place = self.delegated(place, message);
+        if self.gather(place, message, rest) {
+            return;
+        }
         let before = matches!(message.event.kind(), 30..=53).then(|| self.holding(place));
         self.decide_event(place, message, rest);
         if let Some(before) = before {
@@ -272,6 +276,7 @@ impl Engine {
         }
         self.reconcile.restart(lane, self.now);
         self.forget_proofs(strategy);
+        self.forget_list(lane);
         if open {
             self.clients.open(lane, strategy, self.now);
             self.marks.renumber(strategy);

@@ -7,7 +7,7 @@
 //! record ─> source, handle, beat      lanes.rs, clients.rs
 //!        ─> ledger                    fills.rs, house.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
-//!        ─> requests                  requests.rs, checks.rs, prices.rs, self_cross.rs, backlog.rs ─ rate_limit, queue,
+//!        ─> requests                  requests.rs, order_list.rs, checks.rs, prices.rs, self_cross.rs, backlog.rs ─ rate_limit, queue,
 //!                                     duplicates.rs, day.rs, drift.rs
 //!        ─> exposure                  exposure.rs, gross_net.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
@@ -64,6 +64,7 @@ pub mod limits;
 mod margins;
 mod marks;
 mod operator;
+mod order_list;
 mod orders;
 mod outcome;
 mod payoff;
@@ -112,6 +113,7 @@ use index::{Watched, book_table, venues, watch};
 use lanes::Place;
 use ledger::Ledger;
 use marks::{Depths, Marks};
+use order_list::OrderLists;
 use orders::Orders;
 use prices::WallClock;
 use queue::Queue;
@@ -168,6 +170,7 @@ pub struct Engine {
     /// What the wall clock said last.
     wall: Option<WallClock>,
     awaited: Awaited,
+    lists: OrderLists,
     duplicates: Duplicates,
     directives: Directives,
     delegated: Delegated,
@@ -239,6 +242,7 @@ impl Engine {
             repeats: PerScope::new(&limits),
             wall: None,
             awaited: Awaited::new(&limits),
+            lists: OrderLists::new(&limits),
             duplicates: Duplicates::new(&limits),
             directives: Directives::new(),
             delegated: Delegated::new(),

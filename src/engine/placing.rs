@@ -92,10 +92,17 @@ impl Engine {
 
     /// Makes an order part of the book: reserved, charged as `action`, awaiting the venue. `false`: a table is full.
     pub(super) fn work(&mut self, place: Place, ticket: &Ticket, action: OrderAction) -> bool {
+        let Some(entry) = self.reserve(place, ticket) else { return false };
+        self.leave(place, entry, action);
+        true
+    }
+
+    /// Reserves what may fill of an order; `None`: a table is full.
+    pub(super) fn reserve(&mut self, place: Place, ticket: &Ticket) -> Option<u32> {
         let key = place.key(ticket.id);
-        let Some(position) = self.ledger.open(place.book, ticket.side.instrument) else { return false };
+        let position = self.ledger.open(place.book, ticket.side.instrument)?;
         let known = self.orders.find(&key);
-        let Some(entry) = known.or_else(|| self.orders.insert(key, ticket.side)) else { return false };
+        let entry = known.or_else(|| self.orders.insert(key, ticket.side))?;
         let parent = self.entry_of(place, ticket.side, &ticket.terms);
         let parent = parent.filter(|&parent| ticket.size.qty <= self.cover(parent, &ticket.terms, None));
         self.orders.announce(entry, ticket.terms, ticket.size, Stage::Working);
@@ -103,10 +110,14 @@ impl Engine {
             self.orders.adopt(parent, entry);
         }
         self.working.enter(&mut self.orders, entry, position, place.book);
+        Some(entry)
+    }
+
+    /// Counts and charges an order that is reserved, and awaits the venue.
+    pub(super) fn leave(&mut self, place: Place, entry: u32, action: OrderAction) {
         self.count_sent(place.book, Sent::Order);
         self.attempt(place, entry, OrderAction::New, action);
         self.check_position(place);
-        true
     }
 
     /// Lets an order become another size, or another order. `false`: a table is full.

@@ -92,20 +92,26 @@ impl Engine {
     fn request_new(&mut self, request: &Request<'_>) {
         let instrument = request.place.instrument.unwrap_or_default();
         let Some(ticket) = Ticket::read(request.message, request.rest, instrument) else { return };
-        let looked = self.first_look(request.place, &ticket, request.message.flags);
-        if let Err(denial) = looked {
-            if denial.reason == Reason::DuplicateId {
-                bump(&mut self.counters.duplicate_orders);
-            }
-            return self.deny(request, &denial);
-        }
-        if ticket.terms.intent != Intent::Exit
-            && let Err(denial) = self.note_fingerprint(request.place, &ticket)
-        {
+        if let Err(denial) = self.look_and_count(request.place, &ticket, request.message.flags) {
             return self.deny(request, &denial);
         }
         let judgement = self.judge_new(request.place, &ticket);
         self.decide(request, judgement);
+    }
+
+    /// The checks before all others, and what is counted whatever they say.
+    pub(super) fn look_and_count(
+        &mut self,
+        place: Place,
+        ticket: &Ticket,
+        flags: Flags,
+    ) -> Result<(), Denial> {
+        let looked = self.first_look(place, ticket, flags);
+        if looked.is_err_and(|denial| denial.reason == Reason::DuplicateId) {
+            bump(&mut self.counters.duplicate_orders);
+        }
+        looked?;
+        if ticket.terms.intent == Intent::Exit { Ok(()) } else { self.note_fingerprint(place, ticket) }
     }
 
     fn request_modify(&mut self, request: &Request<'_>) {
@@ -329,7 +335,7 @@ impl Engine {
         }
     }
 
-    fn permit(&mut self, request: &Request<'_>, verdict: Verdict, extra: u64) {
+    pub(super) fn permit(&mut self, request: &Request<'_>, verdict: Verdict, extra: u64) {
         bump(&mut self.counters.passed);
         let until = self.now.after(self.limits.permit_validity);
         let ban = self.buckets.banned(request.charge(), self.now);

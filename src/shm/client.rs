@@ -364,7 +364,7 @@ impl Client {
     }
 }
 
-/// Verdicts on lists are of a later version.
+/// A list has no verdict of its own: its members are the requests.
 const fn is_list_request(message: &Message) -> bool {
     matches!(message.event, Event::OrderList { .. }) && message.flags.contains(Flags::PERMIT)
 }
