@@ -104,7 +104,8 @@ fn by_margin() -> DrawdownLimits {
 }
 
 fn margin(desk: &mut Desk, initial: i64, ccy: u16) {
-    let event = Event::Margin { initial, maintenance: 0, available: 0, ccy, ratio: Bps(0), t_venue: 0 };
+    let event =
+        Event::Margin { initial, maintenance: 0, available: i64::MIN, ccy, ratio: Bps(0), t_venue: 0 };
     desk.say(0, PLAIN, Flags::empty(), event);
 }
 

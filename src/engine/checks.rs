@@ -12,7 +12,7 @@
 //! | 4 | state, reduce-only size, restricted | a halt is told before any limit of a book that may not trade anyway |
 //! |   | count of the day | unless it is verified to reduce only |
 //! | 5 | mark, collars, notional, own orders (`prices`, `self_cross`) | the order against the market |
-//! | 6 | open orders, position, gross, net | the order against everything else that may still fill |
+//! | 6 | open orders, position, gross, net, what it is paid with (`funds`) | the order against everything else that may still fill |
 //! | 7 | what a drawdown's band leaves of its size (`band`) | last: it names a limit that moves |
 //!
 //! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag) goes by size, open orders included: a
@@ -122,6 +122,16 @@ impl Denial {
     }
 }
 
+impl Growth {
+    /// Lots by which the position may grow on this side, beyond what it already may.
+    pub(super) fn opens(&self) -> i64 {
+        let q = i128::from(self.q);
+        let towards = if self.side.sells { q.saturating_neg() } else { q };
+        let [now, then] = [self.now, self.then].map(|sum| towards.saturating_add(sum).max(0));
+        clamped(then.saturating_sub(now).max(0))
+    }
+}
+
 impl Ticket {
     /// The ticket of an ORDER_NEW.
     pub(super) fn read(message: &Message, rest: Option<&Event>, instrument: InstrumentId) -> Option<Self> {
@@ -201,6 +211,7 @@ impl Engine {
         self.check_position_room(place, &growth)?;
         self.check_exposure(place, &growth)?;
         if !reduces {
+            self.check_funds(place, ticket, &growth)?;
             self.check_band(place, ticket)?;
         }
         let rank = if reduces { Rank::Reduce } else { Rank::New };
@@ -242,13 +253,14 @@ impl Engine {
         self.check_position_room(place, &growth)?;
         self.check_exposure(place, &growth)?;
         if !reduces {
+            self.check_more_funds(place, entry, &ticket, &growth)?;
             self.check_band(place, &ticket)?;
         }
         Ok((self.grant(place), Rank::Modify))
     }
 
     /// What a new order adds to its side of the position.
-    fn growth_of_new(&self, place: Place, ticket: &Ticket, q: i64) -> Growth {
+    pub(super) fn growth_of_new(&self, place: Place, ticket: &Ticket, q: i64) -> Growth {
         let Ticket { side, terms, size, .. } = *ticket;
         let index = self.ledger.find(place.book, side.instrument);
         let entry = self.entry_of(place, side, &terms);
@@ -261,7 +273,7 @@ impl Engine {
     }
 
     /// What `n` more of a live order add to its side of the position.
-    fn growth_of_live(&self, place: Place, entry: u32, n: i64, q: i64) -> Growth {
+    pub(super) fn growth_of_live(&self, place: Place, entry: u32, n: i64, q: i64) -> Growth {
         let order = self.orders.get(entry);
         let has = order.remaining();
         let cover = order.parent().map_or(0, |parent| self.cover(parent, &order.terms, Some(entry)));

@@ -180,7 +180,9 @@ impl Engine {
             Event::FeeAdjust { .. } => self.on_fee_adjust(place, message),
             Event::Funding { .. } | Event::Flow { .. } => self.on_cash(place, &message.event),
             Event::Mark { mark, last, sequence, .. } => self.on_mark(place, mark.or(last), sequence),
-            Event::Margin { initial, ccy, .. } => self.on_margin(place, initial, ccy),
+            Event::Margin { initial, available, ccy, .. } => {
+                self.on_margin(place, initial, available, ccy);
+            }
             Event::InstrumentState { .. } => self.on_session(place, &message.event),
             Event::Fx { .. } => self.on_fx(place, &message.event),
             Event::RateFeedback { .. } => self.on_rate_feedback(place, &message.event),

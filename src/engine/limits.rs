@@ -152,6 +152,8 @@ pub struct InstrumentLimits {
     pub base: Option<Currency>,
     /// Price increment, a check. Positive.
     pub tick: Ticks,
+    /// Share of its notional that what opens needs as margin; all of it for spot. At most the whole.
+    pub initial_margin: Bps,
     /// Quantity increment, a check. Positive.
     pub lot: Lots,
     /// Smallest quantity of an order, a check.
@@ -325,6 +327,7 @@ impl Limits {
                 instrument.name
             );
             require!(instrument.overfill.0 >= 0, "{}: overfill", instrument.name);
+            require!(instrument.initial_margin <= Bps::WHOLE, "{}: initial margin", instrument.name);
             if let InstrumentKind::Quanto { rate_e9 } = instrument.kind {
                 require!(rate_e9 > 0, "{}: the fixed rate is not positive", instrument.name);
             }

@@ -7,7 +7,7 @@
 //! record ─> source, handle, beat      lanes.rs, clients.rs
 //!        ─> ledger                    fills.rs, house.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
-//!        ─> requests                  requests.rs, order_list.rs, checks.rs, prices.rs, self_cross.rs, backlog.rs ─ rate_limit, queue,
+//!        ─> requests                  requests.rs, order_list.rs, checks.rs, prices.rs, self_cross.rs, funds.rs, backlog.rs ─ rate_limit, queue,
 //!                                     duplicates.rs, day.rs, drift.rs
 //!        ─> exposure                  exposure.rs, gross_net.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
@@ -52,6 +52,7 @@ mod executions;
 mod exposure;
 mod family;
 mod fills;
+mod funds;
 mod fx;
 mod gates;
 mod gross_net;
@@ -107,6 +108,7 @@ use duplicates::Duplicates;
 use error_rate::ErrorRates;
 use exact::bump;
 use executions::Executions;
+use funds::Funds;
 use gates::Gates;
 use gross_net::GrossNet;
 use index::{Watched, book_table, venues, watch};
@@ -164,6 +166,7 @@ pub struct Engine {
     working: Working,
     gross_net: GrossNet,
     drifts: Drifts,
+    funds: Funds,
     day: Day,
     /// Executions of each scope since a person enabled it.
     repeats: PerScope<u32>,
@@ -238,6 +241,7 @@ impl Engine {
             working: Working::new(&limits),
             gross_net: GrossNet::new(&limits),
             drifts: Drifts::new(&limits),
+            funds: Funds::new(&limits),
             day: Day::new(&limits),
             repeats: PerScope::new(&limits),
             wall: None,

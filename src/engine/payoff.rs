@@ -122,6 +122,11 @@ impl Payoff {
         if self.inverse { ceil_div(amount, FINE) } else { Some(amount) }
     }
 
+    /// What so many lots deliver of the base currency, in 1e-9.
+    pub(super) fn delivered(&self, lots: i64) -> i128 {
+        i128::from(lots).saturating_mul(self.lot_e9)
+    }
+
     /// Lots that a fee of `fee_e9` in the base currency debits, rounded up.
     pub(super) fn debit(&self, fee_e9: i64) -> Option<i64> {
         i64::try_from(ceil_div(i128::from(fee_e9), self.lot_e9)?).ok()

@@ -105,6 +105,7 @@ impl Engine {
         let entry = known.or_else(|| self.orders.insert(key, ticket.side))?;
         let parent = self.entry_of(place, ticket.side, &ticket.terms);
         let parent = parent.filter(|&parent| ticket.size.qty <= self.cover(parent, &ticket.terms, None));
+        self.pledge_new(place, entry, ticket);
         self.orders.announce(entry, ticket.terms, ticket.size, Stage::Working);
         if let Some(parent) = parent {
             self.orders.adopt(parent, entry);
@@ -129,6 +130,7 @@ impl Engine {
         if !order.is_live() || size.qty <= 0 {
             return true;
         }
+        self.pledge_more(place, entry, size);
         // An unanswered one before it may have been carried out: the larger of all of them may fill.
         let larger = order.wish.map_or(size.qty, |wish| wish.qty.max(size.qty));
         let next = self.orders.get_mut(entry);
@@ -307,6 +309,7 @@ impl Engine {
     pub(super) fn recount_order(&mut self, place: Place, entry: u32) {
         let instrument = self.orders.get(entry).side.instrument;
         self.working.recount(&mut self.orders, entry);
+        self.free_funds(entry);
         self.settle_family(place, entry);
         self.check_position(Place { instrument: Some(instrument), ..place });
     }

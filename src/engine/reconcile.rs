@@ -50,6 +50,7 @@ use moves::{CASH, Moves, Point, Trail};
 
 use super::Engine;
 use super::exact::bump;
+use super::funds::UNTOLD;
 use super::lanes::Place;
 use super::limits::Limits;
 #[cfg(feature = "sidecar")]
@@ -302,8 +303,8 @@ impl Engine {
                 let is_leg = message.flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT));
                 self.note_row(place, snapshot, (!is_leg).then_some(qty.0), average_px)
             }
-            Event::SnapBalance { snapshot, total, ccy, .. } => {
-                self.note_balance(place, snapshot, total.0, ccy)
+            Event::SnapBalance { snapshot, total, available, ccy } => {
+                self.note_balance(place, snapshot, (total.0, available), ccy)
             }
             Event::SnapOrder { .. } => self.note_order(place, message),
             Event::SnapEnd { snapshot, rows, position_after, .. } => {
@@ -349,10 +350,20 @@ impl Engine {
         Some(())
     }
 
-    fn note_balance(&mut self, place: Place, snapshot: u64, total: i128, ccy: u16) -> Option<()> {
+    fn note_balance(
+        &mut self,
+        place: Place,
+        snapshot: u64,
+        (total, available): (i128, i64),
+        ccy: u16,
+    ) -> Option<()> {
         let own = self.limits.accounts[usize::from(place.account)].currency.id;
         let bracket = self.reconcile.bracket(place, Some(snapshot), BALANCES)?;
         bracket.rows = bracket.rows.saturating_add(1);
+        if available != UNTOLD {
+            let currency = if ccy == 0 { own } else { ccy };
+            self.funds.tell_balance(place.account, currency, available, bracket.mark);
+        }
         if ccy != 0 && ccy != own {
             bump(&mut self.counters.unhandled);
             return Some(());
@@ -377,6 +388,10 @@ impl Engine {
         let window = window.filter(|&(from, _)| !bracket.lacks && self.reconcile.moves.remembers(from));
         if bracket.what & POSITIONS != 0 {
             self.compare_positions(place, &bracket, window);
+        }
+        if bracket.what & BALANCES != 0 {
+            let asked = bracket.from.map_or(Nanos::ZERO, |from| from.at);
+            self.funds.settle_balances(place.account, bracket.mark, asked);
         }
         if let Some(cash) = bracket.cash {
             self.compare_cash(place.account, cash, window);

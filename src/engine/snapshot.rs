@@ -86,6 +86,7 @@ impl Engine {
             && self.working.fit(fresh.working)
             && self.gross_net.fit(fresh.gross_net)
             && self.drifts.fit(fresh.drifts)
+            && self.funds.fit(fresh.funds)
             && self.day.fit(fresh.day)
             && self.repeats.fit(fresh.repeats)
             && self.awaited.fit(fresh.awaited)

@@ -66,6 +66,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         mark_age: Nanos::from_secs(5),
         mark_sources: vec![],
         position_tolerance: Lots(0),
+        initial_margin: Bps::WHOLE,
     }
 }
 

@@ -218,6 +218,7 @@ fn instrument(
     let mark_age = section.or("mark_age", Nanos::from_secs(5), ages);
     let differences = value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX);
     let position_tolerance = Lots(section.or("position_tolerance", 0, differences));
+    let initial_margin = initial_margin(section, kind);
     let mark_sources = mark_sources(section, strategies);
     Some(InstrumentLimits {
         name: name?,
@@ -240,6 +241,7 @@ fn instrument(
         mark_age,
         mark_sources,
         position_tolerance,
+        initial_margin,
     })
 }
 
@@ -288,6 +290,15 @@ fn collar_accumulated(section: &Section<'_, '_>, collar: Option<Bps>) -> Option<
         section.note("collar_accumulated_bps", "off: orders may follow a market any distance");
     }
     limit.map(|limit| DriftLimits { limit: Bps(limit), window })
+}
+
+/// All of the notional unless it is told: no leverage is assumed that nobody has claimed.
+fn initial_margin(section: &Section<'_, '_>, kind: Option<InstrumentKind>) -> Bps {
+    if kind == Some(InstrumentKind::Spot) && section.has("initial_margin_bps") {
+        let remedy = "remove initial_margin_bps: spot is paid for in full";
+        section.report("initial_margin_bps", Fault::Conflict { with: "kind", remedy });
+    }
+    Bps(section.or("initial_margin_bps", Bps::WHOLE.0, value::integer(0..=Bps::WHOLE.0)))
 }
 
 fn base_is_for_spot(section: &Section<'_, '_>, kind: Option<InstrumentKind>) {

@@ -219,6 +219,7 @@ const BAD: &[Row] = &[
     ("probes without time", After("currency", "[account.breaker]\nhalf_open = { max_wait = \"999ms\" }"), 10, "account[main].breaker.half_open.max_wait", "out-of-range", "1s to 1day"),
     ("cash that may differ by all of it", After("currency", "cash_tolerance_bps = 1001"), 9, "account[main].cash_tolerance_bps", "out-of-range", "0 to 1000"),
     ("positions that differ by less than none", After("settlement", "position_tolerance = \"-1\""), 15, "instrument[BTC-PERP].position_tolerance", "out-of-range", "0"),
+    ("margin of more than there is", After("settlement", "initial_margin_bps = 10001"), 15, "instrument[BTC-PERP].initial_margin_bps", "out-of-range", "0 to 10000"),
     ("misspelt key of a half-open breaker", After("currency", "[account.breaker]\nhalf_open = { probe = 1 }"), 10, "account[main].breaker.half_open.probe", "unknown-key", "`probes`"),
     ("liquidation that strips positions", After("currency", "liquidation_actions = [\"cancel_all\"]"), 9, "account[main].liquidation_actions", "conflict", "stop-losses"),
     ("liquidation nobody can flatten", After("currency", "liquidation_actions = [\"flatten\"]"), 9, "account[main].liquidation_actions", "no-executor", "executes"),

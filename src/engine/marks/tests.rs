@@ -24,6 +24,7 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         mark_age: Nanos::from_secs(5),
         mark_sources: sources.to_vec(),
         position_tolerance: Lots(0),
+        initial_margin: Bps::WHOLE,
     };
     Marks {
         marks: vec![Mark::new(&limits, Nanos::ZERO)],

@@ -57,6 +57,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         mark_age: Nanos::from_secs(5),
         mark_sources: vec![],
         position_tolerance: Lots(0),
+        initial_margin: Bps::WHOLE,
     }
 }
 
