@@ -22,7 +22,7 @@ use super::Engine;
 use super::drawdown::Touch;
 use super::exact::bump;
 use super::gates::{Hold, Reading, guard};
-use crate::model::scope::BookId;
+use crate::model::scope::{AccountId, BookId};
 use crate::model::{Latch, Nanos, Reason, Scope, TradingState};
 
 impl Engine {
@@ -47,7 +47,7 @@ impl Engine {
     pub(super) fn refresh_trust(&mut self, scope: Scope) {
         if let Scope::Account(account) = scope {
             // What HOUSE misses is on its account; what the venue contradicts, in HOUSE and in every other book there.
-            let unsound = self.gates.holds(scope, guard::INTEGRITY) || self.reconcile.doubts(account);
+            let unsound = self.gates.holds(scope, guard::INTEGRITY) || self.is_unproved(account);
             self.set_unsound(self.ledger.house(account), unsound);
         }
         for book in 0..self.limits.books.len() as u16 {
@@ -60,10 +60,15 @@ impl Engine {
             let client = self.gates.cause(Scope::Strategy(strategy), guard::CLIENT);
             let unsound = self.gates.holds(Scope::Book(book), guard::INTEGRITY)
                 || self.gates.holds(Scope::Strategy(strategy), guard::INTEGRITY)
-                || self.reconcile.doubts(account)
+                || self.is_unproved(account)
                 || client.is_some_and(|cause| matches!(cause.reason, Reason::Gap | Reason::Corrupt));
             self.set_unsound(book, unsound);
         }
+    }
+
+    /// Whether the venue contradicts an account, or has not yet said what it is to be armed by.
+    fn is_unproved(&self, account: AccountId) -> bool {
+        self.reconcile.doubts(account) || !self.reconcile.is_armed(account)
     }
 
     fn set_unsound(&mut self, book: BookId, unsound: bool) {

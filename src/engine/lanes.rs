@@ -284,6 +284,7 @@ impl Engine {
             self.marks.renumber(strategy);
             self.ledger.renumber(strategy);
             self.watch_beat(strategy);
+            self.ask_to_arm(strategy);
             return;
         }
         self.forget_requests(lane);

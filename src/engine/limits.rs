@@ -83,6 +83,9 @@ pub struct AccountLimits {
     pub venue_codes: VenueCodes,
     /// By how much of it a balance of the venue may differ from the books' cash.
     pub cash_tolerance: Bps,
+    /// Whether it is halted until snapshots of the venue have matched; a book that opens at the venue's word waits in any
+    /// case.
+    pub arms_reconciled: bool,
     /// What its books may add up to.
     pub caps: ScopeLimits,
 }
@@ -211,6 +214,9 @@ pub struct BookLimits {
     pub account: u16,
     /// Opening cash, in the account's currency.
     pub capital: Money,
+    /// Opening cash is what the venue tells first, less what the account's other books have. At most one of an account,
+    /// with a capital of 0 and no published equity.
+    pub opens_at_venue: bool,
     /// Largest absolute position per instrument; `None` only where "unlimited" was written out.
     pub max_position: Option<Lots>,
     /// Largest order quantity; `None` only where "unlimited" was written out.
@@ -339,9 +345,21 @@ impl Limits {
         for book in &self.books {
             require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
             require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);
+            let others =
+                self.books.iter().filter(|other| other.opens_at_venue && other.account == book.account);
+            let opens = !book.opens_at_venue
+                || (book.capital == Money::ZERO && book.published.is_none() && others.count() == 1);
+            require!(opens, "account #{}: what the venue tells opens one book", book.account);
         }
         self.check_drawdowns()?;
         self.check_orders()
+    }
+
+    /// The book of an account that opens with what the venue tells.
+    #[must_use]
+    pub fn opens_at_venue(&self, account: u16) -> Option<u16> {
+        let found = self.books.iter().position(|book| book.account == account && book.opens_at_venue)?;
+        u16::try_from(found).ok()
     }
 
     fn check_drawdowns(&self) -> Result<(), String> {

@@ -269,6 +269,7 @@ impl Engine {
             book_of: book_table(&limits),
             limits,
         };
+        engine.hold_unarmed();
         for guard in 0..engine.drawdowns.len() {
             engine.judge_guard(guard, Touch::default());
         }

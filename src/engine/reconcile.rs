@@ -24,7 +24,8 @@
 //! by *client*) is forgiven once each of its books has had, through a lane opened since, a snapshot of positions in which
 //! everything matched, and one of orders. What it wrote as garbage, and a lane nobody could keep up with, is not.
 //!
-//! First start: nothing is doubted; a snapshot proves, its absence does not accuse. A snapshot that cannot be (other id,
+//! First start: nothing is doubted; a snapshot proves, its absence does not accuse, except where an account is to be armed
+//! by one: see `arming`. A snapshot that cannot be (other id,
 //! wrong count, an instrument twice, a position ahead of the lane) halts its strategy, CORRUPT. A hedge-mode row leaves
 //! its instrument inconclusive, since the ledger has no legs. Does not catch: trades that cancel out between two
 //! snapshots, spot balances and currencies but the account's: one that
@@ -41,11 +42,13 @@
 )]
 
 mod adopt;
+mod arming;
 mod compare;
 mod follow_up;
 mod moves;
 mod orders;
 
+use arming::Arming;
 use moves::{CASH, Moves, Point, Trail};
 
 use super::Engine;
@@ -153,6 +156,8 @@ pub(super) struct Reconcile {
     doubted: Vec<u32>,
     /// One per account.
     questions: Vec<Question>,
+    /// How far each account is.
+    arming: Vec<Arming>,
     /// One per book.
     proofs: Vec<Proof>,
     /// Since when each lane has been open, and each strategy's client in doubt: a proof is younger than both.
@@ -175,6 +180,7 @@ impl Fit for Reconcile {
             && with_blanks(&mut self.cells, fresh.cells)
             && into_room(&mut self.doubted, fresh.doubted)
             && is_as_long(&self.questions, &fresh.questions)
+            && is_as_long(&self.arming, &fresh.arming)
             && is_as_long(&self.proofs, &fresh.proofs)
             && is_as_long(&self.opened, &fresh.opened)
             && is_as_long(&self.doubted_since, &fresh.doubted_since)
@@ -207,6 +213,7 @@ impl Reconcile {
             cells: vec![Cell::default(); cells],
             doubted: Vec::with_capacity(cells),
             questions: vec![Question { at: Nanos::NEVER, book: 0 }; limits.accounts.len()],
+            arming: (0..limits.accounts.len() as u16).map(|account| Arming::new(limits, account)).collect(),
             proofs: vec![Proof::default(); limits.books.len()],
             opened: vec![Nanos::ZERO; lanes],
             doubted_since: vec![Nanos::ZERO; limits.strategies.len()],
@@ -386,20 +393,24 @@ impl Engine {
         let to = self.reconcile.trails.get(usize::from(place.lane))?.at(after);
         let window = bracket.from.zip(to).map(|(from, to)| (from.made, to.made));
         let window = window.filter(|&(from, _)| !bracket.lacks && self.reconcile.moves.remembers(from));
-        if bracket.what & POSITIONS != 0 {
+        let opens = self.open_account(place, &bracket, window);
+        // What is being opened is the venue's already, and what is not opened yet can be compared with nothing.
+        let is_open = self.reconcile.is_opened(place.account) && !opens;
+        if bracket.what & POSITIONS != 0 && is_open {
             self.compare_positions(place, &bracket, window);
         }
         if bracket.what & BALANCES != 0 {
             let asked = bracket.from.map_or(Nanos::ZERO, |from| from.at);
             self.funds.settle_balances(place.account, bracket.mark, asked);
         }
-        if let Some(cash) = bracket.cash {
+        if let Some(cash) = bracket.cash.filter(|_| is_open) {
             self.compare_cash(place.account, cash, window);
         }
         if bracket.what & ORDERS != 0 {
             self.sweep_orders(place, &bracket, window);
         }
         self.reconcile.abandon(place.lane);
+        self.note_arming(place.account, &bracket, window.is_some());
         self.refresh_trust(Scope::Account(place.account));
         self.note_proof(place, &bracket, window.is_some());
         self.question(place);

@@ -82,6 +82,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         liquidation: None,
         venue_codes: VenueCodes::default(),
         cash_tolerance: Bps(1),
+        arms_reconciled: false,
         caps: ScopeLimits::default(),
     };
     let strategy = |text: &str| StrategyLimits {
@@ -101,6 +102,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         max_order_qty: None,
         max_order_notional: None,
         unknown_fee: Bps(10),
+        opens_at_venue: false,
         published: None,
         max_open_orders: None,
         breaker: None,

@@ -293,6 +293,10 @@ fn percentage_has_a_whole(section: &Section<'_, '_>, guard: &DrawdownLimits, tra
     for (index, book) in trading.books.iter().enumerate() {
         // A book with a problem has been reported, and its capital is not known.
         let Some(book) = book else { return };
+        // Nor is that which the venue will tell.
+        if book.opens_at_venue && watches(guard.scope, index, book.strategy, book.account) {
+            return;
+        }
         if watches(guard.scope, index, book.strategy, book.account) {
             capital = capital.and_then(|sum| sum.checked_add(book.capital));
         }

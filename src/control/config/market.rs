@@ -133,6 +133,8 @@ pub(super) fn accounts<'w, 't>(
         let (auth, liquidation) = breakers::counts(&section);
         let venue_codes = venues::codes(&section, venue);
         let cash_tolerance = Bps(section.or("cash_tolerance_bps", 1, value::integer(0..=1_000)));
+        let arms = value::word(&[("at_start", false), ("reconciled", true)]);
+        let arms_reconciled = section.or("arming", false, arms);
         let caps = caps::read_with_orders(&section);
         let limits = match (name, venue, currency) {
             (Some(name), Some(venue), Some(currency)) => Some(AccountLimits {
@@ -145,6 +147,7 @@ pub(super) fn accounts<'w, 't>(
                 liquidation,
                 venue_codes,
                 cash_tolerance,
+                arms_reconciled,
                 caps,
             }),
             _ => None,

@@ -170,10 +170,20 @@ fn add_book(
     if pair.is_some() && trading.pairs.contains(&pair) {
         section.report("account", Fault::Conflict { with: "another book", remedy: "one book per account" });
     }
+    let read = read_book(&section, pair, quantity);
+    let is_second = |read: &BookLimits| {
+        let others = trading.books.iter().flatten();
+        read.opens_at_venue && others.into_iter().any(|it| it.opens_at_venue && it.account == read.account)
+    };
+    if read.as_ref().is_some_and(is_second) {
+        let remedy =
+            "write what this one opens with as a number: the rest of the venue's cash is the other's";
+        section.report("capital", Fault::Conflict { with: "another book of the account", remedy });
+    }
     if trading.books.len() == MAX_BOOKS {
         section.report_here(Fault::TooMany { allowed: MAX_BOOKS });
     }
-    trading.books.push(read_book(&section, pair, quantity));
+    trading.books.push(read);
     trading.pairs.push(pair);
     section.finish();
 }
@@ -183,8 +193,10 @@ fn read_book(
     pair: Option<(u16, u16)>,
     quantity: QuantityUnit,
 ) -> Option<BookLimits> {
-    let remedy = "opening cash in the account's currency, as in capital = \"100000\"";
-    let capital = section.required("capital", remedy, value::money(Money::ZERO..=value::MONEY_MAX));
+    let remedy = "opening cash in the account's currency, as in capital = \"100000\", or \"venue\" for what the venue tells";
+    let cash = value::unless("venue", value::money(Money::ZERO..=value::MONEY_MAX));
+    let capital = section.required("capital", remedy, cash);
+    let opens_at_venue = capital == Some(None);
     let lots = || value::unless("unlimited", |value| quantity.parse(value));
     let notional = value::unless("unlimited", value::money(Money(1)..=value::MONEY_MAX));
     let max_position = section.required("max_position", UNLESS_UNLIMITED, lots());
@@ -206,12 +218,14 @@ fn read_book(
     }
     let breaker = breakers::breaker(section);
     let published = published(section);
+    opens_once(section, opens_at_venue, published.is_some());
     let caps = caps::read(section);
     let (strategy, account) = pair?;
     Some(BookLimits {
         strategy,
         account,
-        capital: capital?,
+        capital: capital?.unwrap_or(Money::ZERO),
+        opens_at_venue,
         max_position: max_position?,
         max_order_qty: max_order_qty?,
         max_order_notional: max_order_notional?,
@@ -221,6 +235,19 @@ fn read_book(
         breaker,
         caps,
     })
+}
+
+/// What a venue tells of an account is the cash of one book, and one whose equity is not told another way.
+fn opens_once(section: &Section<'_, '_>, opens_at_venue: bool, is_published: bool) {
+    if !opens_at_venue {
+        return;
+    }
+    section
+        .note("capital", "opening cash is what the venue tells first: UNARMED, and so halted, until it does");
+    if is_published {
+        let remedy = "write its capital as a number, or remove equity_source";
+        section.report("capital", Fault::Conflict { with: "equity_source = \"published\"", remedy });
+    }
 }
 
 /// How old published equity may be, where the book has that.

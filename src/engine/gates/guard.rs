@@ -50,11 +50,13 @@ pub const DAILY_COUNT: u16 = 17;
 pub const REPEATS: u16 = 18;
 /// An instrument in which nothing may be opened.
 pub const RESTRICTED: u16 = 19;
+/// An account that waits for the venue's word.
+pub const ARMING: u16 = 20;
 /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
 pub const CONFIGURED: u16 = 64;
 
 /// Their names, in the order of the numbers.
-pub const BUILT_IN: [&str; 19] = [
+pub const BUILT_IN: [&str; 20] = [
     "operator",
     "client",
     "heartbeat",
@@ -74,6 +76,7 @@ pub const BUILT_IN: [&str; 19] = [
     "daily-count",
     "repeated-execution",
     "restricted",
+    "arming",
 ];
 
 /// The name of one of the engine's own guards.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::limits::Currency;
-use crate::model::{Money, Name, Nanos};
+use crate::model::{Bps, Money, Name, Nanos};
 
 fn instrument(
     kind: InstrumentKind,

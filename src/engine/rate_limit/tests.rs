@@ -31,6 +31,7 @@ fn account(text: &str, venue: &str) -> AccountLimits {
         liquidation: None,
         venue_codes: VenueCodes::default(),
         cash_tolerance: Bps(1),
+        arms_reconciled: false,
         caps: ScopeLimits::default(),
     }
 }
@@ -70,6 +71,7 @@ fn book(strategy: u16, account: u16) -> BookLimits {
         max_order_qty: None,
         max_order_notional: None,
         unknown_fee: Bps(10),
+        opens_at_venue: false,
         published: None,
         max_open_orders: None,
         breaker: None,

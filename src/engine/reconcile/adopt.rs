@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// At what price, rounded against us.
-    fn adoption_px(&self, instrument: InstrumentId, last: &Mismatch) -> Option<i64> {
+    pub(super) fn adoption_px(&self, instrument: InstrumentId, last: &Mismatch) -> Option<i64> {
         if last.average_px > 0 {
             let below = last.average_px.checked_div_euclid(BILLION)?;
             let exact = last.average_px.checked_rem_euclid(BILLION) == Some(0);

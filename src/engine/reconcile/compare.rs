@@ -22,7 +22,7 @@ use crate::model::{Latch, Reason, Scope};
 
 /// What a snapshot says of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finding {
+pub(super) enum Finding {
     Match,
     Inconclusive,
     Mismatch { ours: i128 },
@@ -30,7 +30,7 @@ enum Finding {
 
 impl Reconcile {
     /// Holds what a snapshot states against every value from `now` back to the first of `window`.
-    fn find(
+    pub(super) fn find(
         &self,
         (account, of): (AccountId, u16),
         now: i128,

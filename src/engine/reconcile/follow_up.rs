@@ -23,7 +23,8 @@ impl Engine {
     pub(super) fn question(&mut self, place: Place) {
         let account = place.account;
         let doubts = self.reconcile.doubted.iter().any(|&cell| self.reconcile.scope_of(cell).0 == account);
-        let at = if doubts { self.now.after(APART) } else { Nanos::NEVER };
+        let at =
+            if doubts || !self.reconcile.is_armed(account) { self.now.after(APART) } else { Nanos::NEVER };
         if let Some(question) = self.reconcile.questions.get_mut(usize::from(account)) {
             *question = Question { at, book: place.book };
         }
@@ -60,7 +61,7 @@ impl Engine {
     }
 
     /// Sets the timer that asks again, or halts what nobody has answered for.
-    fn watch_reconcile(&mut self) {
+    pub(super) fn watch_reconcile(&mut self) {
         let reconcile = &self.reconcile;
         let mut due = reconcile.questions.iter().map(|question| question.at).min().unwrap_or(Nanos::NEVER);
         for &cell in &reconcile.doubted {

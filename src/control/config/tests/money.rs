@@ -126,3 +126,55 @@ fn marks_come_from_one_strategy_or_from_a_list_of_them() {
         assert_eq!(load(&text).limits.instruments[0].mark_sources, sources, "{typed}");
     }
 }
+
+#[test]
+fn opening_cash_is_a_number_or_what_the_venue_tells() {
+    let book = &load(GOOD).limits.books[0];
+    assert_eq!((book.capital, book.opens_at_venue), (Money(1_000_500_000_000), false));
+    let config = load(&GOOD.replace("\"1000.5\"", "\"venue\""));
+    let book = &config.limits.books[0];
+    assert_eq!((book.capital, book.opens_at_venue), (Money::ZERO, true));
+    assert_eq!(config.limits.opens_at_venue(0), Some(0));
+    assert!(config.notes.iter().any(|note| note.key == "strategy[mm1].book[main].capital"));
+    for (name, keys, with) in [
+        ("published", "capital = \"venue\"\nequity_source = \"published\"\n", "equity_source"),
+        ("a second book", "capital = \"venue\"\n", "another book"),
+    ] {
+        let second = format!(
+            "[[strategy]]\nname = \"two\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\n{keys}\
+             max_position = \"1\"\nmax_order_qty = \"1\"\nmax_order_notional = \"1\"\n"
+        );
+        let first =
+            if name == "published" { GOOD.to_owned() } else { GOOD.replace("\"1000.5\"", "\"venue\"") };
+        let problems = parse(&format!("{first}{second}"), "bad.toml").unwrap_err();
+        let problem = &problems.list()[0];
+        assert_eq!(
+            (problem.key.as_str(), problem.fault.code()),
+            ("strategy[two].book[main].capital", "conflict")
+        );
+        assert!(problem.to_string().contains(with), "{name}: {problem}");
+    }
+}
+
+#[test]
+fn an_account_is_armed_at_the_start_or_when_snapshots_have_matched() {
+    for (word, reconciled) in [("at_start", false), ("reconciled", true)] {
+        let text = GOOD.replace("currency =", &format!("arming = \"{word}\"\ncurrency ="));
+        assert_eq!(load(&text).limits.accounts[0].arms_reconciled, reconciled);
+    }
+    assert!(!load(GOOD).limits.accounts[0].arms_reconciled);
+    let problems = parse(&GOOD.replace("currency =", "arming = \"reconcile\"\ncurrency ="), "bad.toml");
+    let problem = &problems.unwrap_err().list()[0].to_string();
+    assert!(problem.contains("did you mean `reconciled`?"), "{problem}");
+}
+
+#[test]
+fn what_opens_needs_the_share_of_margin_that_is_typed_and_spot_all_of_it() {
+    for (keys, bps) in [("", 10_000), ("initial_margin_bps = 0", 0), ("initial_margin_bps = 500", 500)] {
+        let text = GOOD.replace("settlement =", &format!("{keys}\nsettlement ="));
+        assert_eq!(load(&text).limits.instruments[0].initial_margin, Bps(bps), "{keys}");
+    }
+    let spot = GOOD.replace("kind = \"linear\"", "kind = \"spot\"\nbase = \"BTC\"\ninitial_margin_bps = 500");
+    let problems = parse(&spot, "bad.toml").unwrap_err();
+    assert_eq!(problems.list()[0].fault.code(), "conflict", "{problems}");
+}
