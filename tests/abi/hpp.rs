@@ -155,8 +155,7 @@ fn the_reasons_of_the_cpp_header_are_those_of_the_sidecar() {
         // A keyword is told apart by an underscore.
         .map(|(name, number)| (name.trim_end_matches("_").to_uppercase(), number))
         .collect();
-    let numbers: Vec<String> =
-        Reason::ALL.iter().map(|reason| format!("TRIPLINE_REASON_{reason}")).collect();
+    let numbers: Vec<String> = Reason::ALL.iter().map(|reason| format!("TRIPLINE_REASON_{reason}")).collect();
     let reasons = Reason::ALL.iter().map(|reason| reason.as_str().to_owned());
     let expected: Vec<(String, &str)> = std::iter::once(("NONE".to_owned(), "0"))
         .chain(reasons.zip(numbers.iter().map(String::as_str)))
