@@ -389,6 +389,36 @@ fn after_its_cool_down_a_book_stays_halted_until_somebody_resumes_it() {
 }
 
 #[test]
+fn paper_is_given_at_once_and_taken_back_by_decision_where_nothing_holds() {
+    let sidecar = Sidecar::start(&patient());
+    let attached = sidecar.attach_and_pass("one");
+    let done = sidecar.tripline(&["mode", "paper", "account:main", "--reason", "drill", "--json"]);
+    assert_eq!((code(&done), &json(&done)["verb"]), (0, &"mode paper".into()));
+    assert_eq!(attached.gate(), Gate::Paper);
+    let report = sidecar.status();
+    assert_eq!((report.mode.as_str(), report.accounts[0].mode.as_str()), ("PAPER", "PAPER"));
+    assert!(report.books.iter().all(|book| book.mode == "PAPER"), "{:?}", report.books);
+    assert!(report.causes.is_empty(), "paper is no halt: {:?}", report.causes);
+    let live = ["mode", "live", "account:main", "--reason", "drill over"];
+    let unasked = sidecar.tripline(&live);
+    assert_eq!(code(&unasked), 2, "nobody is there to ask: {unasked:?}");
+    assert!(err(&unasked).contains("--yes"), "{}", err(&unasked));
+    sidecar.tripline(&["halt", "book:one/main", "--reason", "x"]);
+    let refused = sidecar.tripline(&[&live[..], &["--yes"]].concat());
+    assert_eq!(code(&refused), 8, "{refused:?}");
+    assert!(err(&refused).contains("1 of its causes still hold"), "{}", err(&refused));
+    let nonce = sidecar.cause("book:one/main", "OPERATOR").nonce.expect("a nonce");
+    let reset = ["reset", "--scope", "book:one/main", "--guard", "operator", "--nonce", &nonce];
+    assert_eq!(code(&sidecar.tripline(&[&reset[..], &["--reason", "x", "--yes"]].concat())), 0);
+    assert_eq!(attached.gate(), Gate::Paper);
+    assert_eq!(code(&sidecar.tripline(&[&live[..], &["--yes"]].concat())), 0);
+    assert_eq!((attached.gate(), sidecar.status().mode.as_str()), (Gate::Pass, "LIVE"));
+    let wrong = sidecar.tripline(&["mode", "dry", "firm", "--reason", "x"]);
+    assert_eq!(code(&wrong), 2, "{wrong:?}");
+    assert!(sidecar.log().contains("PAPER_MODE"), "{}", sidecar.log());
+}
+
+#[test]
 fn rejects_in_a_row_open_a_breaker_and_everything_says_so() {
     let sidecar = Sidecar::start(&Setup { http: "127.0.0.1:0".into(), ..patient() });
     let mut attached = sidecar.attach_and_pass("one");

@@ -79,7 +79,8 @@ fn commands_nobody_can_carry_out_are_denied() {
     for scope in [Scope::Book(77), Scope::Account(9), Scope::Strategy(9), Scope::Instrument(0, 99)] {
         assert_eq!(desk.command(CommandVerb::Halt, scope, 0, 0, false).verdict, Verdict::Deny);
     }
-    assert_eq!(desk.command(CommandVerb::Mode, BOOK, 0, 0, false).verdict, Verdict::Deny);
+    let answer = desk.command(CommandVerb::Scale, BOOK, 0, 0, false);
+    assert_eq!((answer.verdict, answer.reason), (Verdict::Deny, Some(Reason::LiveRefused)));
     for guard in [0, 8, 63, 64, u16::MAX] {
         assert_eq!(desk.command(CommandVerb::Reset, BOOK, guard, 0, true).verdict, Verdict::Deny);
     }

@@ -73,7 +73,7 @@ pub struct Request {
     pub guard: u16,
     /// Which halt, for a reset; else 0.
     pub nonce: u64,
-    /// Whether a reset measures from the present.
+    /// Whether a reset measures from the present, an adoption is confirmed, a mode is LIVE.
     pub rebase: bool,
     /// The user who asks.
     pub actor: u32,

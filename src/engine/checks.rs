@@ -415,7 +415,7 @@ impl Engine {
     }
 
     pub(super) fn grant(&self, place: Place) -> Grant {
-        match self.mode(place) {
+        match self.mode_at(place) {
             Mode::Live => Grant::Send,
             Mode::Paper => Grant::Simulate,
         }

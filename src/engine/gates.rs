@@ -17,6 +17,7 @@
 //! reason that says the books miss something where the old one did not.
 //! Cool-down: a cause of class COOLDOWN holds until its time is over and then becomes READY_TO_RESUME, reported once;
 //! it still holds, since going back to trading is a person's command. A time that is over is not taken back.
+//! Mode: see `modes`.
 
 #![deny(
     clippy::float_arithmetic,
@@ -32,6 +33,7 @@ mod cause;
 pub mod guard;
 mod layout;
 mod level;
+mod modes;
 
 pub(super) use cause::{Cause, Hold, Reading};
 pub(super) use guard::{built_in_name, soft_name};
@@ -46,7 +48,7 @@ use super::outcome::{Outcome, Transition, WordChange, WordId};
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, into_room, is_as_long};
 use super::table::mix;
-use crate::model::{HaltWord, Latch, Name, Nanos, Reason, Scope, TradingState};
+use crate::model::{HaltWord, Latch, Mode, Name, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::CauseRow;
 
 /// Directives one call may hand out: a first one for each position, and what is handed on.
@@ -135,8 +137,13 @@ impl Gates {
         let configured = limits.drawdowns.len().saturating_mul(2);
         let causes =
             built_in.saturating_add(cells.saturating_mul(ON_INSTRUMENT.len())).saturating_add(configured);
-        let words = layout.accounts.saturating_add(layout.books).saturating_add(cells);
-        let fresh = HaltWord { state: TradingState::Active, mode: limits.mode, epoch: 1 };
+        let word_count = layout.accounts.saturating_add(layout.books).saturating_add(cells);
+        let fresh = HaltWord { state: TradingState::Active, mode: Mode::Live, epoch: 1 };
+        let fresh = Word { word: fresh, closed: Closed { epoch: 1, at: now }, change: UNLISTED };
+        let mut levels = vec![Level::new(Mode::Live); shared.saturating_add(cells)];
+        levels[0].mode = limits.mode;
+        let mut words = vec![fresh; word_count];
+        words.iter_mut().take(layout.accounts).for_each(|account| account.word.mode = limits.mode);
         // Per call a configured or shared cause begins and ends a few times at most; an instrument's only once.
         let transitions = built_in.saturating_add(configured).saturating_mul(4).saturating_add(16);
         Self {
@@ -144,15 +151,15 @@ impl Gates {
             names: limits.drawdowns.iter().flat_map(|guard| [guard.name, soft_name(guard.name)]).collect(),
             causes: vec![Cause::idle(); causes],
             held: Vec::with_capacity(causes),
-            levels: vec![Level::default(); shared.saturating_add(cells)],
-            words: vec![Word { word: fresh, closed: Closed { epoch: 1, at: now }, change: UNLISTED }; words],
+            levels,
+            words,
             book_strategy: limits.books.iter().map(|book| book.strategy).collect(),
             epoch: 1,
             nonces: mix(now.0),
             at: now,
             mark: 0,
             unreported: 0,
-            outcome: Outcome::new(words, transitions, verdicts(limits), DIRECTIVES),
+            outcome: Outcome::new(word_count, transitions, verdicts(limits), DIRECTIVES),
         }
     }
 
@@ -433,16 +440,16 @@ impl Gates {
 
     fn refresh_word(&mut self, index: usize, latched: bool) {
         let id = self.layout.word_id(index);
-        let state = match id {
-            WordId::Account(account) => self.state(Scope::Firm).min(self.state(Scope::Account(account))),
-            WordId::Book(book) => {
-                let strategy = self.book_strategy[usize::from(book)];
-                self.state(Scope::Strategy(strategy)).min(self.state(Scope::Book(book)))
-            }
-            WordId::Instrument(account, instrument) => self.state(Scope::Instrument(account, instrument)),
+        let scopes = match id {
+            WordId::Account(account) => [Scope::Firm, Scope::Account(account)],
+            WordId::Book(book) => [Scope::Strategy(self.book_strategy[usize::from(book)]), Scope::Book(book)],
+            WordId::Instrument(account, instrument) => [Scope::Instrument(account, instrument); 2],
         };
+        let [state, narrower] = scopes.map(|scope| self.state(scope));
+        let [mode, its_own] = scopes.map(|scope| self.mode(scope));
+        let (state, mode) = (state.min(narrower), mode.min(its_own));
         let old = self.words[index].word;
-        let mut new = HaltWord { state, ..old };
+        let mut new = HaltWord { state, mode, ..old };
         if state < old.state || latched {
             new.epoch = self.epoch;
         }

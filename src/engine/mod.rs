@@ -333,6 +333,12 @@ impl Engine {
         self.gates.word(id)
     }
 
+    /// A scope's own mode. An order is simulated where any scope that contains it is PAPER; a scope that does not exist is.
+    #[must_use]
+    pub fn mode(&self, scope: Scope) -> Mode {
+        self.gates.mode(scope)
+    }
+
     /// Every gate word: accounts, books, then instruments by account.
     pub fn words(&self) -> impl Iterator<Item = (WordId, HaltWord)> + '_ {
         self.gates.words()
@@ -472,7 +478,7 @@ impl Engine {
         self.words_of(place).map(|word| word.state).into_iter().min().unwrap_or_default()
     }
 
-    fn mode(&self, place: Place) -> Mode {
+    fn mode_at(&self, place: Place) -> Mode {
         self.words_of(place).map(|word| word.mode).into_iter().min().unwrap_or_default()
     }
 

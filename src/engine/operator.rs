@@ -8,8 +8,9 @@
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
 //! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
 //! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
-//! is not positive (PEAK_NONPOSITIVE). ADOPT: see `reconcile::adopt`. Other verbs are denied (LIVE_REFUSED) until the
-//! versions that bring them.
+//! is not positive (PEAK_NONPOSITIVE). MODE puts a scope on paper, always, or live: not while anything holds it, a scope it
+//! is in, or one in it (LIVE_REFUSED, `measured` how many causes do); a restricted instrument does not count. ADOPT: see
+//! `reconcile::adopt`. Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
 //! Every command gets exactly one reply.
 
 #![deny(
@@ -29,7 +30,7 @@ use super::gates::{Cause, Hold, Reading, guard};
 use super::integrity::sticky;
 use crate::model::event::CommandVerb;
 use crate::model::verdict::{Verdict, VerdictRecord};
-use crate::model::{Event, Latch, Message, Reason, Scope, TradingState};
+use crate::model::{Event, Latch, Message, Mode, Reason, Scope, TradingState};
 
 /// Why a command is refused, and the numbers behind it.
 pub(super) struct Denial {
@@ -60,6 +61,7 @@ impl Engine {
             CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
             CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
             CommandVerb::Resume => self.command_resume(scope, guard),
+            CommandVerb::Mode => self.command_mode(scope, if rebase == 1 { Mode::Live } else { Mode::Paper }),
             // What a reset rebases, an adoption confirms.
             CommandVerb::Adopt => self.command_adopt(scope, rebase != 0),
             _ => {
@@ -87,6 +89,39 @@ impl Engine {
     fn command_state(&mut self, scope: Scope, state: TradingState) -> Result<(), Denial> {
         self.gates.begin(Hold { state, ..sticky(scope, guard::OPERATOR, Reason::Operator) });
         Ok(())
+    }
+
+    fn command_mode(&mut self, scope: Scope, mode: Mode) -> Result<(), Denial> {
+        if mode == Mode::Live {
+            let causes = (0..self.gates.cause_count()).filter_map(|index| self.gates.held(index));
+            let counts = |cause: &&Cause| {
+                cause.guard != guard::RESTRICTED && self.bear_on_each_other(cause.scope, scope)
+            };
+            let holding = causes.filter(counts).count();
+            if holding > 0 {
+                let measured = i64::try_from(holding).unwrap_or(i64::MAX);
+                return Err(Denial { measured, ..Denial::of(Reason::LiveRefused) });
+            }
+        }
+        self.gates.set_mode(scope, mode);
+        Ok(())
+    }
+
+    /// Whether there could be an order that both scopes contain.
+    fn bear_on_each_other(&self, one: Scope, other: Scope) -> bool {
+        if let (Scope::Instrument(_, left), Scope::Instrument(_, right)) = (one, other)
+            && left != right
+        {
+            return false;
+        }
+        self.limits.books.iter().zip(0..).any(|(book, number)| {
+            [one, other].iter().all(|scope| match *scope {
+                Scope::Firm => true,
+                Scope::Account(account) | Scope::Instrument(account, _) => book.account == account,
+                Scope::Strategy(strategy) => book.strategy == strategy,
+                Scope::Book(index) => index == number,
+            })
+        })
     }
 
     /// Ends the causes of a scope whose cool-down is over, all of them or that of one guard; none while one still runs.

@@ -438,13 +438,13 @@ pub(super) fn scope_of(id: WordId) -> Scope {
     }
 }
 
-/// The word a scope's mode can be read from; scopes without a word of their own share the limits' mode.
+/// The word a scope's own mode can be read from.
 fn word_of(engine: &Engine, scope: Scope) -> HaltWord {
     match scope {
         Scope::Account(account) => engine.word(WordId::Account(account)),
         Scope::Book(book) => engine.word(WordId::Book(book)),
         Scope::Instrument(account, instrument) => engine.word(WordId::Instrument(account, instrument)),
-        Scope::Firm | Scope::Strategy(_) => HaltWord { mode: engine.limits().mode, ..HaltWord::default() },
+        Scope::Firm | Scope::Strategy(_) => HaltWord { mode: engine.mode(scope), ..HaltWord::default() },
     }
 }
 

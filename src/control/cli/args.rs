@@ -44,6 +44,8 @@ pub enum Command {
     Halt(HaltArgs),
     /// Let a scope only reduce its positions, or force its error-rate breaker open
     Reduce(ReduceArgs),
+    /// Simulate a scope's orders, or let them go to the venue. Going live always asks
+    Mode(ModeArgs),
     /// Book what the venue has more, or less, of an instrument than we
     Adopt(AdoptArgs),
     /// Clear a latched cause. Always asks
@@ -136,6 +138,28 @@ pub struct ReduceArgs {
     /// error-rate: open the breaker of an account or book, until a reset
     #[arg(long, value_name = "NAME")]
     pub guard: Option<String>,
+}
+
+/// Options of `mode`.
+#[derive(Debug, Args)]
+pub struct ModeArgs {
+    /// Where its orders go
+    #[arg(value_parser = ["paper", "live"])]
+    pub mode: String,
+    /// firm, account:NAME, strategy:NAME, book:STRATEGY/ACCOUNT or instrument:ACCOUNT/NAME
+    pub scope: String,
+    /// Why; written to the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Skip the question that is asked on a terminal; required to go live where standard input is none
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the sidecar is
+    #[command(flatten)]
+    pub target: Target,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `adopt`.

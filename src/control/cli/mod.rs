@@ -56,6 +56,7 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Halt(args) => verbs::halt(args, terminal),
         Command::Reduce(args) => verbs::reduce(args, terminal),
         Command::Adopt(args) => verbs::adopt(args, terminal),
+        Command::Mode(args) => resume::mode(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
         Command::Resume(args) => resume::resume(args, terminal),
         Command::Journal(command) => journal::journal(command, terminal),

@@ -1,14 +1,15 @@
-//! COLD: `resume`: ends causes whose cool-down is over. Never before: only the engine's clock says when.
+//! COLD: what goes on by a person's decision. `resume` ends causes whose cool-down is over, never before: only the engine's
+//! clock says when. `mode live` lets orders go to the venue, `mode paper` takes that back without asking.
 
 use std::io;
 
 use super::admin::{self, Failure};
-use super::args::ResumeArgs;
+use super::args::{ModeArgs, ResumeArgs};
 use super::screen;
 use super::verbs::{fail, fetch};
 use super::{ExitCode, Terminal};
 use crate::control::report::CauseReport;
-use crate::control::server::{Done, ResumeBody};
+use crate::control::server::{Done, ModeBody, ResumeBody};
 
 pub(super) fn resume(args: &ResumeArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
     if let Err(failure) = decide(args, terminal)? {
@@ -30,8 +31,7 @@ fn decide(args: &ResumeArgs, terminal: &mut Terminal<'_>) -> io::Result<Result<(
         return Ok(Ok(()));
     }
     if terminal.ask.is_none() {
-        let what = "a resume has to be decided, and nobody is there to ask";
-        return Ok(Err(Failure::new(ExitCode::Usage, what, "add --yes, after a look at tripline status")));
+        return Ok(Err(nobody_decides("a resume")));
     }
     let ready = match ready(args) {
         Ok(ready) => ready,
@@ -41,14 +41,50 @@ fn decide(args: &ResumeArgs, terminal: &mut Terminal<'_>) -> io::Result<Result<(
         let CauseReport { scope, guard, state, age, .. } = cause;
         writeln!(terminal.err, "{scope} is {state} by {guard} for {age}: {}", screen::reading(cause))?;
     }
-    write!(terminal.err, "type the scope ({}) to resume it: ", args.scope)?;
+    typed(&args.scope, "to resume it", terminal)
+}
+
+fn nobody_decides(what: &str) -> Failure {
+    let what = format!("{what} has to be decided, and nobody is there to ask");
+    Failure::new(ExitCode::Usage, what, "add --yes, after a look at tripline status")
+}
+
+/// Whether somebody typed the scope on being asked to.
+fn typed(scope: &str, purpose: &str, terminal: &mut Terminal<'_>) -> io::Result<Result<(), Failure>> {
+    write!(terminal.err, "type the scope ({scope}) {purpose}: ")?;
     terminal.err.flush()?;
     let typed = terminal.ask.as_mut().map_or_else(|| Ok(String::new()), |ask| ask())?;
-    if typed.trim() == args.scope {
+    if typed.trim() == scope {
         return Ok(Ok(()));
     }
     let remedy = "nothing was changed; repeat the command to try again";
     Ok(Err(Failure::new(ExitCode::Failure, "not confirmed", remedy)))
+}
+
+pub(super) fn mode(args: &ModeArgs, terminal: &mut Terminal<'_>) -> io::Result<ExitCode> {
+    if args.mode == "live" && !args.yes {
+        let decided = match terminal.ask {
+            None => Err(nobody_decides("going live")),
+            Some(_) => typed(&args.scope, "to let its orders go to the venue", terminal)?,
+        };
+        if let Err(failure) = decided {
+            return fail(&failure, args.json, terminal);
+        }
+    }
+    let body = ModeBody { scope: args.scope.clone(), mode: args.mode.clone(), reason: args.reason.clone() };
+    match admin::post::<Done>(&args.target.runtime_dir, "/v1/mode", &body) {
+        Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,
+        Ok(done) if args.mode == "live" => {
+            let scope = done.scope;
+            writeln!(
+                terminal.out,
+                "{scope} is live, unless a scope above it is on paper; tripline status shows it"
+            )?;
+        }
+        Ok(done) => writeln!(terminal.out, "orders of {} are simulated now", done.scope)?,
+        Err(failure) => return fail(&failure, args.json, terminal),
+    }
+    Ok(ExitCode::Ok)
 }
 
 /// What the resume would end now.

@@ -9,7 +9,7 @@ use crate::control::clock;
 use crate::control::desk::Desk;
 use crate::control::scopes;
 use crate::engine::Limits;
-use crate::model::{HaltWord, Latch, Money, Nanos, Reason, Scope, TradingState};
+use crate::model::{HaltWord, Latch, Mode, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
     CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, TransitionRow, bucket_floor,
 };
@@ -70,7 +70,7 @@ pub fn build(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) -> Repo
         instance: limits.instance.to_string(),
         at: clock::utc_text(moment.utc_ns),
         state: state.to_string(),
-        mode: limits.mode.as_str().to_owned(),
+        mode: mode(rows, limits).as_str().to_owned(),
         since: oldest.map(|since| moment.utc(since)),
         age: oldest.map(|since| clock::age_text(moment.now.since(since))),
         not_ready,
@@ -170,9 +170,17 @@ fn books(rows: &Stats, limits: &Limits) -> Vec<WordReport> {
         let book = limits.books.get(usize::from(index))?;
         let account = limits.accounts.get(usize::from(book.account))?;
         let name = scopes::book_name(limits, index)?;
-        Some(word(name, row.word, row.equity, account.currency.code.as_str(), row.trusted))
+        let above = rows.accounts.iter().find(|row| row.account == u64::from(book.account));
+        let mode = above.map_or(row.word.mode, |above| above.word.mode.min(row.word.mode));
+        let halt = HaltWord { mode, ..row.word };
+        Some(word(name, halt, row.equity, account.currency.code.as_str(), row.trusted))
     });
     named.collect()
+}
+
+/// PAPER where nothing is live.
+fn mode(rows: &Stats, limits: &Limits) -> Mode {
+    rows.accounts.iter().map(|row| row.word.mode).max().unwrap_or(limits.mode)
 }
 
 fn word(name: String, word: HaltWord, equity: Money, currency: &str, trusted: bool) -> WordReport {

@@ -1,4 +1,5 @@
-//! COLD: POST /v1/halt, /v1/reduce, /v1/reset, /v1/resume and /v1/adopt: from names to a command, from a verdict to a status.
+//! COLD: POST /v1/halt, /v1/reduce, /v1/mode, /v1/reset, /v1/resume and /v1/adopt: from names to a command, from a verdict
+//! to a status.
 
 use std::sync::Arc;
 
@@ -79,6 +80,18 @@ pub struct AdoptBody {
     #[serde(default)]
     pub confirm: bool,
     /// Why the venue is right.
+    pub reason: String,
+}
+
+/// Body of /v1/mode.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModeBody {
+    /// The scope, by name.
+    pub scope: String,
+    /// "live" or "paper".
+    pub mode: String,
+    /// Why.
     pub reason: String,
 }
 
@@ -173,6 +186,29 @@ pub(super) async fn adopt(
     let verb = CommandVerb::Adopt;
     let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: body.confirm, actor };
     carry_out(&house, request, "adopt", &body.scope, reason).await
+}
+
+pub(super) async fn mode(
+    State(house): State<Arc<House>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<Done>, Problem> {
+    let actor = actor(arrival)?;
+    let body: ModeBody = read(arrival, request).await?;
+    let reason = reason(&body.reason)?;
+    let scope = scope(&house, &body.scope)?;
+    let (is_live, word) = match body.mode.as_str() {
+        "live" => (true, "mode live"),
+        "paper" => (false, "mode paper"),
+        other => {
+            let title = format!("no mode is called {other:?}");
+            let hint = "write \"live\" or \"paper\"";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "unknown-mode", title, hint));
+        }
+    };
+    let verb = CommandVerb::Mode;
+    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: is_live, actor };
+    carry_out(&house, request, word, &body.scope, reason).await
 }
 
 fn guard(house: &House, name: &str) -> Result<u16, Problem> {

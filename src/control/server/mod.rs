@@ -37,7 +37,7 @@ use super::desk::{Context, Desk};
 use super::logs::{self, Tally};
 use super::report::{self, Report};
 use super::{metrics, session};
-pub use commands::{AdoptBody, COMMAND_SCHEMA, Done, HaltBody, ResetBody, ResumeBody};
+pub use commands::{AdoptBody, COMMAND_SCHEMA, Done, HaltBody, ModeBody, ResetBody, ResumeBody};
 use connection::Listener;
 pub use problem::Problem;
 
@@ -167,6 +167,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/v1/reset", post(commands::reset))
         .route("/v1/resume", post(commands::resume))
         .route("/v1/adopt", post(commands::adopt))
+        .route("/v1/mode", post(commands::mode))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(door::guard))
@@ -194,7 +195,8 @@ async fn status(State(house): State<Arc<House>>) -> Json<Report> {
 }
 
 async fn not_found() -> Problem {
-    let hint = "GET /metrics, /healthz, /readyz, /v1/status; POST /v1/halt, /v1/reduce, /v1/reset, /v1/resume, /v1/adopt";
+    let hint = "GET /metrics, /healthz, /readyz, /v1/status; POST /v1/halt, /v1/reduce, /v1/mode, /v1/reset, /v1/resume, \
+                /v1/adopt";
     Problem::new(StatusCode::NOT_FOUND, "not-found", "nothing is served there", hint)
 }
 

@@ -52,6 +52,10 @@ pub(super) fn refused(limits: &Limits, request: &Request, record: &VerdictRecord
                 "that guard holds nothing on that scope: it was reset already, or never tripped there";
             conflict(code, title, LOOK)
         }
+        Reason::LiveRefused if request.verb == CommandVerb::Mode => {
+            let title = format!("{} of its causes still hold, so it is not put live", record.measured);
+            conflict(code, title, LOOK)
+        }
         _ if still_cools(request, record) => {
             let left = clock::age_text(Nanos(record.measured.unsigned_abs()));
             let title = format!("the cool-down is not over: {left} left ({reason})");

@@ -1,4 +1,4 @@
-//! HOT: how many causes of a scope hold which state.
+//! HOT: how many causes of a scope hold which state, and whether its orders are simulated.
 
 #![deny(
     clippy::float_arithmetic,
@@ -10,17 +10,23 @@
     clippy::print_stderr
 )]
 
-use crate::model::TradingState;
+use crate::model::{Mode, TradingState};
 
-/// Counts of the causes that take something away.
-#[derive(Clone, Copy, Debug, Default)]
+/// Counts of the causes that take something away, and the scope's own mode.
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Level {
     halted: u32,
     reducing: u32,
+    pub(super) mode: Mode,
 }
 
 impl Level {
+    /// Nothing holds.
+    pub(super) const fn new(mode: Mode) -> Self {
+        Self { halted: 0, reducing: 0, mode }
+    }
+
     /// The most severe.
     pub(super) const fn state(self) -> TradingState {
         match self {
