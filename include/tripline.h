@@ -279,13 +279,13 @@ typedef struct tripline_message {
     uint64_t scope;    /* STATE: the packed scope. VERDICT: TRIPLINE_SCOPE_* of the limit. DIRECTIVE: packed, or 0 */
     uint64_t epoch;    /* STATE and DIRECTIVE: halt epoch */
     int64_t measured;  /* STATE: bits of the causes that hold. VERDICT: deadline of what may be sent or simulated, else
-                          the measured value, units by reason. DIRECTIVE: CANCEL the order, FLATTEN the signed quantity
-                          to trade, else 0 */
+                          the measured value, units by reason. DIRECTIVE: CANCEL and RESIZE the order, FLATTEN the signed
+                          quantity to trade, else 0 */
     int64_t limit;     /* VERDICT: the limit it was held against. DIRECTIVE: deadline, past it the directive is void */
     uint64_t extra;    /* VERDICT: DENY the largest quantity that would pass, for reasons from 500 to 599 nanoseconds
                           until a retry may pass; PASS_EXIT the quantity left to exit; QUEUED the expected wait and
-                          RELEASED, DROPPED the time queued, in nanoseconds. DIRECTIVE: CANCEL the venue key, REVOKE
-                          the directive that is taken back, else 0 */
+                          RELEASED, DROPPED the time queued, in nanoseconds. DIRECTIVE: CANCEL the venue key, RESIZE
+                          the new total quantity, REVOKE the directive that is taken back, else 0 */
     uint64_t position; /* VERDICT: lane position of the request. DIRECTIVE: the handle it is about */
 } tripline_message;
 

@@ -392,7 +392,7 @@ fn contest(test: &'static str, flavour: Flavour, events: usize) -> BTreeMap<Stri
 const COVERED: &str = "covered";
 
 /// Every answer the rules know, so that a tape which avoids one is noticed.
-const ANSWERS: [&str; 22] = [
+const ANSWERS: [&str; 23] = [
     "COLLAR",
     "COLLAR_ACCUMULATED",
     "DUPLICATE_ID",
@@ -407,6 +407,7 @@ const ANSWERS: [&str; 22] = [
     "MIN_QTY",
     "NET",
     "NO_MARK",
+    "OCO_REARM",
     "OPEN_ORDERS",
     "PAPER",
     "PASS",

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | 1 | instrument, quantity, duplicate id | what is meaningless or was asked before is not weighed at all |
 //! |   | fingerprint, unless it is an exit | counted whatever else is wrong with it (`duplicates`) |
+//! |   | armed already (`oco`), unless it is an exit | what protects a fill twice is no matter of limits |
 //! | 2 | exit | an exit is judged by its size alone, so nothing below may get in its way |
 //! |   | expired instrument | there is no market for anything else |
 //! | 3 | tick, lot, smallest and largest quantity, expiry | a defect of the order itself, true in any state |
@@ -135,7 +136,7 @@ impl Growth {
 impl Ticket {
     /// The ticket of an ORDER_NEW.
     pub(super) fn read(message: &Message, rest: Option<&Event>, instrument: InstrumentId) -> Option<Self> {
-        let Event::OrderNew { order, px, qty, attrs, group, .. } = message.event else { return None };
+        let Event::OrderNew { order, px, qty, attrs, group, leg, .. } = message.event else { return None };
         let (trigger_px, expiry, quote_cost, parent) = match rest {
             Some(&Event::OrderExt { trigger_px, expiry_utc_ns, quote_cost, parent, .. }) => {
                 (trigger_px.0, expiry_utc_ns, quote_cost, parent)
@@ -152,6 +153,7 @@ impl Ticket {
                 intent: attrs.intent,
                 venue_enforced: message.flags.contains(Flags::VENUE_REDUCE_ONLY),
                 group,
+                leg,
                 parent,
                 by_cost: quote_cost > 0,
             },
@@ -186,6 +188,14 @@ impl Engine {
 
     /// Judges a new order that had its first look.
     pub(super) fn judge_new(&self, place: Place, ticket: &Ticket) -> Judgement {
+        if ticket.terms.intent != Intent::Exit {
+            self.check_armed(place, ticket)?;
+        }
+        self.judge_placed(place, ticket)
+    }
+
+    /// Judges an order that is placed, by itself or in the place of another.
+    pub(super) fn judge_placed(&self, place: Place, ticket: &Ticket) -> Judgement {
         let q = self.position(place.book, ticket.side.instrument);
         if ticket.terms.intent == Intent::Exit {
             return self.judge_exit(place, ticket.side, &ticket.terms, ticket.size.qty, q);

@@ -32,7 +32,7 @@ use super::exact::bump;
 use super::gates::{self, guard};
 use super::lanes::Place;
 use super::limits::Actions;
-use super::orders::Order;
+use super::orders::{Order, OrderKey};
 use super::outcome::LaneDirective;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, into_queue};
@@ -112,7 +112,7 @@ impl Directives {
     /// Room for one more; a CANCEL has only its half, so that a strategy which goes on sending cannot keep a kill from
     /// being carried out.
     fn make_room(&mut self, task: &Task) -> bool {
-        let is_cancel = |task: &Task| matches!(task, Task::Cancel { .. });
+        let is_cancel = |task: &Task| matches!(task, Task::Cancel { .. } | Task::Resize { .. });
         let cancels = self.slots.iter().filter(|slot| !slot.over && is_cancel(&slot.directive.task)).count();
         if is_cancel(task) && cancels >= ROOM / 2 {
             return false;
@@ -161,7 +161,9 @@ impl Slot {
             Task::CancelIncreasing { scope } | Task::CancelAll { scope } | Task::Flatten { scope, .. } => {
                 scope
             }
-            Task::Cancel { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => Scope::Book(self.book),
+            Task::Cancel { .. } | Task::Resize { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => {
+                Scope::Book(self.book)
+            }
         };
         DirectiveRow {
             id: self.directive.id,
@@ -263,6 +265,38 @@ impl Engine {
         let known = self.orders.find(&place.key(order));
         let venue_key = known.map_or(0, |entry| self.orders.get(entry).venue_key);
         self.issue(place.book, place.instrument, Task::Cancel { order, venue_key }, Reason::Violation);
+    }
+
+    /// Directs what becomes of an order of a group of which another has filled. What was asked of it before is over.
+    pub(super) fn direct_sibling(&mut self, place: Place, task: Task) {
+        let (Task::Cancel { order, .. } | Task::Resize { order, .. }) = task else { return };
+        for index in 0..self.directives.slots.len() {
+            let mut slot = self.directives.slots[index];
+            let is_older = matches!(slot.directive.task, Task::Resize { order: same, .. } if same == order);
+            if slot.over || slot.book != place.book || !is_older {
+                continue;
+            }
+            slot.over = true;
+            self.directives.slots[index] = slot;
+            if let Some(holder) = slot.holder {
+                let task = Task::Revoke { directive: slot.directive.id };
+                self.tell(holder.lane, &slot, Directive { task, ..slot.directive });
+            }
+        }
+        self.issue(place.book, place.instrument, task, Reason::OcoRearm);
+    }
+
+    /// Whether an order that a directive is about needs nothing any more.
+    fn is_settled(&self, slot: &Slot) -> bool {
+        let (Task::Cancel { order, .. } | Task::Resize { order, .. }) = slot.directive.task else {
+            return false;
+        };
+        let known = self.orders.find(&OrderKey { book: slot.book, by: 0, id: order });
+        let order = known.map(|entry| self.orders.get(entry));
+        match slot.directive.task {
+            Task::Resize { qty, .. } => order.is_some_and(|order| !order.is_live() || order.total() <= qty),
+            _ => slot.directive.reason == Reason::OcoRearm && order.is_some_and(|order| !order.is_live()),
+        }
     }
 
     /// Asks for a snapshot of the account of a book.
@@ -443,7 +477,8 @@ impl Engine {
                 self.directives.slots[index] = slot;
                 continue;
             }
-            if matches!(slot.directive.task, Task::Flatten { .. }) && !self.is_open(&slot) {
+            let is_flat = matches!(slot.directive.task, Task::Flatten { .. }) && !self.is_open(&slot);
+            if is_flat || self.is_settled(&slot) {
                 (slot.over, slot.status) = (true, Some(DirectiveStatus::Done));
             } else if slot.directive.deadline <= self.now {
                 self.give_up(&mut slot);

@@ -390,6 +390,7 @@ impl Engine {
             self.halt(Scope::Instrument(place.account, order.side.instrument), Reason::Overfill);
         }
         self.on_executed(place, entry);
+        self.share_fill(place, entry, &before);
     }
 
     pub(super) fn book_step(

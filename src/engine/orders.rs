@@ -122,6 +122,8 @@ pub(super) struct Terms {
     pub(super) venue_enforced: bool,
     /// Of orders with one number only one can fill; 0 for none.
     pub(super) group: u32,
+    /// Which of the group it is.
+    pub(super) leg: u16,
     /// The entry order it protects; 0 for none.
     pub(super) parent: u64,
     /// Ordered by cost: the announced quantity says nothing about what may fill.
@@ -192,6 +194,8 @@ pub(super) struct Order {
     pub(super) group: Option<u32>,
     /// Requests about it that wait in a queue.
     pub(super) waiting: u8,
+    /// The largest total that the fills of its group have left to it; where none has, all there is.
+    pub(super) allowed: i64,
     children: Ends,
     /// The entry order that covers it.
     parent: Option<u32>,
@@ -211,6 +215,7 @@ impl Default for Terms {
             intent: Intent::Open,
             venue_enforced: false,
             group: 0,
+            leg: 0,
             parent: 0,
             by_cost: false,
         }
@@ -235,6 +240,11 @@ impl Order {
     /// Lots that may still fill.
     pub(super) fn remaining(&self) -> i64 {
         if self.is_live() { self.total().saturating_sub(self.booked().qty).max(0) } else { 0 }
+    }
+
+    /// Lots that may still fill, and that its group has left to it.
+    pub(super) fn left(&self) -> i64 {
+        self.remaining().min(self.allowed.saturating_sub(self.booked().qty)).max(0)
     }
 
     /// What the next modification starts from: the last one that may have been sent.
@@ -410,8 +420,8 @@ impl Orders {
         if !self.table.has_room() {
             self.forget_oldest()?;
         }
-        let order =
-            Order { side, partial: self.has_forgotten, charged: [Nanos::NEVER; 3], ..Order::default() };
+        let (partial, charged, allowed) = (self.has_forgotten, [Nanos::NEVER; 3], i64::MAX);
+        let order = Order { side, partial, charged, allowed, ..Order::default() };
         self.table.insert(key, order)
     }
 

@@ -24,7 +24,7 @@ use super::integrity::sticky;
 use super::lanes::Place;
 use super::orders::{Ended, Order, SEVERAL, Side, Size, Stage};
 use super::rate_limit::{Charge, Feedback, Rank};
-use crate::model::event::OrderAction;
+use crate::model::event::{Intent, OrderAction};
 use crate::model::scope::{AccountId, InstrumentId};
 use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope};
 
@@ -85,6 +85,9 @@ impl Engine {
             _ => {}
         }
         self.note_gate_fingerprint(place, &ticket);
+        if ticket.terms.intent != Intent::Exit && self.check_armed(place, &ticket).is_err() {
+            bump(&mut self.counters.duplicate_orders);
+        }
         if !self.work(place, &ticket, OrderAction::New) {
             self.halt(Scope::Book(place.book), Reason::Capacity);
         }
@@ -134,6 +137,9 @@ impl Engine {
         // An unanswered one before it may have been carried out: the larger of all of them may fill.
         let larger = order.wish.map_or(size.qty, |wish| wish.qty.max(size.qty));
         let next = self.orders.get_mut(entry);
+        if size.qty > order.latest().qty {
+            next.allowed = i64::MAX;
+        }
         next.wish = Some(Size { px: size.px, qty: larger });
         next.wishes = next.wishes.saturating_add(1);
         self.recount_order(place, entry);

@@ -149,7 +149,7 @@ impl Engine {
         }
         let ticket = order.replacement(new_order, size);
         self.first_look(request.place, &ticket, request.message.flags)?;
-        self.judge_new(request.place, &ticket).map(|(grant, _)| (grant, Rank::Modify))
+        self.judge_placed(request.place, &ticket).map(|(grant, _)| (grant, Rank::Modify))
     }
 
     fn request_cancel(&mut self, request: &Request<'_>) {
@@ -278,6 +278,9 @@ impl Engine {
 
     pub(super) fn deny(&mut self, request: &Request<'_>, denial: &Denial) {
         bump(&mut self.counters.denied);
+        if denial.reason == Reason::OcoRearm {
+            bump(&mut self.counters.duplicate_orders);
+        }
         self.answer(request, Verdict::Deny, Some(denial), denial.measured, denial.limit, denial.extra);
     }
 

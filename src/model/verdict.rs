@@ -169,7 +169,14 @@ pub enum Task {
         /// Of what: bit 0 positions, 1 orders, 2 balances.
         what: u32,
     },
-    /// Another executor has it now.
+    /// Make one order smaller: another of its group has filled some of what it was there for.
+    Resize {
+        /// The client's id.
+        order: u64,
+        /// Its new total quantity, in lots, what is filled already included.
+        qty: i64,
+    },
+    /// Another executor has it now, or it is no longer to be done.
     Revoke {
         /// The directive that is taken back.
         directive: u64,
@@ -186,6 +193,7 @@ impl Task {
             Self::CancelAll { .. } => DirectiveKind::CancelAll,
             Self::Flatten { .. } => DirectiveKind::Flatten,
             Self::Snapshot { .. } => DirectiveKind::Snapshot,
+            Self::Resize { .. } => DirectiveKind::Resize,
             Self::Revoke { .. } => DirectiveKind::Revoke,
         }
     }

@@ -137,6 +137,7 @@ fn task_words(task: &Task) -> (u64, u64) {
         Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0),
         Task::Flatten { scope, qty } => (scope.to_raw(), qty as u64),
         Task::Snapshot { what } => (u64::from(what), 0),
+        Task::Resize { order, qty } => (order, qty as u64),
         Task::Revoke { directive } => (directive, 0),
     }
 }
@@ -148,6 +149,7 @@ fn task_of(kind: DirectiveKind, c: u64, d: u64) -> Option<Task> {
         DirectiveKind::CancelAll => Task::CancelAll { scope: Scope::from_raw(c)? },
         DirectiveKind::Flatten => Task::Flatten { scope: Scope::from_raw(c)?, qty: d as i64 },
         DirectiveKind::Snapshot => Task::Snapshot { what: u32::try_from(c).ok()? },
+        DirectiveKind::Resize => Task::Resize { order: c, qty: d as i64 },
         DirectiveKind::Revoke => Task::Revoke { directive: c },
         _ => return None,
     })
@@ -201,6 +203,7 @@ mod tests {
             Task::CancelIncreasing { scope: Scope::Book(2) },
             Task::CancelAll { scope: Scope::Book(2) },
             Task::Flatten { scope: Scope::Instrument(0, 4), qty: i64::MIN },
+            Task::Resize { order: 3, qty: i64::MAX },
             Task::Revoke { directive: 8 },
         ];
         for answer in tasks.into_iter().map(directive).chain([verdict, state]) {

@@ -16,8 +16,9 @@ const VENUE: Flags = Flags::VENUE_REDUCE_ONLY;
 /// A request for a limit order at 100; negative sells.
 fn new(order: u64, qty: i64, intent: Intent) -> Said {
     let attrs = OrderAttrs { order_type: OrderType::Limit, tif: TimeInForce::Gtc, intent, directive: 0 };
+    let leg = order as u16;
     let (order, px, qty, flags) = (id(order), Ticks(100), Lots(qty.abs()), side(qty) | Flags::PERMIT);
-    let event = Event::OrderNew { order, px, qty, attrs, group: 0, leg: 0, list_count: 0 };
+    let event = Event::OrderNew { order, px, qty, attrs, group: 0, leg, list_count: 0 };
     Said { book: 0, instrument: Some(PLAIN), flags, event, rest: None }
 }
 

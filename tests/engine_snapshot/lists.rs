@@ -1,10 +1,10 @@
-//! A list of orders that a restart finds half told.
+//! A list of orders that a restart finds half told, and sets of orders that it finds armed.
 
 use crate::support::desk::*;
-use tripline::engine::{Engine, Exposure};
+use tripline::engine::{Engine, Exposure, WordId};
 use tripline::model::event::{Intent, ListMode};
 use tripline::model::verdict::Verdict;
-use tripline::model::{Event, Flags, Lots, Reason};
+use tripline::model::{Event, Flags, Lots, Reason, TradingState};
 
 fn restart(desk: &mut Desk) {
     let bytes = desk.engine.snapshot();
@@ -45,5 +45,34 @@ fn a_list_goes_on_where_it_was_when_the_core_died() {
         };
         assert_eq!((desk.engine.exposure(0, PLAIN).buys, reasons), (buys, expected));
         assert_eq!(desk.engine.exposure(0, PLAIN) == Exposure::default(), verdict == Verdict::Deny);
+    }
+}
+
+#[test]
+fn what_is_armed_and_what_is_left_to_it_survive_a_restart() {
+    let leg = |order, leg: u16| {
+        let mut event = order_with(Intent::Protect, 7, order, -10, 100);
+        if let Event::OrderNew { leg: own, .. } = &mut event {
+            *own = leg;
+        }
+        event
+    };
+    let fill = |desk: &mut Desk, order, qty: i64| {
+        let exec = desk.fresh_id();
+        desk.fill_as(0, PLAIN, exec, order, -qty, 100, 0);
+    };
+    for (qty, state) in [(6, TradingState::Active), (7, TradingState::Active), (8, TradingState::Halted)] {
+        let mut desk = desk();
+        desk.fill(0, PLAIN, 10, 100, 0);
+        for order in [1, 2] {
+            assert_eq!(desk.ask(0, PLAIN, Flags::SELL, leg(order, order as u16)).verdict, Verdict::Pass);
+        }
+        restart(&mut desk);
+        let again = desk.ask(0, PLAIN, Flags::SELL, leg(3, 1));
+        assert_eq!((again.reason, again.measured, again.limit), (Some(Reason::OcoRearm), 2, 1));
+        fill(&mut desk, 2, 3);
+        restart(&mut desk);
+        fill(&mut desk, 1, qty);
+        assert_eq!(desk.engine.word(WordId::Instrument(0, PLAIN)).state, state, "{qty} of 7 that are left");
     }
 }

@@ -446,7 +446,7 @@ pub fn order_modify(order: u64, qty: i64, px: i64) -> Event {
     Event::OrderModify { order: id(order), px: Ticks(px), qty: Lots(qty), attrs: attrs(), new_order: 0 }
 }
 
-/// An order of this intent, in an OCO group unless that is 0.
+/// An order of this intent, in an OCO group unless that is 0, of which it is a leg of its own.
 pub fn order_with(intent: Intent, group: u32, order: u64, qty: i64, px: i64) -> Event {
     Event::OrderNew {
         order: id(order),
@@ -454,7 +454,7 @@ pub fn order_with(intent: Intent, group: u32, order: u64, qty: i64, px: i64) -> 
         qty: Lots(qty.abs()),
         attrs: OrderAttrs { intent, ..attrs() },
         group,
-        leg: 0,
+        leg: order as u16,
         list_count: 0,
     }
 }

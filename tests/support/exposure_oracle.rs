@@ -82,6 +82,9 @@ pub struct Order {
     pub intent: Intent,
     pub venue_enforced: bool,
     pub group: u32,
+    pub leg: u16,
+    /// The largest total that the fills of its group have left to it.
+    pub allowed: i128,
     /// What it was sent as the child of; 0 for nothing.
     pub parent: u64,
     /// The entry that covers it: it counts nothing.
@@ -280,7 +283,7 @@ impl Oracle {
     fn place(&mut self, said: &Said) {
         let book = said.book;
         match said.event {
-            Event::OrderNew { order, px, qty, attrs, group, .. } => {
+            Event::OrderNew { order, px, qty, attrs, group, leg, .. } => {
                 if self.orders.contains_key(&(book, order.get())) || said.flags.contains(Flags::PAPER) {
                     return;
                 }
@@ -294,6 +297,8 @@ impl Oracle {
                     intent: attrs.intent,
                     venue_enforced: said.flags.contains(Flags::VENUE_REDUCE_ONLY),
                     group,
+                    leg,
+                    allowed: i128::MAX,
                     parent,
                     entry: None,
                     replaces: None,
@@ -307,11 +312,14 @@ impl Oracle {
                 let Some(old) = self.live(book, order.get()).cloned() else { return };
                 let (px, qty) = (i128::from(px.0), i128::from(qty.0));
                 if new_order == 0 || new_order == order.get() {
+                    self.let_grow(book, order.get(), qty);
                     self.tell(book, order.get(), Step::Asked { px, qty });
                 } else {
                     let (replaces, story) = (Some(order.get()), Vec::new());
                     let several = self.replaced_by(book, order.get()).is_some();
-                    let mut fresh = Order { px, qty, group: 0, replaces, several: false, story, ..old };
+                    let allowed = i128::MAX;
+                    let mut fresh =
+                        Order { px, qty, group: 0, allowed, replaces, several: false, story, ..old };
                     fresh.entry = self.covering(book, &fresh);
                     if self.orders.contains_key(&(book, new_order)) {
                         return;
@@ -374,9 +382,11 @@ impl Oracle {
             _ => return,
         };
         self.trades.push((book, instrument, if sells { -qty } else { qty }));
+        let left = self.left_to_set(book, order);
         self.tell(book, order, step);
         let stands = self.orders.get(&(book, order)).map(Order::standing);
-        if stands.is_some_and(|stands| stands.filled > stands.most()) {
+        let beyond_set = self.share(book, order, left, qty);
+        if beyond_set || stands.is_some_and(|stands| stands.filled > stands.most()) {
             let scope = Scope::Instrument(self.account(book), instrument);
             self.causes.insert((scope, guard::INTEGRITY), TradingState::Halted);
         }

@@ -289,14 +289,16 @@ impl<'a> Tape<'a> {
             }
         }
         let attrs = OrderAttrs { order_type, tif: TimeInForce::Gtc, intent, directive: 0 };
-        let group = if self.one_in(4) { 1 + self.below(3) as u32 } else { 0 };
+        let group = if self.one_in(3) { 1 + self.below(3) as u32 } else { 0 };
+        // Now and then one that is armed already.
+        let leg = if self.one_in(3) { order as u16 } else { self.below(2) as u16 };
         let event = Event::OrderNew {
             order: id(order),
             px: Ticks(px),
             qty: Lots(qty),
             attrs,
             group,
-            leg: 0,
+            leg,
             list_count: 0,
         };
         let rest = (self.one_in(5) || order_type == OrderType::Stop).then(|| self.rest(oracle, book, around));

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod exposure_family;
 pub mod exposure_money;
 pub mod exposure_oracle;
+pub mod exposure_sets;
 pub mod exposure_tape;
 #[cfg(feature = "sidecar")]
 pub mod journaled;

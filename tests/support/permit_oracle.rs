@@ -5,6 +5,7 @@
 //! - **Shape.** UNKNOWN_INSTRUMENT: no instrument in the handle, or a hedge leg. No quantity is MIN_QTY, with the lot
 //!   for limit. A DUPLICATE_ID is one of an order that was announced or permitted, or waits; ids of what was denied,
 //!   dropped or answered PAPER may be used again. TICK concerns LIMIT and STOP_LIMIT.
+//! - **Armed.** OCO_REARM comes next, see `exposure_sets`; exits and what takes the place of another are not looked at.
 //! - **Exit.** Intent EXIT never goes through the other checks: one that is not opposite to a position is EXIT_SIZE
 //!   with limit 0. What is left to exit: |q| less what remains of live exits of the same side that the venue does not
 //!   keep to reducing. PASS_EXIT tells the limit less the quantity. With unsound books size and side are not looked at.
@@ -87,6 +88,8 @@ struct Ask {
     /// The entry whose child it is, or would be.
     entry: Option<u64>,
     group: u32,
+    leg: u16,
+    parent: u64,
     /// The order that changes.
     order: Option<u64>,
 }
@@ -132,7 +135,7 @@ impl Oracle {
     }
 
     fn answer_new(&self, said: &Said) -> Result<Answer, Answer> {
-        let Event::OrderNew { order, px, qty, attrs, group, .. } = said.event else { unreachable!() };
+        let Event::OrderNew { order, px, qty, attrs, group, leg, .. } = said.event else { unreachable!() };
         let hedged = said.flags.intersects(Flags::LEG_LONG | Flags::LEG_SHORT);
         let nowhere = deny(Reason::UnknownInstrument, 0, 0);
         let instrument = said.instrument.filter(|_| !hedged).ok_or(nowhere)?;
@@ -157,6 +160,8 @@ impl Oracle {
             venue_enforced,
             entry: said.rest.and_then(|rest| self.entry(said.book, instrument, sells, rest.parent)),
             group,
+            leg,
+            parent: said.rest.map_or(0, |rest| rest.parent),
             order: None,
         })
     }
@@ -165,6 +170,7 @@ impl Oracle {
         if ask.intent == Intent::Exit {
             return self.check_exit(ask);
         }
+        self.check_armed(ask)?;
         self.check_shape(ask)?;
         let reduces = self.check_state(ask)?;
         self.check_price(ask, reduces)?;
@@ -240,6 +246,16 @@ impl Oracle {
             deny_size(Reason::ExitSize, ask.grows, limit, limit),
         )?;
         Ok(Answer::PassExit(Some(limit - ask.grows)))
+    }
+
+    fn check_armed(&self, ask: &Ask) -> Checked {
+        let armed = self.is_armed(ask.book, ask.instrument, ask.group, ask.leg);
+        unless(armed, deny(Reason::OcoRearm, 2, 1))?;
+        let own = (ask.parent, ask.group, ask.total);
+        match self.beyond_parent(ask.book, (ask.instrument, ask.sells), own) {
+            Some((sum, may)) => Err(deny(Reason::OcoRearm, sum, may)),
+            None => Ok(()),
+        }
     }
 
     fn check_shape(&self, ask: &Ask) -> Checked {
@@ -422,6 +438,8 @@ fn change(book: u16, order: &Order, px: i128, qty: i128) -> Ask {
         venue_enforced: order.venue_enforced,
         entry: None,
         group: 0,
+        leg: 0,
+        parent: 0,
         order: None,
     }
 }

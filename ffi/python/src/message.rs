@@ -228,11 +228,11 @@ impl DirectiveMessage {
         self.directive.deadline.0
     }
 
-    /// CANCEL: the order, else 0.
+    /// CANCEL and RESIZE: the order, else 0.
     #[getter]
     fn order(&self) -> u64 {
         match self.directive.task {
-            Task::Cancel { order, .. } => order,
+            Task::Cancel { order, .. } | Task::Resize { order, .. } => order,
             _ => 0,
         }
     }
@@ -253,15 +253,17 @@ impl DirectiveMessage {
             Task::CancelIncreasing { scope: named }
             | Task::CancelAll { scope: named }
             | Task::Flatten { scope: named, .. } => scope(py, named).map(Some),
-            Task::Cancel { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => Ok(None),
+            Task::Cancel { .. } | Task::Resize { .. } | Task::Revoke { .. } | Task::Snapshot { .. } => {
+                Ok(None)
+            }
         }
     }
 
-    /// FLATTEN: the signed quantity to trade, else 0.
+    /// FLATTEN: the signed quantity to trade. RESIZE: the order's new total. Else 0.
     #[getter]
     fn qty(&self) -> i64 {
         match self.directive.task {
-            Task::Flatten { qty, .. } => qty,
+            Task::Flatten { qty, .. } | Task::Resize { qty, .. } => qty,
             _ => 0,
         }
     }

@@ -507,7 +507,7 @@ class DirectiveMessage:
 
     @property
     def order(self) -> int:
-        """CANCEL: the order, else 0."""
+        """CANCEL and RESIZE: the order, else 0."""
 
     @property
     def venue_key(self) -> int:
@@ -519,7 +519,7 @@ class DirectiveMessage:
 
     @property
     def qty(self) -> int:
-        """FLATTEN: the signed quantity to trade, else 0."""
+        """FLATTEN: the signed quantity to trade. RESIZE: the order's new total. Else 0."""
 
     @property
     def what(self) -> int:
