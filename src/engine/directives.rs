@@ -25,6 +25,8 @@
     clippy::print_stderr
 )]
 
+mod siblings;
+
 use std::collections::VecDeque;
 
 use super::Engine;
@@ -32,7 +34,7 @@ use super::exact::bump;
 use super::gates::{self, guard};
 use super::lanes::Place;
 use super::limits::Actions;
-use super::orders::{Order, OrderKey};
+use super::orders::Order;
 use super::outcome::LaneDirective;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, into_queue};
@@ -265,38 +267,6 @@ impl Engine {
         let known = self.orders.find(&place.key(order));
         let venue_key = known.map_or(0, |entry| self.orders.get(entry).venue_key);
         self.issue(place.book, place.instrument, Task::Cancel { order, venue_key }, Reason::Violation);
-    }
-
-    /// Directs what becomes of an order of a group of which another has filled. What was asked of it before is over.
-    pub(super) fn direct_sibling(&mut self, place: Place, task: Task) {
-        let (Task::Cancel { order, .. } | Task::Resize { order, .. }) = task else { return };
-        for index in 0..self.directives.slots.len() {
-            let mut slot = self.directives.slots[index];
-            let is_older = matches!(slot.directive.task, Task::Resize { order: same, .. } if same == order);
-            if slot.over || slot.book != place.book || !is_older {
-                continue;
-            }
-            slot.over = true;
-            self.directives.slots[index] = slot;
-            if let Some(holder) = slot.holder {
-                let task = Task::Revoke { directive: slot.directive.id };
-                self.tell(holder.lane, &slot, Directive { task, ..slot.directive });
-            }
-        }
-        self.issue(place.book, place.instrument, task, Reason::OcoRearm);
-    }
-
-    /// Whether an order that a directive is about needs nothing any more.
-    fn is_settled(&self, slot: &Slot) -> bool {
-        let (Task::Cancel { order, .. } | Task::Resize { order, .. }) = slot.directive.task else {
-            return false;
-        };
-        let known = self.orders.find(&OrderKey { book: slot.book, by: 0, id: order });
-        let order = known.map(|entry| self.orders.get(entry));
-        match slot.directive.task {
-            Task::Resize { qty, .. } => order.is_some_and(|order| !order.is_live() || order.total() <= qty),
-            _ => slot.directive.reason == Reason::OcoRearm && order.is_some_and(|order| !order.is_live()),
-        }
     }
 
     /// Asks for a snapshot of the account of a book.

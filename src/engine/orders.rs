@@ -30,6 +30,10 @@
     clippy::print_stderr
 )]
 
+mod traded;
+
+pub(super) use traded::Traded;
+
 use std::collections::VecDeque;
 
 use super::chain::{Ends, Links};
@@ -57,40 +61,6 @@ pub(super) struct OrderKey {
 impl Key for OrderKey {
     fn digest(&self) -> u64 {
         mix(self.id ^ u64::from(self.book).rotate_left(40) ^ u64::from(self.by).rotate_left(20))
-    }
-}
-
-/// Part of an order that has been traded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Traded {
-    /// Unsigned lots.
-    pub(super) qty: i64,
-    /// Cash received, in the scale of the instrument.
-    pub(super) leg: i128,
-    /// Fee in 1e-9 of the settlement currency.
-    pub(super) fee: i128,
-    /// Fee in lots of the base currency.
-    pub(super) debit: i64,
-}
-
-impl Traded {
-    pub(super) fn plus(&self, other: &Self) -> Option<Self> {
-        Some(Self {
-            qty: self.qty.checked_add(other.qty)?,
-            leg: self.leg.checked_add(other.leg)?,
-            fee: self.fee.checked_add(other.fee)?,
-            debit: self.debit.checked_add(other.debit)?,
-        })
-    }
-
-    pub(super) fn minus(&self, other: &Self) -> Option<Self> {
-        Some(Self {
-            qty: self.qty.checked_sub(other.qty)?,
-            leg: self.leg.checked_sub(other.leg)?,
-            fee: self.fee.checked_sub(other.fee)?,
-            debit: self.debit.checked_sub(other.debit)?,
-        })
     }
 }
 
@@ -126,7 +96,7 @@ pub(super) struct Terms {
     pub(super) leg: u16,
     /// The entry order it protects; 0 for none.
     pub(super) parent: u64,
-    /// Ordered by cost: the announced quantity says nothing about what may fill.
+    /// Ordered by cost: its quantity is what that may fill at most, as far as the mark tells.
     pub(super) by_cost: bool,
 }
 
@@ -312,7 +282,7 @@ impl Order {
     /// The order that is placed anew in its place, on its terms but outside its group: nothing ties the two.
     pub(super) fn replacement(&self, id: u64, size: Size) -> Ticket {
         let terms = Terms { group: 0, ..self.terms };
-        Ticket { id, side: self.side, size, terms, trigger_px: 0, expiry: None }
+        Ticket { id, side: self.side, size, terms, cost: 0, trigger_px: 0, expiry: None }
     }
 
     /// The venue has ended it with `cum_qty` lots filled, of which some are not booked yet: only those may still come.
