@@ -8,7 +8,7 @@ use tripline::engine::limits::*;
 use tripline::engine::{Limits, WordId, guard};
 use tripline::model::event::*;
 use tripline::model::verdict::{Task, Verdict};
-use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState};
+use tripline::model::{Bps, Event, Flags, Lots, Nanos, Reason, Scope, Ticks, TradingState};
 
 /// A bucket of the account with this many units in a window.
 fn bucketed_for(window: Nanos, limit: u32, costs: ActionCosts) -> Limits {
@@ -92,45 +92,6 @@ fn a_reject_of_a_repeated_id_keeps_the_order_that_lives() {
     desk.order(0, PLAIN, 1, 10, 100);
     desk.reject(0, PLAIN, 1, RejectClass::DuplicateId, OrderAction::New);
     assert_eq!(desk.engine.exposure(0, PLAIN).buys, 10);
-}
-
-#[test]
-fn an_order_by_cost_is_not_permitted_on_a_guess() {
-    let mut own = limits(1_000_000 * E9, vec![]);
-    own.books[0].max_order_notional = Some(Money(1_000 * E9));
-    own.books[0].max_position = Some(Lots(100));
-    let mut desk = Desk::new(own);
-    desk.mark(0, PLAIN, 100);
-    let m = OrderAttrs { order_type: OrderType::Market, ..attrs() };
-    let at = desk.position;
-    desk.say(
-        0,
-        PLAIN,
-        Flags::PERMIT | Flags::MORE,
-        Event::OrderNew {
-            order: id(1),
-            px: Ticks(0),
-            qty: Lots(1),
-            attrs: m,
-            group: 0,
-            leg: 0,
-            list_count: 0,
-        },
-    );
-    desk.say(
-        0,
-        PLAIN,
-        Flags::empty(),
-        Event::OrderExt {
-            order: id(1),
-            trigger_px: Ticks(0),
-            expiry_utc_ns: 0,
-            quote_cost: 1_000_000_000_000_000_000,
-            parent: 0,
-        },
-    );
-    let v = desk.verdicts.iter().find(|v| v.position == at).unwrap().record;
-    assert_ne!(v.verdict, Verdict::Pass, "{v:?} {:?}", desk.engine.exposure(0, PLAIN));
 }
 
 fn feedback(http: u16, retry: u64) -> Event {

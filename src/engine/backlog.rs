@@ -19,7 +19,7 @@
 )]
 
 use super::Engine;
-use super::checks::{Denial, Grant, Ticket};
+use super::checks::{Denial, Grant};
 use super::exact::{bump, report};
 use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
@@ -96,7 +96,7 @@ impl Engine {
             (Some(entry), _) => entry,
             (None, OrderAction::New) => {
                 let instrument = request.place.instrument.unwrap_or_default();
-                let Some(ticket) = Ticket::read(request.message, request.rest, instrument) else {
+                let Some(ticket) = self.ticket(request.message, request.rest, instrument) else {
                     return false;
                 };
                 let Some(entry) = self.orders.insert(key, ticket.side) else { return false };
@@ -148,7 +148,7 @@ impl Engine {
         let judgement = match request.action {
             OrderAction::New => {
                 let instrument = waiting.place.instrument.unwrap_or_default();
-                let Some(ticket) = Ticket::read(&waiting.message, waiting.rest.as_ref(), instrument) else {
+                let Some(ticket) = self.ticket(&waiting.message, waiting.rest.as_ref(), instrument) else {
                     return;
                 };
                 self.judge_new(waiting.place, &ticket)

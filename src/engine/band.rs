@@ -26,7 +26,7 @@ use super::lanes::Place;
 use super::rate_limit::{Admission, Rank};
 use super::requests::Request;
 use crate::model::scope::BookId;
-use crate::model::{Bps, Lots, Reason, Scope, Ticks};
+use crate::model::{Bps, Reason, Scope};
 
 /// All of it, in basis points.
 const WHOLE: i128 = Bps::WHOLE.0 as i128;
@@ -71,7 +71,7 @@ impl Engine {
         let scope = Scope::Book(place.book);
         let overflow = Denial::of(Reason::Arithmetic, scope, ticket.size.qty, ticket.size.px);
         let limits = &self.limits.books[usize::from(place.book)];
-        if let Some(max) = limits.max_order_qty {
+        if let Some(max) = limits.max_order_qty.filter(|_| !ticket.terms.by_cost) {
             let most =
                 narrowed(i128::from(max.0)).and_then(|most| i64::try_from(most).ok()).ok_or(overflow)?;
             if ticket.size.qty > most {
@@ -85,8 +85,7 @@ impl Engine {
         let most = narrowed(max.0).ok_or(overflow)?;
         let instrument = ticket.side.instrument;
         let px = if ticket.is_priced() { Some(ticket.size.px) } else { self.marks.quote(instrument).good };
-        let notional =
-            px.and_then(|px| self.marks.payoff(instrument).notional(Lots(ticket.size.qty), Ticks(px)));
+        let notional = px.and_then(|px| self.notional_of(ticket, px));
         let cost = self.accounted(place, instrument, notional.ok_or(overflow)?);
         let denial = |reason, measured| {
             Err(Denial::of(reason, scope, measured, micros(most)).by(guard::ORDER_NOTIONAL, 0))

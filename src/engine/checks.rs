@@ -25,7 +25,7 @@
 //! Where nothing but a half-open breaker makes the state REDUCE_ONLY, a new order that opens risk may take one of its
 //! credits (`error_rate`); then checks 5 and 6 follow as for any other.
 //!
-//! An order by cost is denied, MAX_NOTIONAL with a limit of 0: its quantity would be a guess.
+//! An order by cost is told in lots first (`by_cost`); what bounds a quantity is then not applied to it.
 //!
 //! A **restricted** instrument is REDUCE_ONLY on every account, from the start and for as long as the limits say so:
 //! what would open is denied, RESTRICTED, the gate says REDUCE_ONLY, and what is held may be closed.
@@ -59,6 +59,8 @@ pub(super) struct Ticket {
     pub(super) side: Side,
     pub(super) size: Size,
     pub(super) terms: Terms,
+    /// What a market order by cost may cost, in 1e-9 of the quote currency; 0 for any other.
+    pub(super) cost: i64,
     /// Price at which a stop becomes live; 0 for none.
     pub(super) trigger_px: i64,
     /// UTC nanoseconds at which the venue is to end it; `None` where it names no time.
@@ -155,8 +157,9 @@ impl Ticket {
                 group,
                 leg,
                 parent,
-                by_cost: quote_cost > 0,
+                by_cost: quote_cost != 0,
             },
+            cost: quote_cost,
             trigger_px,
             expiry: has_expiry.then_some(expiry),
         })
@@ -252,8 +255,15 @@ impl Engine {
         if self.marks.is_expired(order.side.instrument) {
             return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
         }
-        let ticket =
-            Ticket { id: 0, side: order.side, size, terms: order.terms, trigger_px: 0, expiry: None };
+        let ticket = Ticket {
+            id: 0,
+            side: order.side,
+            size,
+            terms: order.terms,
+            cost: 0,
+            trigger_px: 0,
+            expiry: None,
+        };
         self.check_size(place, &ticket)?;
         let n = remaining.saturating_sub(order.remaining()).max(0);
         let growth = self.growth_of_live(place, entry, n, q);
@@ -326,8 +336,7 @@ impl Engine {
             return Err(Denial::of(Reason::Tick, scope, px, limits.tick.0));
         }
         if ticket.terms.by_cost {
-            // What it costs says nothing about how much it may fill, and this version does not convert it.
-            return Err(Denial::of(Reason::MaxNotional, scope, 0, 0).by(guard::ORDER_NOTIONAL, 0));
+            return self.check_by_cost(place, ticket);
         }
         if qty.checked_rem_euclid(limits.lot.0) != Some(0) {
             return Err(Denial::of(Reason::Lot, scope, qty, limits.lot.0));

@@ -2,7 +2,7 @@
 //!
 //! **Duplicate** measures equal orders (book, instrument, side, quantity, price, type) within `window` of engine time,
 //! denied ones included: the `deny`-th is denied, the `trip`-th halts the book, class COOLDOWN. Half-open: an order
-//! counts while its age is `<` the window. One that its owner canceled does not count. In gate mode an order cannot be
+//! counts while its age is `<` the window. One that its owner canceled does not count, unless it was by cost. In gate mode an order cannot be
 //! denied; it counts, and trips. Exits do not count: one that the venue refused has to be tried again. Off for makers, who quote the same price for a living.
 //!
 //! The table remembers the newest fingerprints and forgets the oldest when it is full, so a strategy that places more
@@ -185,6 +185,7 @@ fn fingerprint(place: Place, ticket: &Ticket) -> Fingerprint {
         sells: ticket.side.sells,
         kind: ticket.terms.kind,
         px: ticket.size.px,
-        qty: ticket.size.qty,
+        // Its lots change with the mark.
+        qty: if ticket.terms.by_cost { ticket.cost } else { ticket.size.qty },
     }
 }

@@ -25,7 +25,7 @@ use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
 use crate::model::scope::InstrumentId;
-use crate::model::{Latch, Lots, Reason, Scope, Ticks, TradingState};
+use crate::model::{Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
 
 /// What the live orders of a position may still do to it, in lots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +100,19 @@ impl Engine {
         let Some(notional) = payoff.notional(qty, px) else {
             return self.halt(Scope::Book(place.book), Reason::Arithmetic);
         };
+        self.cap_notional(place, instrument, notional, limit);
+    }
+
+    /// The same of an order by cost, whose worth is that; without it nobody can tell.
+    pub(super) fn check_order_by_cost(&mut self, place: Place, instrument: InstrumentId, cost: Option<i128>) {
+        let Some(limit) = self.limits.books[usize::from(place.book)].max_order_notional else { return };
+        match cost {
+            Some(cost) => self.cap_notional(place, instrument, cost, limit),
+            None => self.cap(place, guard::ORDER_NOTIONAL, Reason::NoMark, 0, micros(limit.0)),
+        }
+    }
+
+    fn cap_notional(&mut self, place: Place, instrument: InstrumentId, notional: i128, limit: Money) {
         match self.accounted(place, instrument, notional) {
             Err(reason) => self.cap(place, guard::ORDER_NOTIONAL, reason, 0, micros(limit.0)),
             Ok(notional) if notional > limit.0 => {

@@ -373,7 +373,11 @@ impl Engine {
         if lots <= 0 {
             return Ok(Cost { purse: NOWHERE, micros: 0 });
         }
-        let notional = self.dearest(ticket, lots).ok_or(Reason::Arithmetic)?;
+        let mut notional = self.dearest(ticket, lots).ok_or(Reason::Arithmetic)?;
+        if ticket.terms.by_cost {
+            // Its last lot is rounded up: it takes no more than the money it names.
+            notional = notional.min(self.notional_of(ticket, 0).unwrap_or(notional));
+        }
         let share = if is_spot { 10_000 } else { i128::from(limits.initial_margin.0) };
         let need = ceil_mul_div(notional, share, 10_000).ok_or(Reason::Arithmetic)?;
         let own = index(limits.settlement.id);

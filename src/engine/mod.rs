@@ -7,7 +7,7 @@
 //! record ─> source, handle, beat      lanes.rs, clients.rs
 //!        ─> ledger                    fills.rs, house.rs, settling.rs, cash.rs, equity.rs, fx.rs ─ ledger.rs, executions.rs, orders.rs, marks.rs, rates.rs
 //!        ─> orders                    placing.rs, replies.rs, stragglers.rs ─ orders.rs, working.rs, error_rate
-//!        ─> requests                  requests.rs, order_list.rs, checks.rs, oco.rs, prices.rs, self_cross.rs, funds.rs, backlog.rs ─ rate_limit, queue,
+//!        ─> requests                  requests.rs, order_list.rs, checks.rs, oco.rs, by_cost.rs, prices.rs, self_cross.rs, funds.rs, backlog.rs ─ rate_limit, queue,
 //!                                     duplicates.rs, day.rs, drift.rs
 //!        ─> exposure                  exposure.rs, gross_net.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
@@ -35,6 +35,7 @@
 
 mod backlog;
 mod band;
+mod by_cost;
 mod cash;
 mod chain;
 mod checks;

@@ -295,7 +295,7 @@ impl Engine {
         let Member { place, message, rest, .. } = member;
         let instrument = place.instrument.unwrap_or_default();
         let unread = Denial::of(Reason::Corrupt, Scope::Strategy(place.strategy), 0, 0);
-        let ticket = Ticket::read(message, rest.as_ref(), instrument).ok_or(unread)?;
+        let ticket = self.ticket(message, rest.as_ref(), instrument).ok_or(unread)?;
         self.look_and_count(*place, &ticket, message.flags)?;
         Ok(ticket)
     }

@@ -79,6 +79,11 @@ impl Payoff {
         self.inverse
     }
 
+    /// Money per lot and price unit, as a fraction; of an inverse instrument per lot at a price of one unit.
+    pub(super) const fn per_lot_and_price(&self) -> (i128, i128) {
+        (self.numerator, self.denominator)
+    }
+
     /// Whether `px` can be real here.
     pub(super) const fn accepts(&self, px: Ticks) -> bool {
         px.0 > 0 || self.allow_negative

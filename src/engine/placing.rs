@@ -16,6 +16,7 @@
 )]
 
 use super::Engine;
+use super::by_cost::is_by_cost;
 use super::checks::Ticket;
 use super::day::Sent;
 use super::exact::bump;
@@ -26,7 +27,7 @@ use super::orders::{Ended, Order, SEVERAL, Side, Size, Stage};
 use super::rate_limit::{Charge, Feedback, Rank};
 use crate::model::event::{Intent, OrderAction};
 use crate::model::scope::{AccountId, InstrumentId};
-use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope};
+use crate::model::{Event, Flags, Latch, Lots, Message, Nanos, Reason, Scope};
 
 impl Engine {
     /// ORDER_NEW and ORDER_MODIFY of gate mode.
@@ -40,16 +41,23 @@ impl Engine {
         if is_new {
             bump(&mut self.counters.orders);
         }
-        let Some(instrument) = place.instrument.filter(|_| qty.0 > 0 || !is_new) else {
+        let by_cost = is_new && is_by_cost(rest);
+        let Some(instrument) = place.instrument.filter(|_| qty.0 > 0 || !is_new || by_cost) else {
             return self.halt(Scope::Strategy(place.strategy), Reason::Corrupt);
         };
         if message.flags.contains(Flags::PAPER) {
             return;
         }
+        let ticket = if by_cost { self.ticket(message, rest, instrument) } else { None };
+        let qty = ticket.map_or(qty, |ticket| Lots(ticket.size.qty));
         if is_new {
             self.count_after_halt(place, instrument, message, qty);
         }
-        self.check_order(place, instrument, px, qty);
+        if by_cost {
+            self.check_order_by_cost(place, instrument, self.announced_cost(rest, instrument));
+        } else {
+            self.check_order(place, instrument, px, qty);
+        }
         match message.event {
             Event::OrderModify { new_order, .. } => {
                 if let Some(entry) = self.orders.find(&place.key(order.get()))
@@ -63,7 +71,7 @@ impl Engine {
     }
 
     fn announce(&mut self, place: Place, instrument: InstrumentId, message: &Message, rest: Option<&Event>) {
-        let Some(ticket) = Ticket::read(message, rest, instrument) else { return };
+        let Some(ticket) = self.ticket(message, rest, instrument) else { return };
         let key = place.key(ticket.id);
         let known = self.orders.find(&key).map(|entry| *self.orders.get(entry));
         match known {

@@ -30,7 +30,7 @@ use super::exact::{ceil_div, micros, micros_up};
 use super::gates::guard;
 use super::lanes::Place;
 use crate::model::event::OrderType;
-use crate::model::{Bps, Lots, Nanos, Reason, Scope, Ticks};
+use crate::model::{Bps, Nanos, Reason, Scope};
 
 /// What the wall clock said, and when.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +113,7 @@ impl Engine {
         let limits = &self.limits.instruments[usize::from(ticket.side.instrument)];
         let book = Scope::Book(place.book);
         let max = self.limits.books[usize::from(place.book)].max_order_notional;
-        let payoff = self.marks.payoff(ticket.side.instrument);
-        let Some(notional) = payoff.notional(Lots(ticket.size.qty), Ticks(px)) else {
+        let Some(notional) = self.notional_of(ticket, px) else {
             return Err(Denial::of(Reason::Arithmetic, self.instrument_scope(place), ticket.size.qty, px));
         };
         if notional < limits.min_notional.0 {

@@ -91,7 +91,7 @@ impl Engine {
 
     fn request_new(&mut self, request: &Request<'_>) {
         let instrument = request.place.instrument.unwrap_or_default();
-        let Some(ticket) = Ticket::read(request.message, request.rest, instrument) else { return };
+        let Some(ticket) = self.ticket(request.message, request.rest, instrument) else { return };
         if let Err(denial) = self.look_and_count(request.place, &ticket, request.message.flags) {
             return self.deny(request, &denial);
         }
@@ -318,7 +318,7 @@ impl Engine {
         match request.message.event {
             Event::OrderNew { .. } => {
                 let instrument = place.instrument.unwrap_or_default();
-                let ticket = Ticket::read(request.message, request.rest, instrument);
+                let ticket = self.ticket(request.message, request.rest, instrument);
                 ticket.is_some_and(|ticket| self.work(place, &ticket, OrderAction::New))
             }
             Event::OrderModify { px, qty, new_order, .. } => {
