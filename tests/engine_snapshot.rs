@@ -7,6 +7,8 @@ mod support;
 
 #[path = "engine_snapshot/breach.rs"]
 mod breach;
+#[path = "engine_snapshot/connections.rs"]
+mod connections;
 #[path = "engine_snapshot/damage.rs"]
 mod damage;
 #[path = "engine_snapshot/figures.rs"]

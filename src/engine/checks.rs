@@ -11,7 +11,7 @@
 //! |   | expired instrument | there is no market for anything else |
 //! | 3 | tick, lot, smallest and largest quantity, expiry | a defect of the order itself, true in any state |
 //! | 4 | state, reduce-only size, restricted | a halt is told before any limit of a book that may not trade anyway |
-//! |   | count of the day | unless it is verified to reduce only |
+//! |   | another venue is down (`connections`), count of the day | unless it is verified to reduce only |
 //! | 5 | mark, collars, notional, own orders (`prices`, `self_cross`) | the order against the market |
 //! | 6 | open orders, position, gross, net, what it is paid with (`funds`) | the order against everything else that may still fill |
 //! | 7 | what a drawdown's band leaves of its size (`band`) | last: it names a limit that moves |
@@ -216,6 +216,7 @@ impl Engine {
             Err(denial) => self.may_probe(place, denial).map(|()| (false, true))?,
         };
         if !reduces {
+            self.check_reroute(place, &growth)?;
             self.check_day(place)?;
         }
         self.check_price(place, ticket, reduces)?;
@@ -268,6 +269,9 @@ impl Engine {
         let n = remaining.saturating_sub(order.remaining()).max(0);
         let growth = self.growth_of_live(place, entry, n, q);
         let reduces = self.check_state(place, &order.terms, &growth)?;
+        if !reduces {
+            self.check_reroute(place, &growth)?;
+        }
         self.check_price(place, &ticket, reduces)?;
         self.check_self_cross(place, &ticket)?;
         self.check_position_room(place, &growth)?;

@@ -231,12 +231,14 @@ impl Engine {
                 continue;
             }
             let scope = Scope::Book(book);
-            if actions.contains(Actions::CANCEL_ALL) {
+            let waits = actions.contains(Actions::FLATTEN) && self.flatten_later(book, actions, reason);
+            // Protection goes with its position, and not before.
+            if actions.contains(Actions::CANCEL_ALL) && !waits {
                 self.issue(book, None, Task::CancelAll { scope }, reason);
-            } else if actions.contains(Actions::CANCEL_INCREASING) {
+            } else if actions.intersects(Actions::CANCEL_ALL | Actions::CANCEL_INCREASING) {
                 self.issue(book, None, Task::CancelIncreasing { scope }, reason);
             }
-            if actions.contains(Actions::FLATTEN) {
+            if actions.contains(Actions::FLATTEN) && !waits {
                 self.direct_flatten(book, reason);
             }
         }

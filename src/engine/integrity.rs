@@ -5,7 +5,7 @@
 //! instrument of an account (OVERFILL: more traded than ordered) or on the scope of a
 //! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again. While it holds,
 //! no reading that includes the book is trusted, so no peak rises on it; so it is while a snapshot of the venue is known
-//! not to be what the books of its account say (`reconcile`).
+//! not to be what the books of its account say (`reconcile`), and while the account is cut off (`connections`).
 //! Does not catch: a record that is wrong and plausible.
 
 #![deny(
@@ -64,11 +64,17 @@ impl Engine {
                 || client.is_some_and(|cause| matches!(cause.reason, Reason::Gap | Reason::Corrupt));
             self.set_unsound(book, unsound);
         }
+        if let Scope::Account(account) = scope {
+            self.flatten_waiting(account);
+        }
     }
 
-    /// Whether the venue contradicts an account, or has not yet said what it is to be armed by.
-    fn is_unproved(&self, account: AccountId) -> bool {
-        self.reconcile.doubts(account) || !self.reconcile.is_armed(account)
+    /// Whether the venue contradicts an account, has not yet said what it is to be armed by, or may have told of trades that
+    /// nobody heard of.
+    pub(super) fn is_unproved(&self, account: AccountId) -> bool {
+        self.reconcile.doubts(account)
+            || !self.reconcile.is_armed(account)
+            || self.connections.are_cut_off(account)
     }
 
     fn set_unsound(&mut self, book: BookId, unsound: bool) {

@@ -194,6 +194,7 @@ impl Engine {
             | Event::SnapOrder { .. }
             | Event::SnapBalance { .. }
             | Event::SnapEnd { .. } => self.on_snapshot(place, message),
+            Event::Connection { .. } => self.on_connection(place, &message.event),
             Event::Heartbeat { .. } => {}
             _ => bump(&mut self.counters.unhandled),
         }
@@ -284,6 +285,7 @@ impl Engine {
             self.marks.renumber(strategy);
             self.ledger.renumber(strategy);
             self.watch_beat(strategy);
+            self.forget_connections(lane, strategy);
             self.ask_to_arm(strategy);
             return;
         }

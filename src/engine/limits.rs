@@ -182,6 +182,8 @@ pub struct InstrumentLimits {
     pub mark_sources: Vec<u16>,
     /// By how much a position of the venue may differ from the books'.
     pub position_tolerance: Lots,
+    /// What it is a price of: instruments with the same are not traded at another venue in the place of one that is down.
+    pub underlying: Option<Name>,
 }
 
 /// One strategy.

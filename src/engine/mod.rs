@@ -11,7 +11,7 @@
 //!                                     duplicates.rs, day.rs, drift.rs
 //!        ─> exposure                  exposure.rs, gross_net.rs
 //!        ─> drawdown                  drawdown.rs: book, then strategy, then account; each in order of the limits
-//!        ─> snapshots                 reconcile.rs
+//!        ─> snapshots                 reconcile.rs, connections.rs
 //!        ─> words                     gates.rs
 //!        ─> directives                directives.rs, delegation.rs
 //! ```
@@ -40,6 +40,7 @@ mod cash;
 mod chain;
 mod checks;
 mod clients;
+mod connections;
 mod day;
 mod delegation;
 mod directives;
@@ -101,6 +102,7 @@ pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transit
 pub use snapshot::SnapshotError;
 
 use clients::Clients;
+use connections::Connections;
 use day::Day;
 use delegation::Delegated;
 use directives::Directives;
@@ -181,6 +183,7 @@ pub struct Engine {
     delegated: Delegated,
     stragglers: Stragglers,
     reconcile: Reconcile,
+    connections: Connections,
     counters: Counters,
     /// The session of each clock.
     sessions: Vec<u64>,
@@ -254,6 +257,7 @@ impl Engine {
             delegated: Delegated::new(),
             stragglers: Stragglers::new(),
             reconcile: Reconcile::new(&limits),
+            connections: Connections::new(&limits),
             queues: limits
                 .venues
                 .iter()

@@ -411,6 +411,9 @@ impl Engine {
         }
         self.reconcile.abandon(place.lane);
         self.note_arming(place.account, &bracket, window.is_some());
+        let proves =
+            bracket.what & POSITIONS != 0 && window.is_some() && !self.is_position_doubted(place.account);
+        self.prove_connection(place, bracket.before, bracket.from.map(|from| from.at), proves);
         self.refresh_trust(Scope::Account(place.account));
         self.note_proof(place, &bracket, window.is_some());
         self.question(place);

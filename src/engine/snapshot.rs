@@ -96,6 +96,7 @@ impl Engine {
             && self.delegated.fit(fresh.delegated)
             && self.stragglers.fit(fresh.stragglers)
             && self.reconcile.fit(fresh.reconcile)
+            && self.connections.fit(fresh.connections)
             && self.judged.fit(fresh.judged)
             && is_as_long(&self.sessions, &fresh.sessions)
             && self.points_inside()

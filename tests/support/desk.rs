@@ -61,6 +61,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         overfill: Lots(0),
         collar_accumulated: None,
         restricted: false,
+        underlying: None,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),

@@ -223,6 +223,7 @@ fn instrument(
     let position_tolerance = Lots(section.or("position_tolerance", 0, differences));
     let initial_margin = initial_margin(section, kind);
     let mark_sources = mark_sources(section, strategies);
+    let underlying = section.optional("underlying", value::name);
     Some(InstrumentLimits {
         name: name?,
         kind: kind?,
@@ -245,6 +246,7 @@ fn instrument(
         mark_sources,
         position_tolerance,
         initial_margin,
+        underlying,
     })
 }
 

@@ -19,6 +19,7 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         overfill: Lots(0),
         collar_accumulated: None,
         restricted: false,
+        underlying: None,
         allow_negative,
         band,
         mark_age: Nanos::from_secs(5),

@@ -24,6 +24,7 @@ fn instrument(
         overfill: Lots(0),
         collar_accumulated: None,
         restricted: false,
+        underlying: None,
         allow_negative: false,
         band: None,
         mark_age: Nanos::from_secs(5),

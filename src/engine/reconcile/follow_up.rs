@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::engine::gates::{Reading, guard};
 use crate::engine::lanes::Place;
 use crate::engine::timers::Watch;
-use crate::model::scope::StrategyId;
+use crate::model::scope::{AccountId, StrategyId};
 use crate::model::{Nanos, Reason, Scope};
 
 impl Engine {
@@ -103,13 +103,18 @@ impl Engine {
         is_new && bracket.from.is_some_and(|from| from.at >= since)
     }
 
+    /// Whether any position of an account has not matched.
+    pub(super) fn is_position_doubted(&self, account: AccountId) -> bool {
+        let doubted = self.reconcile.doubted.iter().map(|&cell| self.reconcile.scope_of(cell));
+        doubted.filter(|&(_, of)| of != CASH).any(|(doubted, _)| doubted == account)
+    }
+
     /// A snapshot that proves something of a book; the last proof that was missing forgives a client that died.
     pub(super) fn note_proof(&mut self, place: Place, bracket: &Bracket, is_known: bool) {
         if !self.is_since_doubt(place, bracket) {
             return;
         }
-        let doubted = self.reconcile.doubted.iter().map(|&cell| self.reconcile.scope_of(cell));
-        let is_doubted = doubted.filter(|&(_, of)| of != CASH).any(|(account, _)| account == place.account);
+        let is_doubted = self.is_position_doubted(place.account);
         let Some(proof) = self.reconcile.proofs.get_mut(usize::from(place.book)) else { return };
         if bracket.what & POSITIONS != 0 {
             proof.positions = is_known && !is_doubted;

@@ -3,7 +3,7 @@
 use super::super::parse;
 use super::super::tests::{GOOD, load};
 use crate::engine::limits::{DriftLimits, ScopeLimits};
-use crate::model::{Bps, Money, Nanos};
+use crate::model::{Bps, Money, Name, Nanos};
 
 const CAPS: &str = "max_gross = \"100.5\"\nmax_net = 50\nmax_orders_per_day = 7\nmax_cancels_per_day = 8\nmax_executions = 9";
 
@@ -117,6 +117,20 @@ fn what_a_scope_may_not_say_is_told_with_its_line() {
             "instrument[BTC-PERP].restricted",
             "true or false",
         ),
+        (
+            "an underlying that is a number",
+            behind("settlement", "underlying = 5"),
+            15,
+            "instrument[BTC-PERP].underlying",
+            "string",
+        ),
+        (
+            "no underlying",
+            behind("settlement", "underlying = \"\""),
+            15,
+            "instrument[BTC-PERP].underlying",
+            "at least one",
+        ),
     ] {
         let problems = parse(&text, "bad.toml").expect_err(name);
         let found = problems.list().iter().find(|problem| problem.key == key);
@@ -165,6 +179,13 @@ fn counts_of_a_day_begin_with_the_sessions_of_their_account() {
     let clocks =
         [limits.accounts[0].caps, limits.strategies[0].caps, limits.books[0].caps].map(|caps| caps.clock);
     assert_eq!((clocks, limits.firm.clock), ([1; 3], 0));
+}
+
+#[test]
+fn instruments_of_one_underlying_say_so() {
+    let of = |text: &str| load(text).limits.instruments[0].underlying;
+    assert_eq!(of(GOOD), None);
+    assert_eq!(of(&behind("settlement", "underlying = \"BTC\"")), Name::new("BTC").ok());
 }
 
 #[test]
