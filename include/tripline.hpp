@@ -224,6 +224,7 @@ enum class reason : std::uint16_t {
     auth = TRIPLINE_REASON_AUTH,
     liquidation = TRIPLINE_REASON_LIQUIDATION,
     half_open_spent = TRIPLINE_REASON_HALF_OPEN_SPENT,
+    half_open = TRIPLINE_REASON_HALF_OPEN,
     heartbeat = TRIPLINE_REASON_HEARTBEAT,
     supervisor = TRIPLINE_REASON_SUPERVISOR,
     stream = TRIPLINE_REASON_STREAM,

@@ -87,6 +87,7 @@
 #define TRIPLINE_REASON_AUTH 703            /* Authentication errors. */
 #define TRIPLINE_REASON_LIQUIDATION 704     /* Liquidation errors. */
 #define TRIPLINE_REASON_HALF_OPEN_SPENT 705 /* No probe credits left. */
+#define TRIPLINE_REASON_HALF_OPEN 706       /* Only a few requests may try, until enough of them succeed. */
 
 /* Dependencies and market. */
 

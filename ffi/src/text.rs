@@ -106,7 +106,7 @@ const REASON_NAMES: &[(Reason, &CStr)] = reason_names!(
     NoMark Collar CollarAccumulated MarkSuspect MarkStale
     BucketFull Banned QueueFull Expired Superseded Backpressure RepeatedExecution
     DrawdownSoft Drawdown DrawdownUntrusted PeakNonpositive PnlJump MarginDrawdown FlowUnpriced
-    ErrorRate Consecutive Auth Liquidation HalfOpenSpent
+    ErrorRate Consecutive Auth Liquidation HalfOpenSpent HalfOpen
     Heartbeat Supervisor Stream Database VenueDown Book Volatility FillRatio AckLatency TradeRate CancelRatio
     Gauge
     Operator Trigger Alert Drill Fleet

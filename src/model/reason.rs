@@ -158,6 +158,8 @@ reasons! {
     704 "LIQUIDATION" Liquidation,
     /// No probe credits left.
     705 "HALF_OPEN_SPENT" HalfOpenSpent,
+    /// Only a few requests may try, until enough of them succeed.
+    706 "HALF_OPEN" HalfOpen,
 
     /// A heartbeat is missing.
     801 "HEARTBEAT" Heartbeat,
@@ -249,6 +251,6 @@ mod tests {
             assert_eq!(Reason::from_u16(reason as u16), Some(reason));
         }
         assert_eq!(Reason::from_u16(0), None);
-        assert_eq!(Reason::ALL.len(), 92);
+        assert_eq!(Reason::ALL.len(), 93);
     }
 }

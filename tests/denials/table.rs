@@ -375,6 +375,7 @@ pub(crate) const ABSENT: &[(Reason, Absence)] = &[
     (PnlJump, Reduces),
     (ErrorRate, Reduces),
     (Consecutive, Reduces),
+    (HalfOpen, Reduces),
     (Supervisor, NotBuilt),
     (Stream, NotBuilt),
     (Database, NotBuilt),

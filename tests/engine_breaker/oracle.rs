@@ -112,7 +112,7 @@ impl Oracle {
         self.close();
         if let Some(half_open) = self.limits.half_open {
             let probes = i64::from(half_open.probes);
-            (self.open, self.shown) = (Some(0), Some((Reason::HalfOpenSpent, 0, probes)));
+            (self.open, self.shown) = (Some(0), Some((Reason::HalfOpen, 0, probes)));
             self.trying = Some((now.0 + half_open.max_wait.0, 0, 0));
         }
     }

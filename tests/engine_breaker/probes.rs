@@ -54,6 +54,8 @@ fn half_open_is_reduce_only_with_so_many_credits_and_the_next_is_spent() {
     let mut desk = half_open();
     assert_eq!(state(&desk, ACCOUNT), BreakerState::HalfOpen);
     assert_eq!(desk.engine.word(WordId::Account(0)).state, TradingState::ReduceOnly);
+    let held: Vec<_> = desk.engine.cause_rows().map(|cause| (cause.reason, cause.limit)).collect();
+    assert_eq!(held, [(Some(Reason::HalfOpen), 2)], "not spent yet, and nothing waits for a person");
     for taken in 0..3 {
         let order = desk.fresh_id();
         let verdict = desk.ask_limit(taken % 2, PLAIN, order, 1, 100);

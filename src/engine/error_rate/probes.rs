@@ -82,7 +82,7 @@ impl Engine {
             state: TradingState::ReduceOnly,
             latch: Latch::Auto,
             limit: i64::from(limits.probes),
-            ..sticky(scope, guard::ERROR_RATE, Reason::HalfOpenSpent)
+            ..sticky(scope, guard::ERROR_RATE, Reason::HalfOpen)
         });
         self.watch_cooldowns();
         true

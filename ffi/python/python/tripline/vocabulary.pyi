@@ -263,6 +263,7 @@ class Reason(IntEnum):
     AUTH = 703
     LIQUIDATION = 704
     HALF_OPEN_SPENT = 705
+    HALF_OPEN = 706
     HEARTBEAT = 801
     SUPERVISOR = 802
     STREAM = 803
