@@ -242,3 +242,30 @@ fn a_standby_dies_with_its_keeper() {
     signal(sidecar.keeper(), libc::SIGKILL);
     wait_for("it is gone", || matches!(state(waiting), None | Some('Z' | 'X')).then_some(()));
 }
+
+#[test]
+fn each_process_is_shown_under_a_name_of_its_own_and_the_next_core_takes_the_cores() {
+    let sidecar = Sidecar::start(&patient());
+    let shown = |pid: u32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.map_or_else(|error| error.to_string(), |name| name.trim().to_owned())
+    };
+    let all = || [sidecar.keeper(), sidecar.core(), sidecar.control(), a_standby(&sidecar)].map(shown);
+    let expected = ["tripline", "tripline-core", "tripline-ctl", "standby"];
+    assert_eq!(all(), expected);
+    let one = attach(&sidecar, "one");
+    settled(&sidecar);
+    kill_core(&sidecar, &one);
+    assert_eq!(all(), expected);
+}
+
+#[test]
+fn status_tells_whether_a_standby_is_there() {
+    for keeps in [true, false] {
+        let sidecar = Sidecar::start(&Setup { standby: keeps, ..patient() });
+        wait_for("the status agrees with the processes there are", || {
+            let told = sidecar.status().looping.is_some_and(|looping| looping.standby);
+            (told == keeps && standby(sidecar.keeper()).is_some() == keeps).then_some(())
+        });
+    }
+}

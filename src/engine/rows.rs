@@ -11,11 +11,13 @@
 )]
 
 use super::Engine;
+use super::checks::clamped;
 use super::ledger::Totals;
 use super::outcome::WordId;
 use crate::model::{Money, Scope};
 use crate::wire::stats::{
-    AccountRow, BookRow, BreakerRow, BucketRow, CauseRow, DirectiveRow, GuardRow, QueueRow, StragglerRow,
+    AccountRow, BookRow, BreakerRow, BucketRow, CauseRow, DirectiveRow, GuardRow, PositionRow, QueueRow,
+    StragglerRow,
 };
 
 impl Engine {
@@ -43,7 +45,21 @@ impl Engine {
             unrealised: Money(totals.equity.good.saturating_sub(totals.realised)),
             fees: Money(self.ledger.fees(book).unwrap_or_default()),
             trusted: is_trusted(totals),
+            open_orders: u64::from(self.working.of_book(book)),
         })
+    }
+
+    /// The row of a position; `None` for one that neither is nor can become without another order.
+    fn position_row(&self, index: u32) -> Option<PositionRow> {
+        let (position, sums) = (self.ledger.position(index), self.working.sums(Some(index)));
+        let row = PositionRow {
+            book: u64::from(position.book),
+            instrument: u64::from(self.ledger.instrument(index)),
+            qty: position.q,
+            buys: clamped(sums.side(false)),
+            sells: clamped(sums.side(true)),
+        };
+        ((row.qty, row.buys, row.sells) != (0, 0, 0)).then_some(row)
     }
 
     /// The row of a configured guard, by its place in the limits.
@@ -73,6 +89,16 @@ impl Engine {
     /// Every book.
     pub fn book_rows(&self) -> impl Iterator<Item = BookRow> + '_ {
         (0..self.limits.books.len()).filter_map(|book| self.book_row(book as u16))
+    }
+
+    /// Every position that is held, or may be by orders that live, those of one instrument together.
+    pub fn position_rows(&self) -> impl Iterator<Item = PositionRow> + '_ {
+        let held = |instrument| {
+            let first = self.ledger.first_holder(instrument);
+            std::iter::successors(first, |&index| self.ledger.next_holder(index))
+        };
+        let instruments = 0..self.limits.instruments.len() as u16;
+        instruments.flat_map(held).filter_map(|index| self.position_row(index))
     }
 
     /// Every configured guard.

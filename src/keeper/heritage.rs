@@ -9,6 +9,9 @@ use super::{KeeperError, os};
 use crate::shm::shared::{OpenLane, Shared};
 use crate::shm::socket::Socket;
 
+/// What the kernel shows a core as. A standby takes it when its turn comes.
+const CORE: &std::ffi::CStr = c"tripline-core";
+
 /// What a core is given.
 #[derive(Debug)]
 pub struct Handover {
@@ -45,8 +48,7 @@ pub(super) fn fork_core(
         process::close_inherited(&private);
         core(Handover { shared: shared.clone(), link: core_link, lanes, restarts, is_standby })
     };
-    let fork = || Child::fork(role);
-    let child = if is_standby { process::shown_as(NAME, fork) } else { fork() };
+    let child = process::shown_as(if is_standby { NAME } else { CORE }, || Child::fork(role));
     let child = child.map_err(os("fork of the core"))?;
     link.set_nonblocking().map_err(os("socket of the core"))?;
     Ok((child, link))

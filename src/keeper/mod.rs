@@ -439,7 +439,8 @@ impl Keeper {
                 process::close_inherited(&private);
                 control(shared)
             };
-            self.control = Some(Child::fork(role).map_err(os("fork of control"))?);
+            let child = process::shown_as(c"tripline-ctl", || Child::fork(role));
+            self.control = Some(child.map_err(os("fork of control"))?);
             self.control_due = now + CONTROL_BACKOFF;
         }
         Ok(())

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::process::{self, Child};
 use super::{Handover, Keeper, KeeperError};
 use crate::shm::socket::{Received, Socket};
+use crate::shm::stats::tell_standby;
 use crate::wire::link::Link;
 
 /// What the kernel shows a standby as.
@@ -99,8 +100,18 @@ impl Keeper {
         self.options.keeps_standby && self.options.replaces_core && settled && self.standby.is_none()
     }
 
-    /// Sees to it that there is a standby that could go on now, or will be soon.
+    /// Sees to it that there is a standby that could go on now, or will be soon, and tells whether there is one.
     pub(super) fn tend_standby(
+        &mut self,
+        core: &mut impl FnMut(Handover) -> io::Result<()>,
+        now: Instant,
+    ) -> Result<(), KeeperError> {
+        let tended = self.replace_standby(core, now);
+        tell_standby(&self.shared.stats, self.standby.is_some());
+        tended
+    }
+
+    fn replace_standby(
         &mut self,
         core: &mut impl FnMut(Handover) -> io::Result<()>,
         now: Instant,

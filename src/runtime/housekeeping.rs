@@ -15,7 +15,9 @@ use crate::model::event::LivenessSign;
 use crate::model::{Event, Nanos, Reason, Scope};
 use crate::shm::clock::{monotonic, utc};
 use crate::shm::stats::StatsWriter;
-use crate::wire::stats::{LATENCY_BUCKETS, LoopRow, TRANSITIONS_KEPT, TransitionRow, bucket_of};
+use crate::wire::stats::{
+    LATENCY_BUCKETS, LoopRow, POSITIONS_KEPT, TRANSITIONS_KEPT, TransitionRow, bucket_of,
+};
 
 const EVERY: u64 = 1_000_000;
 const JITTER: u64 = 0x3_ffff;
@@ -261,6 +263,7 @@ impl Duty {
         engine.queue_rows().for_each(|row| stats.queue(&row));
         engine.directive_rows().for_each(|row| stats.directive(&row));
         engine.straggler_rows().for_each(|row| stats.straggler(&row));
+        engine.position_rows().take(POSITIONS_KEPT).for_each(|row| stats.position(&row));
         lanes.iter().flatten().for_each(|lane| stats.lane(&lane.row()));
         house.transitions.drain(..).for_each(|row| stats.transition(&row));
         stats.latency(&house.latency);

@@ -23,8 +23,8 @@ use crate::wire::link::Link;
 
 /// The longest it is behind the core, when it keeps up.
 const NAP: Duration = Duration::from_millis(2);
-/// What the kernel shows a core as.
-const CORE: &std::ffi::CStr = c"tripline";
+/// What the kernel shows a core as, once it is one.
+const CORE: &std::ffi::CStr = c"tripline-core";
 /// And a standby.
 const STANDBY: &std::ffi::CStr = c"standby";
 

@@ -1,10 +1,11 @@
 //! The stats page: rows for people and dashboards, copied out under a sequence lock.
 //!
 //! ```text
-//! header | 64: sequence, counts | 256: rows, section after section, in the order of `Stats`
+//! header | 64: sequence, counts | 192: whether there is a standby | 256: rows, section after section, in the order of `Stats`
 //! ```
 //! The core writes in housekeeping: sequence odd, rows, sequence even. A reader copies and tries again when the
 //! sequence moved. Nothing on the decision path reads this page.
+//! The standby's line is the keeper's alone, one word that stands for itself.
 //! Every copy-out writes all sections but one: transition number n keeps row (n - 1) % TRANSITIONS_KEPT, so only new
 //! ones are written, and the reader puts them in order.
 
@@ -15,14 +16,16 @@ use crate::sync::{AtomicU64, Ordering, fence};
 use crate::wire::layout::{ABI_VERSION, Geometry, LAYOUT_HASH, STATS_MAGIC};
 use crate::wire::stats::{
     AccountRow, BUCKETS_KEPT, BookRow, BreakerRow, BucketRow, CAUSES_KEPT, CauseRow, DIRECTIVES_KEPT,
-    DirectiveRow, GuardRow, LATENCY_BUCKETS, LaneRow, LoopRow, QueueRow, Row, STRAGGLERS_KEPT, Stats,
-    StragglerRow, TRANSITIONS_KEPT, TransitionRow, VENUES_KEPT,
+    DirectiveRow, GuardRow, LATENCY_BUCKETS, LaneRow, LoopRow, POSITIONS_KEPT, PositionRow, QueueRow, Row,
+    STRAGGLERS_KEPT, Stats, StragglerRow, TRANSITIONS_KEPT, TransitionRow, VENUES_KEPT,
 };
 
 const SEQUENCE_AT: usize = 64;
 const COUNTS_AT: usize = 72;
+const STANDBY_AT: usize = 192;
 const ROWS_AT: usize = 256;
-const SECTIONS: usize = 12;
+const SECTIONS: usize = 13;
+const _: () = assert!(COUNTS_AT + 8 * SECTIONS <= STANDBY_AT);
 const LARGEST_ROW: usize = 64;
 
 /// Offsets of the sections, fixed by the geometry.
@@ -48,6 +51,7 @@ enum Section {
     Queues = 9,
     Directives = 10,
     Stragglers = 11,
+    Positions = 12,
 }
 
 impl Sections {
@@ -65,6 +69,7 @@ impl Sections {
             VENUES_KEPT,
             DIRECTIVES_KEPT,
             STRAGGLERS_KEPT,
+            POSITIONS_KEPT,
         ];
         let row_words = [
             AccountRow::WORDS,
@@ -79,6 +84,7 @@ impl Sections {
             QueueRow::WORDS,
             DirectiveRow::WORDS,
             StragglerRow::WORDS,
+            PositionRow::WORDS,
         ];
         let mut at = ROWS_AT.wrapping_add(LoopRow::WORDS << 3);
         let mut starts = [0; SECTIONS];
@@ -94,6 +100,12 @@ impl Sections {
 #[must_use]
 pub fn stats_bytes(geometry: &Geometry) -> usize {
     Sections::new(geometry).end
+}
+
+/// The keeper's word in the page: whether a standby follows the journal.
+pub fn tell_standby(segment: &Segment, is_there: bool) {
+    // Relaxed: nothing else is read by it.
+    segment.word(STANDBY_AT).store(u64::from(is_there), Ordering::Relaxed);
 }
 
 /// The writing end: one [`StatsWriter::begin`] … [`StatsWriter::finish`] per copy-out.
@@ -178,6 +190,11 @@ impl StatsWriter {
     /// Adds an order that left after a halt.
     pub fn straggler(&mut self, row: &StragglerRow) {
         self.push(Section::Stragglers, row);
+    }
+
+    /// Adds a position.
+    pub fn position(&mut self, row: &PositionRow) {
+        self.push(Section::Positions, row);
     }
 
     /// Adds a transition in place of the one [`TRANSITIONS_KEPT`] before it.
@@ -293,6 +310,8 @@ impl StatsReader {
             queues: self.rows(Section::Queues),
             directives: self.rows(Section::Directives),
             stragglers: self.rows(Section::Stragglers),
+            positions: self.rows(Section::Positions),
+            standby: self.load(STANDBY_AT) == 1,
         }
     }
 

@@ -164,7 +164,7 @@ macro_rules! rows {
 
 mod orders;
 
-pub use orders::{BreakerRow, BreakerState, BucketRow, DirectiveRow, QueueRow, StragglerRow};
+pub use orders::{BreakerRow, BreakerState, BucketRow, DirectiveRow, PositionRow, QueueRow, StragglerRow};
 
 rows! {
     /// Counters of the duty cycle. Times are CLOCK_MONOTONIC unless named UTC.
@@ -277,6 +277,8 @@ rows! {
         fees: Money,
         /// Whether every position is valued by a trusted mark.
         trusted: bool,
+        /// Orders that live, or wait to be sent.
+        open_orders: u64,
     }
 
     /// One configured guard and how close it is.
@@ -404,6 +406,8 @@ pub const CAUSES_KEPT: usize = 1024;
 pub const BUCKETS_KEPT: usize = 64;
 /// Venues the page has room for.
 pub const VENUES_KEPT: usize = 16;
+/// Positions the page has room for.
+pub const POSITIONS_KEPT: usize = 64;
 /// Directives the page has room for, the newest.
 pub const DIRECTIVES_KEPT: usize = 64;
 /// Stragglers and violations the page has room for, the newest.
@@ -481,6 +485,10 @@ pub struct Stats {
     pub directives: Vec<DirectiveRow>,
     /// The newest.
     pub stragglers: Vec<StragglerRow>,
+    /// Not all where there are very many.
+    pub positions: Vec<PositionRow>,
+    /// Whether a standby follows the journal, as the keeper sees it.
+    pub standby: bool,
 }
 
 #[cfg(test)]

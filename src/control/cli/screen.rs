@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::control::clock;
-use crate::control::report::{CauseReport, GuardReport, LaneReport, LoopReport, Report};
+use crate::control::report::{CauseReport, GuardReport, LaneReport, LoopReport, PositionReport, Report};
 use crate::model::{Nanos, Reason};
 use crate::shm::shared::OPERATOR_LANE;
 
@@ -28,6 +28,7 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
         let shown = format!("{}  equity {} {}{trust}", account.name, account.equity, account.currency);
         line(&mut text, "account", &format!("{shown}  {}", account.state));
     }
+    holdings(&mut text, report);
     for guard in &report.guards {
         line(&mut text, "guard", &headroom(guard));
     }
@@ -54,6 +55,22 @@ pub(super) fn render(report: &Report, directory: &Path, color: bool) -> String {
         }
     }
     text
+}
+
+/// What is held and what still works, a line for each; nothing for a book that is flat.
+fn holdings(text: &mut String, report: &Report) {
+    for PositionReport { book, instrument, qty, buys, sells } in &report.positions {
+        let works = |what: &str, qty: &str| match qty {
+            "0" => String::new(),
+            _ => format!("  {what} {qty} may fill"),
+        };
+        let shown =
+            format!("{book}  {instrument} {qty}{}{}", works("buys of", buys), works("sells of", sells));
+        line(text, "position", &shown);
+    }
+    for book in report.books.iter().filter(|book| book.open_orders > 0) {
+        line(text, "orders", &format!("{}  {} open", book.name, book.open_orders));
+    }
 }
 
 fn lane_lines(text: &mut String, lanes: &[&LaneReport], epoch: u64) {
@@ -131,8 +148,9 @@ fn loop_lines(text: &mut String, looping: &LoopReport, lanes: usize) {
     let age = clock::age_text(Nanos(looping.last_tick_age_ns));
     let cpu = looping.cpu.map_or_else(|| "not pinned".to_owned(), |cpu| format!("cpu {cpu}"));
     let isolated = if looping.isolated { " isolated" } else { "" };
+    let standby = if looping.standby { "standby ready" } else { "no standby" };
     let shown = format!(
-        "ticking {age} ago  {cpu}{isolated}  lanes {lanes}/{}  lease {}  stalls {}",
+        "ticking {age} ago  {cpu}{isolated}  {standby}  lanes {lanes}/{}  lease {}  stalls {}",
         looping.lane_capacity,
         clock::age_text(Nanos(looping.lease_ns)),
         looping.stalls

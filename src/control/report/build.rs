@@ -3,7 +3,8 @@
 use super::readings::{Reading, readings};
 use super::{
     BreakerReport, BucketReport, CauseReport, DirectiveReport, GuardReport, LaneReport, LoopReport,
-    QueueReport, Report, RequestReport, STATUS_SCHEMA, StragglerReport, TransitionReport, WordReport,
+    PositionReport, QueueReport, Report, RequestReport, STATUS_SCHEMA, StragglerReport, TransitionReport,
+    WordReport,
 };
 use crate::control::clock;
 use crate::control::desk::Desk;
@@ -11,7 +12,7 @@ use crate::control::scopes;
 use crate::engine::Limits;
 use crate::model::{HaltWord, Latch, Mode, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
-    CauseRow, Degraded, GuardRow, LaneRow, LoopRow, Stats, TransitionRow, bucket_floor,
+    CauseRow, Degraded, GuardRow, LaneRow, LoopRow, PositionRow, Stats, TransitionRow, bucket_floor,
 };
 
 /// One moment on both clocks.
@@ -77,6 +78,7 @@ pub fn build(desk: &Desk, stats: Option<&Stats>, marks: &[&'static str]) -> Repo
         looping: stats.map(|stats| loop_report(stats, limits, moment)),
         accounts: accounts(rows, limits),
         books: books(rows, limits),
+        positions: rows.positions.iter().filter_map(|row| position(row, limits)).collect(),
         guards: rows.guards.iter().map(|row| guard(row, desk)).collect(),
         causes: causes.into_iter().map(|row| cause(row, desk, moment)).collect(),
         lanes: rows.lanes.iter().map(|row| lane(row, limits, rows.looping.epoch, moment)).collect(),
@@ -127,6 +129,7 @@ fn loop_report(stats: &Stats, limits: &Limits, moment: Moment) -> LoopReport {
         worst_stall_ns: row.worst_stall.0,
         core_pid: row.core_pid,
         restarts: row.restarts,
+        standby: stats.standby,
         journal_lag: row.journal_lag,
         journal_lag_age_ns: row.journal_lag_age.0,
         started: clock::utc_text(row.started_utc_ns),
@@ -153,13 +156,14 @@ fn percentile(buckets: &[u64], percent: u64) -> Option<u64> {
 fn accounts(rows: &Stats, limits: &Limits) -> Vec<WordReport> {
     let named = rows.accounts.iter().filter_map(|row| {
         let account = limits.accounts.get(usize::try_from(row.account).ok()?)?;
-        Some(word(
-            account.name.to_string(),
-            row.word,
-            row.equity,
-            account.currency.code.as_str(),
-            row.trusted,
-        ))
+        let is_on_it = |book: u64| {
+            let book = usize::try_from(book).ok().and_then(|book| limits.books.get(book));
+            book.is_some_and(|book| u64::from(book.account) == row.account)
+        };
+        let of_its_books = rows.books.iter().filter(|book| is_on_it(book.book));
+        let open_orders = of_its_books.map(|book| book.open_orders).sum();
+        let currency = account.currency.code.as_str();
+        Some(WordReport { open_orders, ..word(account.name, row.word, row.equity, currency, row.trusted) })
     });
     named.collect()
 }
@@ -169,11 +173,12 @@ fn books(rows: &Stats, limits: &Limits) -> Vec<WordReport> {
         let index = u16::try_from(row.book).ok()?;
         let book = limits.books.get(usize::from(index))?;
         let account = limits.accounts.get(usize::from(book.account))?;
-        let name = scopes::book_name(limits, index)?;
+        let (name, currency) = (scopes::book_name(limits, index)?, account.currency.code.as_str());
         let above = rows.accounts.iter().find(|row| row.account == u64::from(book.account));
         let mode = above.map_or(row.word.mode, |above| above.word.mode.min(row.word.mode));
         let halt = HaltWord { mode, ..row.word };
-        Some(word(name, halt, row.equity, account.currency.code.as_str(), row.trusted))
+        let open_orders = row.open_orders;
+        Some(WordReport { open_orders, ..word(name, halt, row.equity, currency, row.trusted) })
     });
     named.collect()
 }
@@ -183,15 +188,32 @@ fn mode(rows: &Stats, limits: &Limits) -> Mode {
     rows.accounts.iter().map(|row| row.word.mode).max().unwrap_or(limits.mode)
 }
 
-fn word(name: String, word: HaltWord, equity: Money, currency: &str, trusted: bool) -> WordReport {
+fn position(row: &PositionRow, limits: &Limits) -> Option<PositionReport> {
+    let book = u16::try_from(row.book).ok()?;
+    let house = usize::from(book).checked_sub(limits.books.len());
+    let of = match house {
+        None => scopes::book_name(limits, book)?,
+        Some(account) => format!("HOUSE/{}", limits.accounts.get(account)?.name),
+    };
+    let instrument = limits.instruments.get(usize::try_from(row.instrument).ok()?)?;
+    let shown = |lots: i64| {
+        let billionths = 10_i128.pow(u32::from(9 - instrument.qty_decimals.min(9)));
+        Money(i128::from(lots) * billionths).to_string()
+    };
+    let (qty, buys, sells) = (shown(row.qty), shown(row.buys), shown(row.sells));
+    Some(PositionReport { book: of, instrument: instrument.name.to_string(), qty, buys, sells })
+}
+
+fn word(name: impl ToString, word: HaltWord, equity: Money, currency: &str, trusted: bool) -> WordReport {
     WordReport {
-        name,
+        name: name.to_string(),
         state: word.state.to_string(),
         mode: word.mode.as_str().to_owned(),
         epoch: word.epoch,
         equity: equity.to_string(),
         currency: currency.to_owned(),
         trusted,
+        open_orders: 0,
     }
 }
 

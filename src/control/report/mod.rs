@@ -47,6 +47,9 @@ pub struct Report {
     pub accounts: Vec<WordReport>,
     /// One per book.
     pub books: Vec<WordReport>,
+    /// What is held, and what orders that live may make of it; not all where there are very many.
+    #[serde(default)]
+    pub positions: Vec<PositionReport>,
     /// One per configured guard.
     pub guards: Vec<GuardReport>,
     /// What holds trading back now, the most severe first.
@@ -147,6 +150,9 @@ pub struct LoopReport {
     pub core_pid: u64,
     /// Cores of this sidecar that died and were followed.
     pub restarts: u64,
+    /// Whether a standby follows the journal and goes on where the core dies.
+    #[serde(default)]
+    pub standby: bool,
     /// Entries of the journal that are not archived yet; 0 without an archive.
     pub journal_lag: u64,
     /// How long the oldest of them has been waiting.
@@ -182,6 +188,24 @@ pub struct WordReport {
     pub currency: String,
     /// Whether every position has a trusted mark.
     pub trusted: bool,
+    /// Orders that live, or wait to be sent.
+    #[serde(default)]
+    pub open_orders: u64,
+}
+
+/// A position that is held, or may be by orders that live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionReport {
+    /// `mm1/main`; `HOUSE/main` for what belongs to no strategy.
+    pub book: String,
+    /// The instrument.
+    pub instrument: String,
+    /// Signed quantity, a decimal.
+    pub qty: String,
+    /// What may still fill of buys, a decimal.
+    pub buys: String,
+    /// What may still fill of sells, a decimal.
+    pub sells: String,
 }
 
 /// A configured guard and how close it is.

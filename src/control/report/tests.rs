@@ -11,7 +11,7 @@ use crate::model::verdict::DirectiveKind;
 use crate::model::{HaltWord, Latch, Mode, Money, Nanos, Reason, Scope, TradingState};
 use crate::wire::stats::{
     AccountRow, BookRow, BreakerRow, BreakerState, BucketRow, CauseRow, Degraded, DirectiveRow, GuardRow,
-    LATENCY_BUCKETS, LaneRow, LoopRow, QueueRow, Stats, StragglerRow, TransitionRow, bucket_of,
+    LATENCY_BUCKETS, LaneRow, LoopRow, PositionRow, QueueRow, Stats, StragglerRow, TransitionRow, bucket_of,
 };
 
 /// The monotonic clock of the tests.
@@ -81,7 +81,12 @@ pub(crate) fn halted_stats() -> Stats {
     Stats {
         looping,
         accounts: vec![AccountRow { account: 0, word: halted(), equity, trusted: true }],
-        books: vec![BookRow { book: 0, word: active, ..BookRow::default() }],
+        books: vec![BookRow { book: 0, word: active, open_orders: 3, ..BookRow::default() }],
+        positions: vec![
+            PositionRow { book: 0, instrument: 0, qty: 2, buys: 1, sells: 0 },
+            PositionRow { book: 2, instrument: 1, qty: -250, buys: 0, sells: 0 },
+        ],
+        standby: true,
         guards: vec![guard],
         causes: vec![cause],
         lanes: vec![
@@ -351,10 +356,24 @@ fn orders_in_trouble_read_with_their_names() {
 }
 
 #[test]
+fn positions_and_open_orders_are_told_by_name_and_in_decimals() {
+    let report = report(Some(halted_stats()));
+    assert_eq!((report.accounts[0].open_orders, report.books[0].open_orders), (3, 3));
+    assert!(report.looping.is_some_and(|looping| looping.standby));
+    let told: Vec<[&str; 5]> = report
+        .positions
+        .iter()
+        .map(|row| [&row.book, &row.instrument, &row.qty, &row.buys, &row.sells].map(String::as_str))
+        .collect();
+    let house = ["HOUSE/main", "ETH-PERP", "-0.25", "0", "0"];
+    assert_eq!(told, [["mm1/main", "BTC-PERP", "0.002", "0.001", "0"], house]);
+}
+
+#[test]
 fn a_status_of_before_there_were_requests_is_still_read() {
     let mut value = serde_json::to_value(report(Some(troubled_stats()))).unwrap();
     let whole = value.as_object_mut().unwrap();
-    for key in ["requests", "breakers", "buckets", "queues", "directives", "stragglers"] {
+    for key in ["requests", "breakers", "buckets", "queues", "directives", "stragglers", "positions"] {
         assert!(whole.remove(key).is_some(), "{key}");
     }
     for cause in whole["causes"].as_array_mut().unwrap() {

@@ -1,4 +1,4 @@
-//! Rows about orders: breakers, buckets, queues, directives, stragglers.
+//! Rows about orders: positions and what orders may make of them, breakers, buckets, queues, directives, stragglers.
 
 use super::{Cell, Row};
 use crate::model::{Nanos, Reason, Scope};
@@ -57,6 +57,20 @@ impl Cell for BreakerState {
 }
 
 rows! {
+    /// One position that is held, or may be by orders that live.
+    PositionRow {
+        /// Index of the book; those of HOUSE come behind the others, in the order of accounts.
+        book: u64,
+        /// Index of the instrument.
+        instrument: u64,
+        /// Signed lots.
+        qty: i64,
+        /// What may still fill of buys.
+        buys: i64,
+        /// What may still fill of sells.
+        sells: i64,
+    }
+
     /// One order error-rate breaker.
     BreakerRow {
         /// The book or account.
