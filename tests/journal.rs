@@ -108,6 +108,13 @@ fn the_commands_read_the_journal_of_a_running_sidecar_and_its_archive() {
     assert_eq!((&live["ok"], &live["schema"]), (&true.into(), &"tripline.journal.verify/1".into()), "{live}");
     let tailed = run(&["journal", "tail", text(&hot), "-n", "3"], &[]);
     assert_eq!((code(&tailed), out(&tailed).lines().count()), (0, 3), "{tailed:?}");
+    let own =
+        run(&["journal", "tail", "-n", "3"], &[("TRIPLINE_RUNTIME_DIR", sidecar.run_dir().as_os_str())]);
+    assert_eq!(
+        (code(&own), out(&own).lines().count()),
+        (0, 3),
+        "that of the sidecar it would speak to: {own:?}"
+    );
     let replayed = run(&["replay", text(&hot)], &[]);
     assert!(out(&replayed).starts_with("every recorded outcome is equal: "), "{replayed:?}");
     assert_eq!(code(&replayed), 0);

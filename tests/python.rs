@@ -85,3 +85,36 @@ fn requests_permits_and_directives_do_what_the_stubs_say() {
     let requests = seen.events.iter().filter(|message| message.flags.contains(Flags::PERMIT));
     assert!(requests.count() > 20);
 }
+
+/// The shipped configuration as README.md has it run, with nothing to wait for at the start.
+fn desk_of_the_readme(runtime_dir: &std::path::Path) -> String {
+    let mut text = toolchain::read("examples/tripline.toml");
+    let dir = format!("runtime_dir = \"{}\" #", runtime_dir.display());
+    for (typed, becomes) in [
+        ("mode = \"paper\"", "mode = \"live\""),
+        ("# runtime_dir = ", dir.as_str()),
+        ("# listen = ", "listen = \"none\" #"),
+        ("name = \"main.orders\"", "name = \"main.orders\"\nstart = \"empty\""),
+    ] {
+        assert_eq!(text.matches(typed).count(), 1, "{typed}");
+        text = text.replace(typed, becomes);
+    }
+    text
+}
+
+#[test]
+fn the_lines_in_python_of_the_readme_say_what_it_promises() {
+    let Some(mut python) = python("the lines in Python of the README") else { return };
+    let package = package("python-readme");
+    let readme = toolchain::read("README.md");
+    let (_, rest) = readme.split_once("```python\n").expect("lines in Python");
+    let (lines, behind) = rest.split_once("```").expect("their end");
+    let place = support::sidecar::Place::new();
+    place.file("sidecar.toml", &desk_of_the_readme(&place.path().join("run")));
+    let mut sidecar = support::sidecar::Sidecar::prepared(place, vec![], vec![]);
+    sidecar.start_again();
+    python.env("PYTHONPATH", package.path("")).env("TRIPLINE_RUNTIME_DIR", sidecar.run_dir());
+    let said = succeed(python.args(["-c", lines]), REMEDY);
+    assert_eq!(said, "2 PASS\n500 MAX_QTY 500 250\n");
+    assert!(said.lines().all(|line| behind.contains(&format!("`{line}`")) && lines.contains(line)));
+}

@@ -14,7 +14,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::oneshot;
 
 use super::clock;
-use super::config::Config;
+use super::config::{Config, nearest};
 use crate::engine::{Limits, guard};
 use crate::model::event::CommandVerb;
 use crate::model::verdict::VerdictRecord;
@@ -129,6 +129,15 @@ impl Desk {
         let configured = u16::try_from(self.limits().drawdowns.len() * 2).ok()?;
         // Numbers without a guard have no name; whoever names nothing means none of them.
         (1..guard::CONFIGURED + configured).find(|&guard| !name.is_empty() && self.guard_name(guard) == name)
+    }
+
+    /// The guard that was perhaps meant by `name`.
+    #[must_use]
+    pub fn nearest_guard(&self, name: &str) -> Option<String> {
+        let configured = u16::try_from(self.limits().drawdowns.len() * 2).ok()?;
+        let names: Vec<String> =
+            (1..guard::CONFIGURED + configured).map(|guard| self.guard_name(guard).to_string()).collect();
+        nearest(name, names.iter().map(String::as_str).filter(|name| !name.is_empty()))
     }
 
     /// Gives an order nobody waits for.

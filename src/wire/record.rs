@@ -68,7 +68,7 @@ pub(super) struct Payload {
     flags: u8,
 }
 
-const PRESENCE_BITS: u8 = 0b1111;
+pub(crate) const PRESENCE_BITS: u8 = 0b1111;
 
 impl Payload {
     pub(super) fn take_bits(&mut self, word: usize, bit: u32, bits: u32) -> u64 {
@@ -99,7 +99,7 @@ impl Payload {
 }
 
 /// Whether flags 0–3 of this kind say which of the words a–d are present.
-const fn has_presence_bits(kind: u8) -> bool {
+pub(crate) const fn has_presence_bits(kind: u8) -> bool {
     matches!(kind, 40 | 41)
 }
 

@@ -14,6 +14,11 @@ use crate::control::config::GUARD_NAME_MAX;
 use crate::control::decimal;
 use crate::model::{Bps, Money, Name};
 
+/// Directory of a sidecar's sockets where neither option nor environment names one.
+const DEFAULT_DIR: &str = "/run/tripline";
+/// The environment's word for it.
+const RUNTIME_DIR: &str = "TRIPLINE_RUNTIME_DIR";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -95,7 +100,7 @@ pub struct CheckArgs {
 #[derive(Clone, Debug, Args)]
 pub struct Target {
     /// Directory of the sidecar's sockets
-    #[arg(long, value_name = "DIR", default_value = "/run/tripline", env = "TRIPLINE_RUNTIME_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR, env = RUNTIME_DIR)]
     pub runtime_dir: PathBuf,
 }
 
@@ -246,8 +251,9 @@ pub enum JournalCommand {
 /// Options of `journal tail`.
 #[derive(Debug, Args)]
 pub struct TailArgs {
-    /// A sidecar's journal directory, an archive directory, or one segment
-    #[arg(value_name = "PATH", default_value = "/run/tripline/journal")]
+    /// A sidecar's journal directory, an archive directory, or one segment; that of the sidecar in
+    /// $TRIPLINE_RUNTIME_DIR, or else in /run/tripline, by default
+    #[arg(value_name = "PATH", default_value_os_t = running_journal(), hide_default_value = true)]
     pub path: PathBuf,
     /// Entries shown
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
@@ -258,6 +264,11 @@ pub struct TailArgs {
     /// Print one JSON document per entry
     #[arg(long)]
     pub json: bool,
+}
+
+/// The journal of the sidecar that every other command would speak to.
+fn running_journal() -> PathBuf {
+    std::env::var_os(RUNTIME_DIR).map_or_else(|| PathBuf::from(DEFAULT_DIR), PathBuf::from).join("journal")
 }
 
 /// Options of `journal verify`.

@@ -100,7 +100,7 @@ fn bucket(section: &Section<'_, '_>, scope: Option<BucketScope>, validity: Nanos
         section.report("jitter", Fault::Conflict { with: "permit.validity", remedy });
     }
     let costs = costs(section, kind);
-    let start_pct = start(section, kind);
+    let start_pct = start(section, kind, &costs);
     Some(BucketLimits { id: id?, name: name?, scope: scope?, kind: kind?, costs, jitter, start_pct })
 }
 
@@ -227,7 +227,7 @@ fn costs(section: &Section<'_, '_>, kind: Option<BucketKind>) -> ActionCosts {
 }
 
 /// How much counts as used at the start.
-fn start(section: &Section<'_, '_>, kind: Option<BucketKind>) -> u8 {
+fn start(section: &Section<'_, '_>, kind: Option<BucketKind>, costs: &ActionCosts) -> u8 {
     let window = match kind {
         Some(BucketKind::SlidingLog { window, .. } | BucketKind::FixedAligned { window, .. }) => window,
         Some(BucketKind::Gcra { interval, burst }) => Nanos(interval.0.saturating_mul(u64::from(burst))),
@@ -237,6 +237,7 @@ fn start(section: &Section<'_, '_>, kind: Option<BucketKind>) -> u8 {
     let start_pct = section.or("start", default, share_used);
     if kind.is_some() && (!section.has("start") || start_pct < default) {
         let text = match start_pct {
+            100 if costs.new == 0 => "starts full: what was sent before the start is not known",
             100 => {
                 "starts full: what was sent before the start is not known, so new orders wait for it to pass"
             }

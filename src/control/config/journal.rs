@@ -29,7 +29,13 @@ pub(super) fn archive(section: Section<'_, '_>, runtime_dir: &Path) -> Option<Se
                 Fault::Missing { remedy: "without journal.archive nothing is archived: set it too" },
             );
         }
-    } else if dir.is_some() && keep == Keep::All {
+    }
+    if dir.is_none() {
+        section.note(
+            "archive",
+            "none: a reboot is not noticed, and only the newest entries are kept, in memory",
+        );
+    } else if keep == Keep::All {
         section.note("archive", "it grows without bound: keep is \"all\"");
     }
     section.finish();

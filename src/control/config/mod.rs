@@ -40,6 +40,7 @@ use crate::journal::archive::Settings;
 use crate::model::Nanos;
 
 pub use guards::GUARD_NAME_MAX;
+pub(in crate::control) use problems::nearest;
 pub use problems::{Fault, Problem, Problems};
 use walk::{Section, Walk};
 

@@ -311,7 +311,10 @@ impl fmt::Display for Problems {
 impl core::error::Error for Problems {}
 
 /// The candidate closest to `word`, if it is close enough to be a slip of the fingers.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(in crate::control) fn nearest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<String> {
     let budget = 1 + word.chars().count() / 3;
     let scored = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
     scored.filter(|&(edits, _)| edits <= budget).min().map(|(_, candidate)| candidate.to_owned())

@@ -367,6 +367,7 @@ fn what_was_typed_is_what_the_engine_gets() {
     assert_eq!(sidecar.runtime_dir.to_str(), Some("/run/tripline"));
     let noted: Vec<_> = notes.iter().map(|note| note.key.as_str()).collect();
     let expected = [
+        "journal.archive",
         "firm.max_gross",
         "firm.max_net",
         "firm.max_orders_per_day",

@@ -213,7 +213,8 @@ pub(super) async fn mode(
 
 fn guard(house: &House, name: &str) -> Result<u16, Problem> {
     house.desk.guard_number(name).ok_or_else(|| {
-        let title = format!("no guard is called {name:?}");
+        let meant = scopes::did_you_mean(&house.desk.nearest_guard(name));
+        let title = format!("no guard is called {name:?}{meant}");
         let hint = "tripline status shows the guard of each cause";
         Problem::new(StatusCode::BAD_REQUEST, "unknown-guard", title, hint)
     })

@@ -9,10 +9,12 @@ use crate::journal::record::Stamp;
 use crate::journal::replica::Replica;
 use crate::model::event::{event_table, *};
 use crate::model::verdict::{Task, VerdictRecord};
-use crate::model::{Bps, Event, Handle, Latch, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState};
+use crate::model::{
+    Bps, Event, Flags, Handle, Latch, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState,
+};
 use crate::shm::shared::OPERATOR_LANE;
 use crate::wire::answer::{Answer, DIRECTIVE_KIND, VERDICT_KIND};
-use crate::wire::record::{Words, decode};
+use crate::wire::record::{PRESENCE_BITS, Words, decode, has_presence_bits};
 
 /// What is known besides the entry itself: the clock, open lanes, names and decimals.
 #[derive(Clone, Debug)]
@@ -168,7 +170,10 @@ impl Names {
         match decode(words) {
             Ok(message) => {
                 let (kind, fields) = fields(&message.event, &units);
-                let flags: Vec<&str> = message.flags.iter_names().map(|(name, _)| name).collect();
+                // What of a MARK or BOOK is present its fields tell; the bits that say so are other flags elsewhere.
+                let presence = if has_presence_bits(words[1] as u8) { PRESENCE_BITS } else { 0 };
+                let shown = message.flags.difference(Flags::from_bits_retain(presence));
+                let flags: Vec<&str> = shown.iter_names().map(|(name, _)| name).collect();
                 (kind, flags.join("|"), fields)
             }
             Err(_) => ("UNREADABLE", String::new(), Vec::new()),
@@ -303,3 +308,28 @@ macro_rules! by_kind {
     };
 }
 event_table!(by_kind);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Message;
+    use crate::wire::record::encode;
+
+    #[test]
+    fn flags_are_named_but_for_those_that_say_what_is_present() {
+        let px = Some(Ticks(100));
+        let mark = Event::Mark { mark: px, index: px, last: None, underlying: px, sequence: 1 };
+        let fill = Event::Fill { order: 1, exec: 2, px: Ticks(100), qty: Lots(1), fee: 0 };
+        for (event, flags, shown) in [
+            (mark, Flags::empty(), ""),
+            (mark, Flags::PAPER, "PAPER"),
+            (fill, Flags::SELL, "SELL"),
+            (fill, Flags::SELL | Flags::MAKER, "SELL|MAKER"),
+        ] {
+            let words = encode(&Message { flags, epoch: 0, handle: Handle(0), event });
+            let stamp = Stamp { sequence: 1, lane: None, dt: Nanos::ZERO };
+            let line = Names::new(None, 0).line(&stamp, &words);
+            assert_eq!((line.flags.as_str(), line.fields.is_empty()), (shown, false), "{event:?}");
+        }
+    }
+}

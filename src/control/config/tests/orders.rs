@@ -114,6 +114,33 @@ fn a_market_maker_repeats_itself_unless_its_table_says_otherwise() {
 }
 
 #[test]
+fn a_bucket_that_starts_full_is_said_to_make_orders_wait_only_where_it_charges_them() {
+    let waits = |costs: &str| {
+        let bucket = "[[bucket]]\nid = 7\nname = \"b\"\nscope = \"venue:binance\"\nkind = \"sliding_log\"\nlimit = 300\n";
+        let config = load(&format!("{GOOD}{bucket}window = \"10s\"\n{costs}"));
+        let note = config.notes.iter().find(|note| note.key == "bucket[b].start").expect("a note");
+        note.text.contains("new orders wait")
+    };
+    assert!(waits(""));
+    assert!(waits("costs = { modify = 0, cancel = 0 }"));
+    assert!(!waits("costs = { new = 0 }"));
+}
+
+#[test]
+fn without_an_archive_check_says_what_is_not_noticed() {
+    let notes = |keys: &str| {
+        let config = load(&format!("{GOOD}{keys}"));
+        let archive = config.notes.into_iter().filter(|note| note.key == "journal.archive");
+        archive.map(|note| note.text).collect::<Vec<_>>()
+    };
+    for keys in ["", "[journal]\narchive = \"none\"\n"] {
+        assert!(matches!(&notes(keys)[..], [note] if note.contains("a reboot is not noticed")), "{keys:?}");
+    }
+    let kept = notes("[journal]\narchive = \"/var/lib/tripline\"\nkeep = \"20GiB\"\n");
+    assert_eq!(kept, Vec::<String>::new());
+}
+
+#[test]
 fn buckets_are_what_was_typed_and_start_used() {
     let bucket = |keys: &str| format!("{GOOD}[[bucket]]\nid = 7\nname = \"b\"\n{keys}");
     let ms = Nanos::from_millis;
