@@ -58,6 +58,9 @@ const DESK: &[Account] = &[
         ..account("probing")
     },
     account("operator"),
+    account("balance"),
+    account("free"),
+    Account { account: "arming = \"reconciled\"\n", ..account("reconciling") },
     account("gap"),
     account("position"),
     account("cash"),

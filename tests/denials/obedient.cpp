@@ -31,6 +31,7 @@ struct terms {
     tripline::order_type type = tripline::order_type::limit;
     tripline::intent intent = tripline::intent::open;
     std::int64_t expiry = 0;
+    std::uint64_t list_count = 0;
 };
 
 class strategy {
@@ -75,6 +76,7 @@ private:
             else if (word == "reduce") known.intent = tripline::intent::reduce;
             else if (word == "exit") known.intent = tripline::intent::exit;
             else if (word == "expiry") known.expiry = number(words);
+            else if (word == "list") known.list_count = id(words);
             else give_up("what is " + word + "?");
         }
         return known;
@@ -112,21 +114,26 @@ private:
         return "ok";
     }
 
-    std::string ask(std::istringstream &words) {
+    /* ORDER SIDE QTY PX, then what else it has; what of it does not fit into the ORDER_NEW is told in `more`. */
+    tripline_event order(std::istringstream &words, tripline_event &more) const {
         const std::uint64_t order = id(words);
         const tripline::side on = side(words);
         const std::int64_t qty = number(words), px = number(words);
         const terms known = rest(words);
         const auto tif = known.expiry == 0 ? tripline::tif::gtc : tripline::tif::gtd;
-        const std::uint64_t attrs = tripline::attrs(known.type, tif, known.intent);
-        if (known.expiry == 0) return told(must(client_.permit(target_.order_new(on, order, px, qty, attrs), PATIENCE_NS)));
-        const std::uint64_t position =
-            must(client_.request(target_.order_new(on, order, px, qty, attrs, TRIPLINE_FLAG_MORE)));
+        more = of_words(known.expiry == 0 ? 0 : TRIPLINE_EVENT_ORDER_EXT, order, 0,
+                        static_cast<std::uint64_t>(known.expiry));
+        tripline_event event = target_.order_new(on, order, px, qty, tripline::attrs(known.type, tif, known.intent),
+                                                 known.expiry == 0 ? 0 : TRIPLINE_FLAG_MORE);
+        event.e = known.list_count << 48;
+        return event;
+    }
+
+    std::string ask(std::istringstream &words) {
         tripline_event more{};
-        more.kind = TRIPLINE_EVENT_ORDER_EXT;
-        more.handle = target_.c.handle;
-        more.a = order;
-        more.c = static_cast<std::uint64_t>(known.expiry);
+        const tripline_event event = order(words, more);
+        if (more.kind == 0) return told(must(client_.permit(event, PATIENCE_NS)));
+        const std::uint64_t position = must(client_.request(event));
         must(client_.publish(more));
         return told(*must(client_.wait(position, PATIENCE_NS)));
     }
@@ -142,12 +149,9 @@ private:
 
     /* Asks and does not wait; what it was answered stays where it is. */
     std::string request(std::istringstream &words) {
-        const std::uint64_t order = id(words);
-        const tripline::side on = side(words);
-        const std::int64_t qty = number(words), px = number(words);
-        const std::uint64_t attrs =
-            tripline::attrs(tripline::order_type::limit, tripline::tif::gtc, tripline::intent::open);
-        asked_[order] = must(client_.request(target_.order_new(on, order, px, qty, attrs)));
+        tripline_event more{};
+        const tripline_event event = order(words, more);
+        asked_[event.a] = must(client_.request(event));
         return settled();
     }
 

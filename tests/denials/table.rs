@@ -108,6 +108,31 @@ pub(crate) const CASES: &[Case] = &[
     row(OpenOrders, "open X", &["ask 1 buy 1 100"], "ask 2 buy 1 100", (2, 1), BOOK),
     row(DailyCount, "day X", &["ask 1 buy 1 100"], "ask 2 buy 1 100", (2, 1), ACCOUNT),
     row(
+        Balance,
+        "balance X",
+        &["snapshot 5 4 63 100000000000000 0 150000000 1"],
+        "ask 1 buy 2 100",
+        (200_000_000, 150_000_000),
+        ACCOUNT,
+    ),
+    row(
+        Margin,
+        "free X",
+        &["event 53 0 0 150000000 0 0"],
+        "ask 1 buy 2 100",
+        (200_000_000, 150_000_000),
+        ACCOUNT,
+    ),
+    // The second of two is off the tick.
+    row(
+        ListMember,
+        "caps FINE",
+        &["event 16 9 2 0 0 0", "request 30 buy 10 100 list 2", "?ask 31 buy 10 96 list 2"],
+        "wait 30",
+        (2, 2),
+        BOOK,
+    ),
+    row(
         ReduceOnlySize,
         "plain X",
         &["ask 10 buy 1 100", "fill 10 buy 1 100"],
@@ -202,7 +227,13 @@ pub(crate) const CASES: &[Case] = &[
     row(
         MarginDrawdown,
         "margin BORROWED",
-        &["mark 100", "event 53 10000000000 0 0 0 0", "ask 1 buy 1000 100", "fill 1 buy 1000 100", "mark 95"],
+        &[
+            "mark 100",
+            "event 53 10000000000 0 -9223372036854775808 0 0",
+            "ask 1 buy 1000 100",
+            "fill 1 buy 1000 100",
+            "mark 95",
+        ],
         "ask 2 buy 1 95",
         (5_000, 5_000),
         BOOK,
@@ -275,6 +306,7 @@ pub(crate) const CASES: &[Case] = &[
     row(LeaseExpired, "epoch X", &["!stop"], "ask 2 buy 1 100", (0, 0), FIRM).comes_as("DROPPED"),
     // Books that cannot be trusted.
     row(Unarmed, "unarmed X", &["!continue"], "ask 1 buy 1 100", (0, 0), ACCOUNT),
+    row(Reconciling, "reconciling X", &[], "ask 1 buy 1 100", (0, 0), ACCOUNT),
     row(Gap, "gap X", &["event 51 1 1000000000 0 999 0"], "ask 1 buy 1 100", (0, 0), BOOK),
     row(Corrupt, "corrupt X", &["event 10 1 100 0 1 0"], "ask 2 buy 1 100", (0, 0), STRATEGY).of("broken"),
     row(
@@ -361,12 +393,8 @@ use Absence::{Elsewhere, Fault, NotBuilt, Reduces, Tested};
 
 pub(crate) const ABSENT: &[(Reason, Absence)] = &[
     (Warmup, NotBuilt),
-    (Reconciling, Elsewhere),
     (NoExecutor, Elsewhere),
     (OcoRearm, NotBuilt),
-    (ListMember, NotBuilt),
-    (Balance, NotBuilt),
-    (Margin, NotBuilt),
     (LiquidationDistance, NotBuilt),
     (Reroute, NotBuilt),
     (Backpressure, Reduces),
