@@ -242,6 +242,7 @@ enum class reason : std::uint16_t {
     alert = TRIPLINE_REASON_ALERT,
     drill = TRIPLINE_REASON_DRILL,
     fleet = TRIPLINE_REASON_FLEET,
+    approval = TRIPLINE_REASON_APPROVAL,
     gap = TRIPLINE_REASON_GAP,
     corrupt = TRIPLINE_REASON_CORRUPT,
     replay = TRIPLINE_REASON_REPLAY,

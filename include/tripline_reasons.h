@@ -111,6 +111,7 @@
 #define TRIPLINE_REASON_ALERT 903    /* An alert. */
 #define TRIPLINE_REASON_DRILL 904    /* A drill. */
 #define TRIPLINE_REASON_FLEET 905    /* Another instance of the fleet. */
+#define TRIPLINE_REASON_APPROVAL 906 /* Another approver has to agree first. */
 
 /* Integrity. */
 

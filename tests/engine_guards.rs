@@ -98,6 +98,7 @@ fn a_command_from_a_lane_halts_its_strategy() {
         guard: 64,
         actor: 0,
         nonce: 0,
+        acks: 0,
     };
     desk.say(0, PLAIN, Flags::empty(), event);
     assert_eq!(desk.reply, None);

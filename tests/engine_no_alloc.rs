@@ -165,7 +165,8 @@ fn reset_everything(engine: &mut Engine, now: Nanos) {
         let Some(cause) = engine.cause_row(index) else { continue };
         let (scope, guard) = (cause.scope.expect("a scope"), cause.guard as u16);
         let verb = CommandVerb::Reset;
-        let event = Event::Command { id: 1, scope, verb, rebase: 1, guard, actor: 1, nonce: cause.nonce };
+        let event =
+            Event::Command { id: 1, scope, verb, rebase: 1, guard, actor: 1, nonce: cause.nonce, acks: 0 };
         engine.apply(now, Source::Operator, &sidecar(event));
     }
 }

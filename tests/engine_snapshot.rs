@@ -92,6 +92,7 @@ impl Pair {
                 guard,
                 actor: 1,
                 nonce: cause.nonce,
+                acks: 0,
             });
         }
     }
@@ -397,7 +398,16 @@ impl Pair {
             Act::Wait(duration) => self.advance(self.now.after(*duration)),
             Act::Command { verb, scope } => {
                 let (scope, verb) = (*scope, *verb);
-                self.command(Event::Command { id: 1, scope, verb, rebase: 0, guard: 0, actor: 1, nonce: 0 });
+                self.command(Event::Command {
+                    id: 1,
+                    scope,
+                    verb,
+                    rebase: 0,
+                    guard: 0,
+                    actor: 1,
+                    nonce: 0,
+                    acks: 0,
+                });
             }
             Act::Lose { strategy } => {
                 let (lane, strategy, sign) = (*strategy, *strategy, LivenessSign::Lost);

@@ -194,7 +194,8 @@ fn wait_until_consumed(producer: &Producer, consumed: &AtomicU64) {
 }
 
 fn command(id: u64, verb: CommandVerb) -> Words {
-    let event = Event::Command { id, scope: Scope::Firm, verb, rebase: 0, guard: 1, actor: 0, nonce: 1 };
+    let event =
+        Event::Command { id, scope: Scope::Firm, verb, rebase: 0, guard: 1, actor: 0, nonce: 1, acks: 0 };
     encode(&Message { flags: Flags::empty(), epoch: 0, handle: Handle::default(), event })
 }
 

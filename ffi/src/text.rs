@@ -109,7 +109,7 @@ const REASON_NAMES: &[(Reason, &CStr)] = reason_names!(
     ErrorRate Consecutive Auth Liquidation HalfOpenSpent HalfOpen
     Heartbeat Supervisor Stream Database VenueDown Book Volatility FillRatio AckLatency TradeRate CancelRatio
     Gauge
-    Operator Trigger Alert Drill Fleet
+    Operator Trigger Alert Drill Fleet Approval
     Gap Corrupt Replay Arithmetic Capacity ClientDead Stall JournalLag PositionMismatch CashMismatch UnknownFill
     Overfill Violation Lag Unrecorded
     PaperMode LiveRefused

@@ -77,6 +77,8 @@ pub struct Request {
     pub rebase: bool,
     /// The user who asks.
     pub actor: u32,
+    /// What they acknowledge, for a reset: bits of [`Acks`](crate::model::Acks); else 0.
+    pub acks: u8,
 }
 
 /// The context with what control remembers.
@@ -153,9 +155,9 @@ impl Desk {
     /// # Errors
     /// [`DeskError`].
     pub async fn command(&self, request: Request) -> Result<VerdictRecord, DeskError> {
-        let Request { verb, scope, guard, nonce, rebase, actor } = request;
+        let Request { verb, scope, guard, nonce, rebase, actor, acks } = request;
         let id = self.next_id();
-        let event = Event::Command { id, scope, verb, rebase: u8::from(rebase), guard, actor, nonce };
+        let event = Event::Command { id, scope, verb, rebase: u8::from(rebase), guard, actor, nonce, acks };
         let (reply, answer) = oneshot::channel();
         self.hand_over(Order { event, reply: Some(reply) })?;
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {

@@ -55,10 +55,28 @@ pub struct Limits {
     pub permit_validity: Nanos,
     /// How directives are followed up.
     pub directives: DirectiveLimits,
+    /// Who may reset a drawdown that has lost much.
+    pub approval: ApprovalLimits,
     /// Clocks that say when a session begins.
     pub clocks: u16,
     /// Table sizes.
     pub capacity: Capacity,
+}
+
+/// Who has to agree before a drawdown that has lost much is reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
+pub struct ApprovalLimits {
+    /// Users of whom two have to; with fewer than two here one person may reset anything.
+    pub approvers: Vec<u32>,
+    /// From this loss of the peak on.
+    pub loss: Bps,
+}
+
+impl Default for ApprovalLimits {
+    fn default() -> Self {
+        Self { approvers: Vec::new(), loss: Bps(200) }
+    }
 }
 
 /// One account at one venue.

@@ -33,6 +33,7 @@
     clippy::print_stderr
 )]
 
+mod approvals;
 mod backlog;
 mod band;
 mod by_cost;
@@ -101,6 +102,7 @@ pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transit
 #[cfg(feature = "sidecar")]
 pub use snapshot::SnapshotError;
 
+use approvals::Approvals;
 use clients::Clients;
 use connections::Connections;
 use day::Day;
@@ -178,6 +180,7 @@ pub struct Engine {
     wall: Option<WallClock>,
     awaited: Awaited,
     lists: OrderLists,
+    approvals: Approvals,
     duplicates: Duplicates,
     directives: Directives,
     delegated: Delegated,
@@ -252,6 +255,7 @@ impl Engine {
             wall: None,
             awaited: Awaited::new(&limits),
             lists: OrderLists::new(&limits),
+            approvals: Approvals::new(&limits),
             duplicates: Duplicates::new(&limits),
             directives: Directives::new(),
             delegated: Delegated::new(),

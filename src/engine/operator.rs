@@ -8,9 +8,10 @@
 //! cause (UNKNOWN_ORDER); a soft cause (DRAWDOWN_SOFT); a cause that clears itself (its own reason); another nonce
 //! (EPOCH_STALE); a cool-down that still runs (as RESUME); for a drawdown, a breach that still holds with the peak kept (DRAWDOWN), a reading nobody can
 //! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
-//! is not positive (PEAK_NONPOSITIVE). MODE puts a scope on paper, always, or live: not while anything holds it, a scope it
-//! is in, or one in it (LIVE_REFUSED, `measured` how many causes do); a restricted instrument does not count. ADOPT: see
-//! `reconcile::adopt`. Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
+//! is not positive (PEAK_NONPOSITIVE); last, where two people have to agree and one has (APPROVAL), see `approvals`.
+//! MODE puts a scope on paper, always, or live: not while anything holds it, a scope it is in, or one in it (LIVE_REFUSED,
+//! `measured` how many causes do); a restricted instrument does not count. ADOPT: see `reconcile::adopt`. Other verbs are
+//! denied (LIVE_REFUSED) until the versions that bring them.
 //! Every command gets exactly one reply.
 
 #![deny(
@@ -24,6 +25,7 @@
 )]
 
 use super::Engine;
+use super::approvals::Reset;
 use super::drawdown::Touch;
 use super::exact::{bump, report};
 use super::gates::{Cause, Hold, Reading, guard};
@@ -47,7 +49,7 @@ impl Denial {
 
 impl Engine {
     pub(super) fn on_operator_record(&mut self, message: &Message) {
-        let Event::Command { id, scope, verb, rebase, guard, nonce, .. } = message.event else {
+        let Event::Command { id, scope, verb, rebase, guard, nonce, actor, acks } = message.event else {
             bump(&mut self.counters.unhandled);
             return;
         };
@@ -59,7 +61,7 @@ impl Engine {
                 if forced { Ok(()) } else { Err(Denial::of(Reason::UnknownOrder)) }
             }
             CommandVerb::Reduce => self.command_state(scope, TradingState::ReduceOnly),
-            CommandVerb::Reset => self.command_reset(scope, guard, nonce, rebase != 0),
+            CommandVerb::Reset => self.command_reset(scope, guard, nonce, (rebase != 0, actor, acks)),
             CommandVerb::Resume => self.command_resume(scope, guard),
             CommandVerb::Mode => self.command_mode(scope, if rebase == 1 { Mode::Live } else { Mode::Paper }),
             // What a reset rebases, an adoption confirms.
@@ -165,7 +167,13 @@ impl Engine {
         self.refresh_trust(scope);
     }
 
-    fn command_reset(&mut self, scope: Scope, guard: u16, nonce: u64, rebase: bool) -> Result<(), Denial> {
+    fn command_reset(
+        &mut self,
+        scope: Scope,
+        guard: u16,
+        nonce: u64,
+        (rebase, actor, acks): (bool, u32, u8),
+    ) -> Result<(), Denial> {
         let cause = *self.gates.cause(scope, guard).ok_or(Denial::of(Reason::UnknownOrder))?;
         if cause.latch == Latch::Auto {
             return Err(Denial { reason: cause.reason, measured: cause.measured, limit: cause.limit });
@@ -183,16 +191,20 @@ impl Engine {
             return Ok(());
         };
         let index = usize::from(configured / 2);
-        let totals = self.ledger.totals(scope).ok_or(Denial::of(Reason::UnknownOrder))?;
-        match self.drawdowns.reset(index, totals, rebase, &mut self.gates, self.now) {
-            None => Err(Denial::of(Reason::Arithmetic)),
+        let totals = *self.ledger.totals(scope).ok_or(Denial::of(Reason::UnknownOrder))?;
+        match self.drawdowns.may_reset(index, &totals, rebase) {
+            None => return Err(Denial::of(Reason::Arithmetic)),
             Some(Err(refusal)) => {
-                Err(Denial { reason: refusal.reason, measured: refusal.measured, limit: refusal.limit })
+                return Err(Denial {
+                    reason: refusal.reason,
+                    measured: refusal.measured,
+                    limit: refusal.limit,
+                });
             }
-            Some(Ok(())) => {
-                self.judge_guard(index, Touch::default());
-                Ok(())
-            }
+            Some(Ok(())) => self.approve(Reset { index, nonce, rebase, actor, acks }, &cause)?,
         }
+        self.drawdowns.reset(index, &totals, rebase, &mut self.gates, self.now);
+        self.judge_guard(index, Touch::default());
+        Ok(())
     }
 }

@@ -143,6 +143,6 @@ impl Engine {
     }
 }
 
-const fn is_trusted(totals: &Totals) -> bool {
+pub(super) const fn is_trusted(totals: &Totals) -> bool {
     totals.standing.untrusted == 0 && totals.standing.unsound == 0
 }

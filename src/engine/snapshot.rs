@@ -91,6 +91,7 @@ impl Engine {
             && self.repeats.fit(fresh.repeats)
             && self.awaited.fit(fresh.awaited)
             && self.lists.fit(fresh.lists)
+            && self.approvals.fit(fresh.approvals)
             && self.duplicates.fit(fresh.duplicates)
             && self.directives.fit(fresh.directives)
             && self.delegated.fit(fresh.delegated)

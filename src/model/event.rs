@@ -333,7 +333,7 @@ macro_rules! event_table {
             /// Sidecar only: a scope changed state.
             135 TRANSITION Transition { scope: Scope = 0 @ 0, reason: Reason = 0 @ 48, guard: u16 = 1 @ 0, old_state: TradingState = 1 @ 16, new_state: TradingState = 1 @ 24, epoch: u32 = 1 @ 32, measured: i64 = 2 @ 0, limit: i64 = 3 @ 0, latch: Latch = 4 @ 0 }
             /// Sidecar only: an operator's command; nonce and guard matter to a reset, approver is a user id.
-            138 COMMAND Command { id: u64 = 0 @ 0, scope: Scope = 1 @ 0, verb: CommandVerb = 1 @ 48, rebase: u8 = 1 @ 56, guard: u16 = 2 @ 0, actor: u32 = 2 @ 32, nonce: u64 = 3 @ 0 }
+            138 COMMAND Command { id: u64 = 0 @ 0, scope: Scope = 1 @ 0, verb: CommandVerb = 1 @ 48, rebase: u8 = 1 @ 56, guard: u16 = 2 @ 0, actor: u32 = 2 @ 32, nonce: u64 = 3 @ 0, acks: u8 = 4 @ 0 }
             /// Sidecar only: a client has echoed a halt epoch.
             139 EPOCH_ACK EpochAck { lane: u16 = 0 @ 0, strategy: u16 = 0 @ 16, epoch: u32 = 0 @ 32 }
             /// Sidecar only: a record from a lane was not one.

@@ -4,6 +4,7 @@
 //! [`Event`]s a strategy publishes, the [`verdict`]s and directives it gets back, the trading [`state`] of a
 //! scope and the stable [`Reason`] codes. How these become bytes is the business of [`crate::wire`].
 
+pub mod acks;
 pub mod event;
 pub mod name;
 pub mod reason;
@@ -12,6 +13,7 @@ pub mod state;
 pub mod units;
 pub mod verdict;
 
+pub use acks::Acks;
 pub use event::{Event, Flags, Handle, Message, OrderAttrs};
 pub use name::Name;
 pub use reason::Reason;

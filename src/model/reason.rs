@@ -196,6 +196,8 @@ reasons! {
     904 "DRILL" Drill,
     /// Another instance of the fleet.
     905 "FLEET" Fleet,
+    /// Another approver has to agree first.
+    906 "APPROVAL" Approval,
 
     /// Events are missing.
     1001 "GAP" Gap,
@@ -251,6 +253,6 @@ mod tests {
             assert_eq!(Reason::from_u16(reason as u16), Some(reason));
         }
         assert_eq!(Reason::from_u16(0), None);
-        assert_eq!(Reason::ALL.len(), 93);
+        assert_eq!(Reason::ALL.len(), 94);
     }
 }

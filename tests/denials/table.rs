@@ -419,6 +419,7 @@ pub(crate) const ABSENT: &[(Reason, Absence)] = &[
     (Alert, NotBuilt),
     (Drill, NotBuilt),
     (Fleet, NotBuilt),
+    (Approval, Elsewhere),
     (Stall, NotBuilt),
     (JournalLag, Tested("archive.rs")),
     (UnknownFill, NotBuilt),

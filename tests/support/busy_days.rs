@@ -95,7 +95,16 @@ pub fn book_record(step: u64) -> (Source, Message) {
             let scope = [Scope::Firm, Scope::Book(0), Scope::Instrument(0, PERP)][(step / 48 % 3) as usize];
             (
                 Source::Operator,
-                sidecar(Event::Command { id: step, scope, verb, rebase: 1, guard: 1, actor: 1, nonce: step }),
+                sidecar(Event::Command {
+                    id: step,
+                    scope,
+                    verb,
+                    rebase: 1,
+                    guard: 1,
+                    actor: 1,
+                    nonce: step,
+                    acks: 0,
+                }),
             )
         }
         14 => (Source::Sidecar, sidecar(Event::Roll { session: step / 1_000, clock: 0 })),

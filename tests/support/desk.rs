@@ -128,6 +128,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         buckets: vec![],
         permit_validity: ms(100),
         directives: DirectiveLimits::default(),
+        approval: Default::default(),
         clocks: 1,
         capacity: Capacity {
             lanes: 4,
@@ -403,9 +404,22 @@ impl Desk {
         nonce: u64,
         rebase: bool,
     ) -> VerdictRecord {
+        self.command_by((7, 0), verb, scope, guard, nonce, rebase)
+    }
+
+    /// The same by a user, with what they acknowledge.
+    pub fn command_by(
+        &mut self,
+        (actor, acks): (u32, u8),
+        verb: CommandVerb,
+        scope: Scope,
+        guard: u16,
+        nonce: u64,
+        rebase: bool,
+    ) -> VerdictRecord {
         let command = self.fresh_id();
         let event =
-            Event::Command { id: command, scope, verb, rebase: u8::from(rebase), guard, actor: 7, nonce };
+            Event::Command { id: command, scope, verb, rebase: u8::from(rebase), guard, actor, nonce, acks };
         let message = Message { flags: Flags::empty(), epoch: 0, handle: Handle(0), event };
         self.apply(Source::Operator, &message);
         let reply = self.reply.expect("every command is answered");

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::control::config::GUARD_NAME_MAX;
 use crate::control::decimal;
-use crate::model::{Bps, Money, Name};
+use crate::model::{Acks, Bps, Money, Name};
 
 /// Directory of a sidecar's sockets where neither option nor environment names one.
 const DEFAULT_DIR: &str = "/run/tripline";
@@ -204,6 +204,9 @@ pub struct ResetArgs {
     /// Measure from the present equity instead of keeping the old peak
     #[arg(long)]
     pub rebase: bool,
+    /// Something that was looked at, repeatable: all of them where two approvers have to agree
+    #[arg(long = "ack", value_name = "WHAT", value_parser = clap::builder::PossibleValuesParser::new(Acks::WORDS))]
+    pub acknowledged: Vec<String>,
     /// Skip the question that is asked on a terminal
     #[arg(long)]
     pub yes: bool,

@@ -86,6 +86,7 @@ pub(super) fn reset(args: &ResetArgs, terminal: &mut Terminal<'_>) -> io::Result
         nonce,
         reason: args.reason.clone(),
         rebase: args.rebase,
+        acknowledged: args.acknowledged.clone(),
     };
     match admin::reset(&args.target.runtime_dir, &body) {
         Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,

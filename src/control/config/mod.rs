@@ -197,6 +197,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     market::none_is_a_problem(&root, &accounts, &instruments, &strategies);
     let permit_validity = permission::validity(root.table("permit"));
     let directives = permission::directives(root.table("directives"));
+    let approval = permission::approval(root.table("approval"));
 
     let currencies = market::Currencies::read(&accounts, &instruments, &rates);
     let account_names = market::Directory::read("account", &accounts);
@@ -243,6 +244,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         buckets: buckets.into_iter().map(|(_, limits)| limits).collect::<Option<_>>()?,
         permit_validity,
         directives,
+        approval,
         clocks: runs.clocks.len() as u16,
         capacity,
     };

@@ -1,8 +1,9 @@
-//! COLD: `[permit]` and `[directives]`: how long an answer may be used, and how what is asked is followed up.
+//! COLD: `[permit]`, `[directives]` and `[approval]`: how long an answer may be used, how what is asked is followed up, and
+//! who has to agree before a large loss is reset.
 
-use super::value;
 use super::walk::Section;
-use crate::engine::limits::DirectiveLimits;
+use super::{trading, value};
+use crate::engine::limits::{ApprovalLimits, DirectiveLimits};
 use crate::model::Nanos;
 
 /// How long a permission may be used after it was given.
@@ -11,6 +12,18 @@ pub(super) fn validity(section: Section<'_, '_>) -> Nanos {
     let validity = section.or("validity", Nanos::from_millis(100), range);
     section.finish();
     validity
+}
+
+/// Who has to agree before a drawdown that has lost much is reset.
+pub(super) fn approval(section: Section<'_, '_>) -> ApprovalLimits {
+    let default = ApprovalLimits::default();
+    let approvers = section.or("approvers", Vec::new(), value::list(trading::user));
+    let loss = section.or("loss", default.loss, value::ratio(1..=10_000));
+    if approvers.len() < 2 {
+        section.note("approvers", "fewer than two: one person may reset a drawdown, however much was lost");
+    }
+    section.finish();
+    ApprovalLimits { approvers, loss }
 }
 
 /// How directives are followed up.

@@ -236,6 +236,9 @@ const BAD: &[Row] = &[
     ("unknown role", After("uid", "role = \"market\""), 18, "strategy[mm1].role", "unknown-word", "did you mean `maker`?"),
     ("executor for nobody", After("uid", "executes = [\"mian\"]"), 18, "strategy[mm1].executes", "unknown-reference", "did you mean `main`?"),
     ("executor without a list", After("uid", "executes = \"main\""), 18, "strategy[mm1].executes", "wrong-type", "an array"),
+    ("the same approver twice", Add("[approval]\napprovers = [7, 7]"), 29, "approval.approvers", "repeated", ""),
+    ("approver nobody knows", Add("[approval]\napprovers = [7, \"no-such-user\"]"), 29, "approval.approvers", "unknown-user", "number"),
+    ("two people for any loss at all", Add("[approval]\nloss = \"0%\""), 29, "approval.loss", "out-of-range", "100.00 %"),
     ("executor for the same account twice", After("uid", "executes = [\"main\", \"main\"]"), 18, "strategy[mm1].executes", "repeated", "main twice"),
     ("first order a duplicate", After("uid", "[strategy.duplicates]\ndeny = 1"), 19, "strategy[mm1].duplicates.deny", "out-of-range", "2 to 32"),
     ("trips before it denies", After("uid", "[strategy.duplicates]\ndeny = 10\ntrip = 9"), 20, "strategy[mm1].duplicates.trip", "out-of-range", "10 to 32"),
@@ -368,6 +371,7 @@ fn what_was_typed_is_what_the_engine_gets() {
     let noted: Vec<_> = notes.iter().map(|note| note.key.as_str()).collect();
     let expected = [
         "journal.archive",
+        "approval.approvers",
         "firm.max_gross",
         "firm.max_net",
         "firm.max_orders_per_day",

@@ -153,7 +153,7 @@ fn read_strategy(
     Some(StrategyLimits { name: name?, uid: uid?, heartbeat, recover_for, executes, duplicates, caps })
 }
 
-fn user(value: &Value<'_>) -> Result<u32, Fault> {
+pub(super) fn user(value: &Value<'_>) -> Result<u32, Fault> {
     sidecar::id_or_name(value, "user", system::user_id)
 }
 

@@ -17,7 +17,7 @@ use super::refusal;
 use crate::control::desk::{self, DeskError};
 use crate::control::scopes;
 use crate::model::event::CommandVerb;
-use crate::model::{Reason, Scope};
+use crate::model::{Acks, Reason, Scope};
 
 /// Bytes a body may have.
 pub(super) const BODY_MAX: usize = 64 * 1024;
@@ -55,6 +55,9 @@ pub struct ResetBody {
     /// Measure from the present.
     #[serde(default)]
     pub rebase: bool,
+    /// What is acknowledged, names of [`Acks`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<String>,
 }
 
 /// Body of /v1/resume.
@@ -136,7 +139,7 @@ async fn tighten(
     let reason = reason(&body.reason)?;
     let scope = scope(house, &body.scope)?;
     let guard = body.guard.as_deref().map_or(Ok(0), |name| guard(house, name))?;
-    let request = desk::Request { verb, scope, guard, nonce: 0, rebase: false, actor };
+    let request = desk::Request { verb, scope, guard, nonce: 0, rebase: false, actor, acks: 0 };
     carry_out(house, request, word, &body.scope, reason).await
 }
 
@@ -154,8 +157,9 @@ pub(super) async fn reset(
         let hint = "tripline status shows the nonce of each cause, in hexadecimal";
         Problem::new(StatusCode::BAD_REQUEST, "bad-nonce", "the nonce is not a hexadecimal number", hint)
     })?;
+    let acks = acknowledged(&body.acknowledged)?.bits();
     let verb = CommandVerb::Reset;
-    let request = desk::Request { verb, scope, guard, nonce, rebase: body.rebase, actor };
+    let request = desk::Request { verb, scope, guard, nonce, rebase: body.rebase, actor, acks };
     carry_out(&house, request, "reset", &body.scope, reason).await
 }
 
@@ -170,7 +174,8 @@ pub(super) async fn resume(
     let scope = scope(&house, &body.scope)?;
     // No guard has the number 0: it stands for all of them.
     let guard = body.guard.as_deref().map_or(Ok(0), |name| guard(&house, name))?;
-    let request = desk::Request { verb: CommandVerb::Resume, scope, guard, nonce: 0, rebase: false, actor };
+    let request =
+        desk::Request { verb: CommandVerb::Resume, scope, guard, nonce: 0, rebase: false, actor, acks: 0 };
     carry_out(&house, request, "resume", &body.scope, reason).await
 }
 
@@ -184,7 +189,7 @@ pub(super) async fn adopt(
     let reason = reason(&body.reason)?;
     let scope = scope(&house, &body.scope)?;
     let verb = CommandVerb::Adopt;
-    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: body.confirm, actor };
+    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: body.confirm, actor, acks: 0 };
     carry_out(&house, request, "adopt", &body.scope, reason).await
 }
 
@@ -207,8 +212,21 @@ pub(super) async fn mode(
         }
     };
     let verb = CommandVerb::Mode;
-    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: is_live, actor };
+    let request = desk::Request { verb, scope, guard: 0, nonce: 0, rebase: is_live, actor, acks: 0 };
     carry_out(&house, request, word, &body.scope, reason).await
+}
+
+fn acknowledged(names: &[String]) -> Result<Acks, Problem> {
+    let known = names.iter().map(|name| Acks::named(name).ok_or(name));
+    known.collect::<Result<Acks, _>>().map_err(|name| {
+        let title = format!("nothing is acknowledged by {name:?}");
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "unknown-acknowledgement",
+            title,
+            format!("say {}", Acks::WORDS.join(", ")),
+        )
+    })
 }
 
 fn guard(house: &House, name: &str) -> Result<u16, Problem> {
@@ -299,7 +317,8 @@ async fn carry_out(
         Err(error) => error.to_string(),
     };
     let actor = request.actor;
-    tracing::warn!(event = "command", verb, scope, reason, actor, rebase = request.rebase, answer);
+    let desk::Request { rebase, acks, .. } = request;
+    tracing::warn!(event = "command", verb, scope, reason, actor, rebase, acks, answer);
     let verdict = outcome.map_err(unanswered)?;
     if !verdict.verdict.may_send() {
         return Err(refusal::refused(house.desk.limits(), &request, &verdict));

@@ -9,7 +9,7 @@ use crate::control::report::{Reading, readings};
 use crate::engine::Limits;
 use crate::model::event::CommandVerb;
 use crate::model::verdict::{Verdict, VerdictRecord};
-use crate::model::{Nanos, Reason};
+use crate::model::{Acks, Nanos, Reason};
 
 const LOOK: &str = "tripline status shows what holds now and the line that ends it";
 
@@ -22,6 +22,19 @@ pub(super) fn refused(limits: &Limits, request: &Request, record: &VerdictRecord
     };
     let code = reason.as_str();
     match reason {
+        Reason::Approval if record.limit == i64::from(Acks::all().count()) => {
+            let title = "so much was lost that two approvers have to agree, and to acknowledge what they have looked at";
+            let words: Vec<String> = Acks::WORDS.iter().map(|word| format!("--ack {word}")).collect();
+            conflict(code, title, &format!("add {} where it is true", words.join(" ")))
+        }
+        Reason::Approval if record.measured > 0 => {
+            let title = "agreed: so much was lost that another approver has to give the same command";
+            conflict(code, title, "within 15 minutes, with this nonce, and with --rebase only if this had it")
+        }
+        Reason::Approval => {
+            let title = "so much was lost that two approvers have to agree, and you are none";
+            conflict(code, title, "the users of approval.approvers are")
+        }
         Reason::EpochStale => {
             let title = "the nonce is not that of the present halt";
             Problem::new(StatusCode::PRECONDITION_FAILED, code, title, LOOK)

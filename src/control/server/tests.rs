@@ -43,7 +43,7 @@ fn own_directory() -> PathBuf {
 /// What the fake core answers: the reset of any other nonce than 0x9f2c is stale, of any other guard than 64 a
 /// conflict unless it is the error rate, whose cool-down still runs; a resume of all passes; a reduce is never answered.
 fn verdict(event: &Event) -> Option<VerdictRecord> {
-    let Event::Command { id, verb, guard, nonce, .. } = *event else { return None };
+    let Event::Command { id, verb, guard, nonce, acks, .. } = *event else { return None };
     let (verdict, reason, measured, limit) = match (verb, guard, nonce) {
         (CommandVerb::Reset, 64, 0x9f2c) | (CommandVerb::Halt, ..) | (CommandVerb::Resume, 0, 0) => {
             (Verdict::Pass, None, 0, 0)
@@ -54,6 +54,11 @@ fn verdict(event: &Event) -> Option<VerdictRecord> {
         }
         (CommandVerb::Reset, guard::HEARTBEAT, _) => {
             (Verdict::Deny, Some(Reason::Heartbeat), 1_500_000_000, 1_000_000_000)
+        }
+        // What is sent with a nonce of so many lost much.
+        (CommandVerb::Reset, _, 0xa0..=0xa4) => {
+            let limit = if acks == 0 { 4 } else { 2 };
+            (Verdict::Deny, Some(Reason::Approval), i64::from(nonce as u8 - 0xa0), limit)
         }
         (CommandVerb::Reset, ..) => (Verdict::Deny, Some(Reason::Drawdown), 310, 300),
         (CommandVerb::Resume, ..) => (Verdict::Deny, Some(Reason::UnknownOrder), 0, 0),
@@ -242,6 +247,30 @@ fn a_reset_names_guard_and_nonce_and_learns_why_it_was_refused() {
     let commands = rig.commands();
     assert_eq!(commands.len(), 6);
     assert!(matches!(commands[0], Event::Command { rebase: 1, guard: 64, nonce: 0x9f2c, .. }));
+}
+
+#[test]
+fn a_reset_that_needs_two_people_says_what_is_missing() {
+    let rig = Rig::start();
+    let all = r#","acknowledged":["cause-understood","market-normal","limits-reviewed","approved"]"#;
+    for (nonce, acknowledged, status, word) in [
+        ("a1", all, 409, "another approver has to give the same command"),
+        ("a0", all, 409, "you are none"),
+        ("a0", "", 409, "--ack cause-understood --ack market-normal --ack limits-reviewed --ack approved"),
+        ("a1", r#","acknowledged":["aproved"]"#, 400, "unknown-acknowledgement"),
+    ] {
+        let body = format!(
+            r#"{{"scope":"account:main","guard":"canary.session","nonce":"{nonce}","reason":"x"{acknowledged}}}"#
+        );
+        let (found, text) = rig.post("/v1/reset", &body);
+        assert!(found == status && text.contains(word), "{nonce} {acknowledged}: {text}");
+    }
+    let acks: Vec<u8> = rig
+        .commands()
+        .into_iter()
+        .filter_map(|event| if let Event::Command { acks, .. } = event { Some(acks) } else { None })
+        .collect();
+    assert_eq!(acks, [15, 15, 0]);
 }
 
 #[test]

@@ -26,7 +26,41 @@ pub(in crate::engine) struct Refusal {
 }
 
 impl Drawdowns {
-    /// Resets the latched cause of a guard: keeps the peak, or moves it to the equity now.
+    /// Why a reset that keeps the peak, or moves it to the equity now, is refused.
+    pub(in crate::engine) fn may_reset(
+        &self,
+        index: usize,
+        totals: &Totals,
+        rebase: bool,
+    ) -> Option<Result<(), Refusal>> {
+        let guard = self.guards.get(index)?;
+        let sight = guard.see(totals);
+        let refuse = |reason| Some(Err(Refusal { reason, measured: 0, limit: 0 }));
+        if rebase && guard.moves_its_peak() {
+            if !sight.trusted {
+                return refuse(Reason::DrawdownUntrusted);
+            }
+            if guard.limits.limit.is_some() && sight.good <= 0 {
+                return refuse(Reason::PeakNonpositive);
+            }
+            return Some(Ok(()));
+        }
+        if guard.unpriced {
+            return refuse(Reason::FlowUnpriced);
+        }
+        let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
+        if guard.is_meaningless(&peaks) {
+            return refuse(Reason::PeakNonpositive);
+        }
+        if sight.absent || peaks.reaches(&guard.limits, sight.worst, 100)? {
+            let (measured, limit) = guard.measure(sight.worst)?;
+            return Some(Err(Refusal { reason: guard.reason(), measured, limit }));
+        }
+        // What nobody can trust ends nothing: the loss may be larger than it looks.
+        if sight.trusted { Some(Ok(())) } else { refuse(Reason::DrawdownUntrusted) }
+    }
+
+    /// Resets the latched cause of a guard, which [`Drawdowns::may_reset`].
     pub(in crate::engine) fn reset(
         &mut self,
         index: usize,
@@ -34,40 +68,15 @@ impl Drawdowns {
         rebase: bool,
         gates: &mut Gates,
         now: Nanos,
-    ) -> Option<Result<(), Refusal>> {
-        let guard = &mut self.guards[index];
+    ) {
+        let Some(guard) = self.guards.get_mut(index) else { return };
         let sight = guard.see(totals);
-        let refuse = |reason| Some(Err(Refusal { reason, measured: 0, limit: 0 }));
-        // Margin is what it is: there is no peak to move.
-        if rebase && guard.limits.basis != Basis::Margin {
-            if !sight.trusted {
-                return refuse(Reason::DrawdownUntrusted);
-            }
-            if guard.limits.limit.is_some() && sight.good <= 0 {
-                return refuse(Reason::PeakNonpositive);
-            }
+        if rebase && guard.moves_its_peak() {
             guard.anchor(sight.good, sight.profit, now);
-        } else {
-            if guard.unpriced {
-                return refuse(Reason::FlowUnpriced);
-            }
-            let Some(peaks) = guard.peaks else { return refuse(Reason::Unarmed) };
-            if guard.is_meaningless(&peaks) {
-                return refuse(Reason::PeakNonpositive);
-            }
-            if sight.absent || peaks.reaches(&guard.limits, sight.worst, 100)? {
-                let (measured, limit) = guard.measure(sight.worst)?;
-                return Some(Err(Refusal { reason: guard.reason(), measured, limit }));
-            }
-            // What nobody can trust ends nothing: the loss may be larger than it looks.
-            if !sight.trusted {
-                return refuse(Reason::DrawdownUntrusted);
-            }
         }
         guard.breach = guard.breach.over();
         let reading = guard.reading(&sight);
         gates.end(guard.limits.scope, guard.latch_number, reading);
-        Some(Ok(()))
     }
 
     /// Anchors session guards at the last trusted equity and ends causes of class SESSION, unless the peak still
@@ -94,6 +103,11 @@ impl Drawdowns {
 }
 
 impl Guard {
+    /// Margin is what it is: there is no peak to move.
+    fn moves_its_peak(&self) -> bool {
+        self.limits.basis != Basis::Margin
+    }
+
     /// Measures from this equity, as if there had never been another.
     pub(super) fn anchor(&mut self, equity: i128, profit: i128, now: Nanos) {
         let peaks = Peaks::at(equity, profit);

@@ -106,6 +106,7 @@ pub(in crate::engine) fn desk(buckets: Vec<BucketLimits>) -> Limits {
         buckets,
         permit_validity: Nanos::from_millis(100),
         directives: DirectiveLimits::default(),
+        approval: Default::default(),
         clocks: 1,
         capacity: Capacity {
             lanes: 1,

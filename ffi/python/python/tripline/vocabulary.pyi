@@ -281,6 +281,7 @@ class Reason(IntEnum):
     ALERT = 903
     DRILL = 904
     FLEET = 905
+    APPROVAL = 906
     GAP = 1001
     CORRUPT = 1002
     REPLAY = 1003

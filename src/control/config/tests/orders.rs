@@ -127,6 +127,19 @@ fn a_bucket_that_starts_full_is_said_to_make_orders_wait_only_where_it_charges_t
 }
 
 #[test]
+fn two_people_agree_where_two_approvers_are_named() {
+    let read = |keys: &str| {
+        let config = load(&format!("{GOOD}{keys}"));
+        let is_noted = config.notes.iter().any(|note| note.key == "approval.approvers");
+        (config.limits.approval.approvers, config.limits.approval.loss, is_noted)
+    };
+    assert_eq!(read(""), (vec![], Bps(200), true));
+    assert_eq!(read("[approval]\napprovers = [7]\n"), (vec![7], Bps(200), true));
+    let two = "[approval]\napprovers = [7, \"root\"]\nloss = \"1.5%\"\n";
+    assert_eq!(read(two), (vec![7, 0], Bps(150), false));
+}
+
+#[test]
 fn without_an_archive_check_says_what_is_not_noticed() {
     let notes = |keys: &str| {
         let config = load(&format!("{GOOD}{keys}"));
