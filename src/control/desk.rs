@@ -41,7 +41,7 @@ pub struct Context {
 /// A record for the operator's lane.
 #[derive(Debug)]
 pub struct Order {
-    /// [`Event::Command`] or [`Event::Roll`].
+    /// [`Event::Command`], [`Event::ExternalFill`], [`Event::FlowExpect`] or [`Event::Roll`].
     pub event: Event,
     /// Where the verdict goes; `None` inside says that no core took the order. Absent where nobody waits.
     pub reply: Option<oneshot::Sender<Option<VerdictRecord>>>,
@@ -157,7 +157,15 @@ impl Desk {
     pub async fn command(&self, request: Request) -> Result<VerdictRecord, DeskError> {
         let Request { verb, scope, guard, nonce, rebase, actor, acks } = request;
         let id = self.next_id();
-        let event = Event::Command { id, scope, verb, rebase: u8::from(rebase), guard, actor, nonce, acks };
+        self.give(Event::Command { id, scope, verb, rebase: u8::from(rebase), guard, actor, nonce, acks })
+            .await
+    }
+
+    /// Gives an operator's record and waits for its verdict.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn give(&self, event: Event) -> Result<VerdictRecord, DeskError> {
         let (reply, answer) = oneshot::channel();
         self.hand_over(Order { event, reply: Some(reply) })?;
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
@@ -174,7 +182,9 @@ impl Desk {
         })
     }
 
-    fn next_id(&self) -> u64 {
+    /// An id that no other command of this sidecar has.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
         let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
         *last

@@ -24,9 +24,10 @@ use super::drawdown::{Scene, Touch};
 use super::exact::bump;
 use super::executions::{Admission, Booked, Class, Identity};
 use super::lanes::Place;
-use super::ledger::{Cash, Totals};
+use super::ledger::{Cash, TillId, Totals};
+use super::reconcile::Heard;
 use crate::model::event::FlowKind;
-use crate::model::{Event, Reason, Scope};
+use crate::model::{Event, Money, Reason, Scope};
 
 impl Engine {
     pub(super) fn on_cash(&mut self, place: Place, event: &Event) {
@@ -61,6 +62,10 @@ impl Engine {
             }
             Admission::Full => return self.halt(book, Reason::Capacity),
         }
+        let is_announced = kind == Cash::Capital && class == Class::Flow && till == TillId::OWN;
+        let again = is_announced && self.hear_flow(place.book, amount.0) == Heard::Again;
+        // Booked when a snapshot showed it; it is remembered, and counts no more.
+        let amount = if again { Money::ZERO } else { amount };
         let before = self.readings(place);
         let Some(worth) = self.ledger.cash(place.book, till, kind, amount.0) else {
             return self.halt(book, Reason::Arithmetic);
@@ -69,7 +74,9 @@ impl Engine {
         if self.executions.remember(identity, booked).is_none() {
             return self.halt(book, Reason::Capacity);
         }
-        if kind == Cash::Capital {
+        if again {
+            bump(&mut self.counters.duplicate_fills);
+        } else if kind == Cash::Capital {
             let worth = Some(worth).filter(|_| self.ledger.is_priced(till));
             self.tell_guards(place, &before, worth);
         }
@@ -80,12 +87,12 @@ impl Engine {
         [Scope::Book(place.book), Scope::Strategy(place.strategy), Scope::Account(place.account)]
     }
 
-    fn readings(&self, place: Place) -> [Totals; 3] {
+    pub(super) fn readings(&self, place: Place) -> [Totals; 3] {
         Self::scopes(place).map(|scope| self.ledger.totals(scope).copied().unwrap_or_default())
     }
 
     /// Tells the guards of a flow of this worth; `None` where no rate tells it.
-    fn tell_guards(&mut self, place: Place, before: &[Totals; 3], worth: Option<i128>) {
+    pub(super) fn tell_guards(&mut self, place: Place, before: &[Totals; 3], worth: Option<i128>) {
         let after = self.readings(place);
         for (level, scope) in Self::scopes(place).into_iter().enumerate() {
             let (start, end) = match scope {

@@ -35,7 +35,7 @@ use super::ledger::{Charge, Trade};
 use super::limits::InstrumentKind;
 use super::orders::{Ended, Order, OrderKey, Side, Traded};
 use crate::model::event::FillCause;
-use crate::model::scope::{BookId, InstrumentId};
+use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
 
 /// A fee that is not known yet.
@@ -112,6 +112,28 @@ impl Engine {
             }
             Err(refusal) => self.refuse(place, refusal),
         }
+    }
+
+    /// Books a trade that an operator made by hand into the HOUSE of its account.
+    pub(super) fn fill_by_hand(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        (exec, px, signed, fee): (u64, Ticks, i64, i64),
+    ) -> Result<(), Refusal> {
+        let book = self.house(account);
+        let strategy = self.ledger.book(book).strategy;
+        let place =
+            Place { strategy, account, book, instrument: Some(instrument), by: 0, lane: 0, position: 0 };
+        let (qty, sells) = (signed.checked_abs().ok_or(Refusal::Overflow)?, signed < 0);
+        let (order, low, high, fee_ccy, t_venue, external) = (0, exec, 0, 0, 0, true);
+        let report = Report { order, low, high, px, qty, fee, fee_ccy, t_venue, sells, external };
+        let before = self.holding(place);
+        self.fill(place, Flags::empty(), &report)?;
+        bump(&mut self.counters.fills);
+        self.note_moves(place, before);
+        self.after_house(account, Some(instrument));
+        Ok(())
     }
 
     fn fill(&mut self, place: Place, flags: Flags, report: &Report) -> Result<(), Refusal> {

@@ -10,8 +10,13 @@
 //! trust, whether the peak is kept or moved (DRAWDOWN_UNTRUSTED), a flow that needs a rebase (FLOW_UNPRICED), a peak that
 //! is not positive (PEAK_NONPOSITIVE); last, where two people have to agree and one has (APPROVAL), see `approvals`.
 //! MODE puts a scope on paper, always, or live: not while anything holds it, a scope it is in, or one in it (LIVE_REFUSED,
-//! `measured` how many causes do); a restricted instrument does not count. ADOPT: see `reconcile::adopt`. Other verbs are
-//! denied (LIVE_REFUSED) until the versions that bring them.
+//! `measured` how many causes do); a restricted instrument does not count. ADOPT: see `reconcile::adopt`.
+//!
+//! Two commands are records of their own, since a COMMAND has no room for their numbers. EXTERNAL_FILL books a trade made by
+//! hand into HOUSE, once per execution key: refused, and nothing booked, for one that is booked already, by whomever
+//! (DUPLICATE_ID), for no quantity (MIN_QTY), an impossible price (TICK), an instrument that is none there
+//! (UNKNOWN_INSTRUMENT), no room (CAPACITY) or numbers that do not fit (ARITHMETIC). FLOW_EXPECT: see
+//! `reconcile::expected`. Other verbs are denied (LIVE_REFUSED) until the versions that bring them.
 //! Every command gets exactly one reply.
 
 #![deny(
@@ -28,11 +33,13 @@ use super::Engine;
 use super::approvals::Reset;
 use super::drawdown::Touch;
 use super::exact::{bump, report};
+use super::fills::Refusal;
 use super::gates::{Cause, Hold, Reading, guard};
 use super::integrity::sticky;
 use crate::model::event::CommandVerb;
+use crate::model::scope::{AccountId, InstrumentId};
 use crate::model::verdict::{Verdict, VerdictRecord};
-use crate::model::{Event, Latch, Message, Mode, Reason, Scope, TradingState};
+use crate::model::{Event, Latch, Message, Mode, Reason, Scope, Ticks, TradingState};
 
 /// Why a command is refused, and the numbers behind it.
 pub(super) struct Denial {
@@ -49,11 +56,26 @@ impl Denial {
 
 impl Engine {
     pub(super) fn on_operator_record(&mut self, message: &Message) {
-        let Event::Command { id, scope, verb, rebase, guard, nonce, actor, acks } = message.event else {
-            bump(&mut self.counters.unhandled);
-            return;
+        let (id, scope, guard, answer) = match message.event {
+            Event::Command { id, scope, guard, .. } => (id, scope, guard, self.command(&message.event)),
+            Event::ExternalFill { exec, px, qty, fee, account, instrument, .. } => {
+                let scope = Scope::Instrument(account, instrument);
+                let trade = (exec.get(), px, qty.0, fee);
+                (exec.get(), scope, 0, self.command_fill(account, instrument, trade))
+            }
+            Event::FlowExpect { id, amount, book, ttl, .. } => {
+                (id.get(), Scope::Book(book), 0, self.command_flow(book, amount, ttl))
+            }
+            _ => return bump(&mut self.counters.unhandled),
         };
-        let answer = match verb {
+        self.reply(id, scope, guard, answer);
+    }
+
+    fn command(&mut self, event: &Event) -> Result<(), Denial> {
+        let Event::Command { scope, verb, rebase, guard, nonce, actor, acks, .. } = *event else {
+            return Err(Denial::of(Reason::LiveRefused));
+        };
+        match verb {
             _ if !self.gates.knows(scope) => Err(Denial::of(Reason::UnknownOrder)),
             CommandVerb::Halt => self.command_state(scope, TradingState::Halted),
             CommandVerb::Reduce if guard != 0 => {
@@ -70,7 +92,10 @@ impl Engine {
                 bump(&mut self.counters.unhandled);
                 Err(Denial::of(Reason::LiveRefused))
             }
-        };
+        }
+    }
+
+    fn reply(&mut self, id: u64, scope: Scope, guard: u16, answer: Result<(), Denial>) {
         let (verdict, denial) = match answer {
             Ok(()) => (Verdict::Pass, None),
             Err(denial) => (Verdict::Deny, Some(denial)),
@@ -86,6 +111,33 @@ impl Engine {
             limit: denial.as_ref().map_or(0, |denial| denial.limit),
             extra: 0,
         });
+    }
+
+    fn command_fill(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        (exec, px, qty, fee): (u64, Ticks, i64, i64),
+    ) -> Result<(), Denial> {
+        if !self.gates.knows(Scope::Instrument(account, instrument)) {
+            return Err(Denial::of(Reason::UnknownInstrument));
+        }
+        if qty == 0 {
+            return Err(Denial::of(Reason::MinQty));
+        }
+        if !self.marks.payoff(instrument).accepts(px) {
+            return Err(Denial { reason: Reason::Tick, measured: px.0, limit: 0 });
+        }
+        self.fill_by_hand(account, instrument, (exec, px, qty, fee)).map_err(|refusal| {
+            Denial::of(match refusal {
+                Refusal::Repeat => Reason::DuplicateId,
+                Refusal::Corrupt => Reason::Corrupt,
+                Refusal::Unplaced => Reason::UnknownInstrument,
+                Refusal::BeyondHorizon => Reason::Gap,
+                Refusal::Full => Reason::Capacity,
+                Refusal::Overflow => Reason::Arithmetic,
+            })
+        })
     }
 
     fn command_state(&mut self, scope: Scope, state: TradingState) -> Result<(), Denial> {

@@ -18,7 +18,8 @@
 //! on no reading of the account is trusted, and exits are those of an unreconciled position.
 //!
 //! **Cash** is what is realised, by average cost: the wallet of a derivatives account. Nothing is ever booked from a
-//! balance: what is missing is no withdrawal, what is more raises no peak. FLOW, FUNDING and FEE_ADJUST put cash right.
+//! balance alone: what is missing is no withdrawal, what is more raises no peak. FLOW, FUNDING and FEE_ADJUST put cash
+//! right, and so does a flow that was announced: see `expected`.
 //!
 //! **Orders**: see `orders`. **Adopting** a difference: see `adopt`. **A client that died** or lost events (CLIENT_DEAD, GAP
 //! by *client*) is forgiven once each of its books has had, through a lane opened since, a snapshot of positions in which
@@ -44,11 +45,14 @@
 mod adopt;
 mod arming;
 mod compare;
+mod expected;
 mod follow_up;
 mod moves;
 mod orders;
 
 use arming::Arming;
+pub(super) use expected::Heard;
+use expected::{Expected, ROOM};
 use moves::{CASH, Moves, Point, Trail};
 
 use super::Engine;
@@ -156,6 +160,8 @@ pub(super) struct Reconcile {
     doubted: Vec<u32>,
     /// One per account.
     questions: Vec<Question>,
+    /// Flows that were announced.
+    expected: Vec<Expected>,
     /// How far each account is.
     arming: Vec<Arming>,
     /// One per book.
@@ -180,6 +186,7 @@ impl Fit for Reconcile {
             && with_blanks(&mut self.cells, fresh.cells)
             && into_room(&mut self.doubted, fresh.doubted)
             && is_as_long(&self.questions, &fresh.questions)
+            && into_room(&mut self.expected, fresh.expected)
             && is_as_long(&self.arming, &fresh.arming)
             && is_as_long(&self.proofs, &fresh.proofs)
             && is_as_long(&self.opened, &fresh.opened)
@@ -193,6 +200,7 @@ impl Reconcile {
     fn points_inside(&self) -> bool {
         let (accounts, books) = (self.questions.len(), self.proofs.len());
         self.doubted.iter().all(|&cell| (cell as usize) < self.cells.len())
+            && self.expected.iter().all(|expected| usize::from(expected.book()) < books)
             && self.questions.iter().all(|question| usize::from(question.book) < books)
             && self.brackets.iter().flatten().all(|bracket| usize::from(bracket.account) < accounts)
             && self.rows.iter().all(|row| usize::from(row.instrument) < self.width.saturating_sub(1))
@@ -213,6 +221,7 @@ impl Reconcile {
             cells: vec![Cell::default(); cells],
             doubted: Vec::with_capacity(cells),
             questions: vec![Question { at: Nanos::NEVER, book: 0 }; limits.accounts.len()],
+            expected: Vec::with_capacity(ROOM),
             arming: (0..limits.accounts.len() as u16).map(|account| Arming::new(limits, account)).collect(),
             proofs: vec![Proof::default(); limits.books.len()],
             opened: vec![Nanos::ZERO; lanes],

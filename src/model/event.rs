@@ -348,6 +348,10 @@ macro_rules! event_table {
             146 DOUBT Doubt { scope: Scope = 0 @ 0, reason: Reason = 0 @ 48, detail: u64 = 1 @ 0 }
             /// Sidecar only: a digest of the journal and of what its inputs led to, until now.
             147 CHECK Check { chain: u64 = 0 @ 0 }
+            /// Sidecar only: an operator's trade by hand; a negative quantity sells, the minimum fee means not known yet.
+            148 EXTERNAL_FILL ExternalFill { exec: OrderId = 0 @ 0, px: Ticks = 1 @ 0, qty: Lots = 2 @ 0, fee: i64 = 3 @ 0, actor: u32 = 4 @ 0, account: u16 = 4 @ 32, instrument: u16 = 4 @ 48 }
+            /// Sidecar only: a flow that an operator announces, in the currency of the book's account; positive comes in.
+            149 FLOW_EXPECT FlowExpect { id: OrderId = 0 @ 0, amount: Money = 1 @ 0, book: u16 = 3 @ 0, actor: u32 = 3 @ 32, ttl: Nanos = 4 @ 0 }
         }
     };
 }

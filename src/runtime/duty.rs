@@ -247,7 +247,9 @@ impl Duty {
         let source = match decode(words) {
             Err(error) => Err(error.code()),
             Ok(message) if operators => match message.event {
-                Event::Command { .. } => Ok((Source::Operator, message)),
+                Event::Command { .. } | Event::ExternalFill { .. } | Event::FlowExpect { .. } => {
+                    Ok((Source::Operator, message))
+                }
                 Event::Roll { .. } => Ok((Source::Sidecar, message)),
                 _ => Err(FOREIGN_KIND),
             },

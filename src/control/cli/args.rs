@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::by_hand::{FillArgs, FlowArgs};
 use crate::control::config::GUARD_NAME_MAX;
 use crate::control::decimal;
 use crate::model::{Acks, Bps, Money, Name};
@@ -53,6 +54,10 @@ pub enum Command {
     Mode(ModeArgs),
     /// Book what the venue has more, or less, of an instrument than we
     Adopt(AdoptArgs),
+    /// Book a trade that somebody made by hand
+    Fill(FillArgs),
+    /// Announce money that is about to come in, or to go out
+    Flow(FlowArgs),
     /// Clear a latched cause. Always asks
     Reset(ResetArgs),
     /// Go on after a cool-down that is over. Always asks

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod args;
+mod by_hand;
 mod check;
 mod exit;
 mod journal;
@@ -57,6 +58,8 @@ fn run_on(command: &Command, terminal: &mut Terminal<'_>) -> Option<ExitCode> {
         Command::Reduce(args) => verbs::reduce(args, terminal),
         Command::Adopt(args) => verbs::adopt(args, terminal),
         Command::Mode(args) => resume::mode(args, terminal),
+        Command::Fill(args) => by_hand::fill(args, terminal),
+        Command::Flow(args) => by_hand::flow(args, terminal),
         Command::Reset(args) => verbs::reset(args, terminal),
         Command::Resume(args) => resume::resume(args, terminal),
         Command::Journal(command) => journal::journal(command, terminal),

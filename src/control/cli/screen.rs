@@ -5,8 +5,8 @@ mod orders;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::control::clock;
 use crate::control::report::{CauseReport, GuardReport, LaneReport, LoopReport, PositionReport, Report};
+use crate::control::{clock, decimal};
 use crate::model::{Nanos, Reason};
 use crate::shm::shared::OPERATOR_LANE;
 
@@ -185,7 +185,8 @@ pub(super) fn is_ready(cause: &CauseReport) -> bool {
     cause.latch == "cooldown" && cause.reason == Reason::ReadyToResume.as_str()
 }
 
-/// The line to paste, and what it does. Only a latched cause has one: the others end by themselves.
+/// The line to paste, and what it does. A latched cause has one, and what the venue contradicts: if its word is right, this
+/// makes it ours. The others end by themselves.
 fn way_back(cause: &CauseReport, directory: &Path) -> Option<(&'static str, String)> {
     let CauseReport { scope, guard, .. } = cause;
     let target = match directory.to_str() {
@@ -193,6 +194,14 @@ fn way_back(cause: &CauseReport, directory: &Path) -> Option<(&'static str, Stri
         Some(directory) => format!(" --runtime-dir {directory}"),
     };
     match cause.latch.as_str() {
+        "auto" if cause.reason == Reason::CashMismatch.as_str() => {
+            let [ours, theirs] = [&cause.measured, &cause.limit].map(|text| decimal::parse_money(text).ok());
+            let amount = theirs?.checked_sub(ours?)?;
+            Some(("cash", format!("tripline flow {scope} --amount {amount}{target} --reason '...'")))
+        }
+        "auto" if cause.reason == Reason::PositionMismatch.as_str() => {
+            Some(("venue", format!("tripline adopt {scope}{target} --reason '...'")))
+        }
         "auto" => None,
         "cooldown" => {
             let from = match &cause.until {

@@ -318,3 +318,147 @@ fn version_names_the_abi() {
     assert!(type_in(&["version"], None).out.contains("abi 1"));
     assert!(type_in(&["version", "--json"], None).out.contains("\"schema\":\"tripline.version/1\""));
 }
+
+#[test]
+fn a_trade_by_hand_reaches_the_core_in_the_units_of_its_instrument() {
+    let rig = Rig::start();
+    let at = directory(&rig);
+    let line = |more: &[&'static str]| {
+        let head = ["fill", "instrument:main/BTC-PERP", "--runtime-dir", at, "--reason", "closed by phone"];
+        type_in(&[&head[..], more].concat(), None)
+    };
+    let said = line(&["--buy", "0.5", "--px", "60000.1", "--fee", "1.25", "--exec", "31"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (ExitCode::Ok, "booked on instrument:main/BTC-PERP as execution 31\n")
+    );
+    let said = line(&["--sell", "0.002", "--px", "60000"]);
+    assert_eq!(said.code, ExitCode::Ok, "{}", said.err);
+    let fills: Vec<_> = rig
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| match *event {
+            Event::ExternalFill { exec, px, qty, fee, actor, account, instrument } => {
+                assert_eq!((account, instrument), (0, 0));
+                assert_eq!(
+                    actor,
+                    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&rig.directory).unwrap())
+                );
+                Some((exec.get(), px.0, qty.0, fee))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fills[0], (31, 600_001, 500, 1_250_000_000));
+    let (own, px, qty, fee) = fills[1];
+    assert_eq!((px, qty, fee), (600_000, -2, i64::MIN), "a fee that is left out is not known yet");
+    assert_ne!(own, 31);
+}
+
+#[test]
+fn a_trade_by_hand_that_cannot_be_one_is_refused_before_or_by_the_core() {
+    let rig = Rig::start();
+    let at = directory(&rig);
+    for (scope, side, px, exec, code, word) in [
+        ("instrument:main/BTC-PERP", ["--buy", "1"], "1", "33", ExitCode::Conflict, "booked already"),
+        ("instrument:main/BTC-PERP", ["--buy", "0.0005"], "1", "1", ExitCode::Usage, "qty \"0.0005\""),
+        ("instrument:main/BTC-PERP", ["--sell", "1"], "1.05", "1", ExitCode::Usage, "px \"1.05\""),
+        ("instrument:main/BTC-PERP", ["--sell", "-"], "1", "1", ExitCode::Usage, "not a decimal"),
+        ("instrument:main/BTC-PERP", ["--sell", "1"], "1", "0", ExitCode::Usage, "execution key"),
+        ("account:main", ["--buy", "1"], "1", "1", ExitCode::Usage, "is no instrument"),
+    ] {
+        let line = [
+            "fill",
+            scope,
+            side[0],
+            side[1],
+            "--px",
+            px,
+            "--exec",
+            exec,
+            "--reason",
+            "x",
+            "--runtime-dir",
+            at,
+        ];
+        let said = type_in(&line, None);
+        assert_eq!(said.code, code, "{side:?} {px}: {}", said.err);
+        assert!(said.err.contains(word), "{word:?} in {}", said.err);
+    }
+    let neither = ["tripline", "fill", "instrument:main/BTC-PERP", "--px", "1", "--reason", "x"];
+    assert!(Cli::try_parse_from(neither).is_err());
+    let both = [&neither[..], &["--buy", "1", "--sell", "1"]].concat();
+    assert!(Cli::try_parse_from(both).is_err());
+    let reached =
+        rig.events.lock().unwrap().iter().filter(|it| matches!(it, Event::ExternalFill { .. })).count();
+    assert_eq!(reached, 1, "what cannot be read never reaches the core");
+}
+
+#[test]
+fn a_flow_is_announced_to_one_book_for_a_time() {
+    let rig = Rig::start();
+    let at = directory(&rig);
+    let line = |scope: &'static str, more: &[&'static str]| {
+        type_in(&[&["flow", scope, "--runtime-dir", at, "--reason", "x"], more].concat(), None)
+    };
+    let said = line("book:arb/main", &["--amount", "-12.345678901"]);
+    assert_eq!((said.code, said.err.as_str()), (ExitCode::Ok, ""));
+    assert!(said.out.starts_with("-12.345678901 expected on book:arb/main; "), "{}", said.out);
+    let said = line("book:mm1/main", &["--amount", "500", "--within", "30m", "--json"]);
+    assert!(said.out.contains("\"verb\":\"flow\""), "{}", said.out);
+    let flows: Vec<_> = rig
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| match *event {
+            Event::FlowExpect { amount, book, ttl, .. } => Some((amount.0, book, ttl.0 / 1_000_000_000)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(flows, [(-12_345_678_901, 1, 86_400), (500_000_000_000, 0, 1_800)]);
+    for (scope, more, word) in [
+        ("account:main", ["--amount", "1"], "write book:STRATEGY/ACCOUNT"),
+        ("instrument:main/BTC-PERP", ["--amount", "1"], "is not one book"),
+        ("book:arb/main", ["--amount", "1.0000000001"], "decimal places"),
+    ] {
+        let said = line(scope, &more);
+        assert_eq!(said.code, ExitCode::Usage, "{scope}");
+        assert!(said.err.contains(word), "{word:?} in {}", said.err);
+    }
+    let said = line("book:arb/main", &["--amount", "1", "--within", "32d"]);
+    assert!(said.err.contains("within_s is 1 to"), "{}", said.err);
+}
+
+#[test]
+fn status_shows_what_makes_the_venues_word_ours() {
+    let rig = Rig::start();
+    let mut stats = troubled_stats();
+    let row = crate::wire::stats::CauseRow {
+        scope: Some(crate::model::Scope::Account(0)),
+        guard: u64::from(crate::engine::guard::RECONCILE),
+        reason: Some(crate::model::Reason::CashMismatch),
+        state: crate::model::TradingState::Halted,
+        latch: Some(crate::model::Latch::Auto),
+        nonce: 0,
+        measured: 100_000_000_000,
+        limit: 99_987_650_000,
+        ..stats.causes[0]
+    };
+    let position = crate::wire::stats::CauseRow {
+        scope: Some(crate::model::Scope::Instrument(0, 0)),
+        reason: Some(crate::model::Reason::PositionMismatch),
+        ..row
+    };
+    stats.causes = vec![row, position];
+    *rig.page.lock().unwrap() = Some(stats);
+    let said = type_in(&["status", "--runtime-dir", directory(&rig)], None);
+    for part in [
+        "cash       tripline flow account:main --amount -12.35 --runtime-dir /",
+        "venue      tripline adopt instrument:main/BTC-PERP --runtime-dir /",
+    ] {
+        assert!(said.out.contains(part), "{part:?} in\n{}", said.out);
+    }
+}

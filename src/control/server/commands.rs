@@ -239,7 +239,7 @@ fn guard(house: &House, name: &str) -> Result<u16, Problem> {
 }
 
 /// The user who commands. The port was refused before; this is for the day somebody changes that.
-fn actor(arrival: Arrival) -> Result<u32, Problem> {
+pub(super) fn actor(arrival: Arrival) -> Result<u32, Problem> {
     match arrival.door {
         Door::Unix { uid } => Ok(uid),
         Door::Tcp => Err(Problem::new(
@@ -251,14 +251,14 @@ fn actor(arrival: Arrival) -> Result<u32, Problem> {
     }
 }
 
-fn scope(house: &House, text: &str) -> Result<Scope, Problem> {
+pub(super) fn scope(house: &House, text: &str) -> Result<Scope, Problem> {
     scopes::parse_scope(house.desk.limits(), text).map_err(|error| {
         let hint = "tripline status shows every scope by name";
         Problem::new(StatusCode::BAD_REQUEST, "unknown-scope", error.to_string(), hint)
     })
 }
 
-fn reason(text: &str) -> Result<&str, Problem> {
+pub(super) fn reason(text: &str) -> Result<&str, Problem> {
     let text = text.trim();
     if text.is_empty() || text.len() > REASON_MAX || text.chars().any(char::is_control) {
         let title = format!("a reason has 1 to {REASON_MAX} bytes and no control characters");
@@ -268,7 +268,7 @@ fn reason(text: &str) -> Result<&str, Problem> {
 }
 
 /// The body as `T`, within its size and the request's deadline.
-async fn read<T: DeserializeOwned>(arrival: Arrival, request: Request) -> Result<T, Problem> {
+pub(super) async fn read<T: DeserializeOwned>(arrival: Arrival, request: Request) -> Result<T, Problem> {
     let declared = request.headers().get(axum::http::header::CONTENT_LENGTH);
     let declared: Option<usize> = declared.and_then(|length| length.to_str().ok()?.parse().ok());
     let too_large = || {
@@ -327,7 +327,7 @@ async fn carry_out(
     Ok(Json(Done { schema, id: verdict.order, verb, scope }))
 }
 
-fn unanswered(error: DeskError) -> Problem {
+pub(super) fn unanswered(error: DeskError) -> Problem {
     let (status, code, hint) = match error {
         DeskError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "try again"),
         DeskError::NoCore => {

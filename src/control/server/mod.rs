@@ -9,6 +9,7 @@
 //! A connection serves one request: read within 2 s, head at most 8 KiB, body at most 64 KiB. A port that is taken
 //! is a degraded mark, never a reason not to run: halting needs only the socket.
 
+mod by_hand;
 mod commands;
 mod connection;
 mod door;
@@ -37,6 +38,7 @@ use super::desk::{Context, Desk};
 use super::logs::{self, Tally};
 use super::report::{self, Report};
 use super::{metrics, session};
+pub use by_hand::{FillBody, FlowBody};
 pub use commands::{AdoptBody, COMMAND_SCHEMA, Done, HaltBody, ModeBody, ResetBody, ResumeBody};
 use connection::Listener;
 pub use problem::Problem;
@@ -168,6 +170,8 @@ fn router(house: Arc<House>) -> Router {
         .route("/v1/resume", post(commands::resume))
         .route("/v1/adopt", post(commands::adopt))
         .route("/v1/mode", post(commands::mode))
+        .route("/v1/fill", post(by_hand::fill))
+        .route("/v1/flow", post(by_hand::flow))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(door::guard))
@@ -196,11 +200,11 @@ async fn status(State(house): State<Arc<House>>) -> Json<Report> {
 
 async fn not_found() -> Problem {
     let hint = "GET /metrics, /healthz, /readyz, /v1/status; POST /v1/halt, /v1/reduce, /v1/mode, /v1/reset, /v1/resume, \
-                /v1/adopt";
+                /v1/adopt, /v1/fill, /v1/flow";
     Problem::new(StatusCode::NOT_FOUND, "not-found", "nothing is served there", hint)
 }
 
 async fn wrong_method() -> Problem {
-    let hint = "read with GET; halt, reduce, reset, resume and adopt with POST";
+    let hint = "read with GET; halt, reduce, reset, resume, adopt, fill and flow with POST";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "not with this method", hint)
 }

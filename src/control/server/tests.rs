@@ -43,7 +43,7 @@ fn own_directory() -> PathBuf {
 /// What the fake core answers: the reset of any other nonce than 0x9f2c is stale, of any other guard than 64 a
 /// conflict unless it is the error rate, whose cool-down still runs; a resume of all passes; a reduce is never answered.
 fn verdict(event: &Event) -> Option<VerdictRecord> {
-    let Event::Command { id, verb, guard, nonce, acks, .. } = *event else { return None };
+    let Event::Command { id, verb, guard, nonce, acks, .. } = *event else { return by_hand(event) };
     let (verdict, reason, measured, limit) = match (verb, guard, nonce) {
         (CommandVerb::Reset, 64, 0x9f2c) | (CommandVerb::Halt, ..) | (CommandVerb::Resume, 0, 0) => {
             (Verdict::Pass, None, 0, 0)
@@ -66,6 +66,18 @@ fn verdict(event: &Event) -> Option<VerdictRecord> {
     };
     let (action, guard, scope_kind) = (0, guard, 0);
     Some(VerdictRecord { order: id, verdict, action, reason, guard, scope_kind, measured, limit, extra: 0 })
+}
+
+/// A trade by hand with key 33 is booked already.
+fn by_hand(event: &Event) -> Option<VerdictRecord> {
+    let (order, reason) = match *event {
+        Event::ExternalFill { exec, .. } => (exec.get(), (exec.get() == 33).then_some(Reason::DuplicateId)),
+        Event::FlowExpect { id, .. } => (id.get(), None),
+        _ => return None,
+    };
+    let verdict = if reason.is_some() { Verdict::Deny } else { Verdict::Pass };
+    let (action, guard, scope_kind, measured, limit, extra) = (0, 0, 0, 0, 0, 0);
+    Some(VerdictRecord { order, verdict, action, reason, guard, scope_kind, measured, limit, extra })
 }
 
 impl Rig {

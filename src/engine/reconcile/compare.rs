@@ -118,12 +118,23 @@ impl Engine {
         if holds_spot || self.ledger.has_other_money(account) {
             return bump(&mut self.counters.unhandled);
         }
+        let is_theirs = |ours: i128| self.is_cash(account, ours, theirs);
+        let mut finding = self.reconcile.find((account, CASH), self.realised_of(account), window, is_theirs);
+        if let Finding::Mismatch { ours } = finding
+            && self.match_flow(account, (ours, theirs))
+        {
+            finding = Finding::Match;
+        }
+        self.settle_cell((account, CASH), (finding, window), theirs, 0);
+    }
+
+    /// Whether our cash is the venue's, as far as the account tolerates.
+    pub(super) fn is_cash(&self, account: AccountId, ours: i128, theirs: i128) -> bool {
         let bps = i128::from(self.limits.accounts[usize::from(account)].cash_tolerance.0);
         let allowed = theirs.saturating_abs().saturating_mul(bps);
-        let is_theirs =
-            |ours: i128| ours.saturating_sub(theirs).saturating_abs().saturating_mul(10_000) <= allowed;
-        let finding = self.reconcile.find((account, CASH), self.realised_of(account), window, is_theirs);
-        self.settle_cell((account, CASH), (finding, window), theirs, 0);
+        // A difference too large to tell is one.
+        let apart = ours.checked_sub(theirs).and_then(|apart| apart.checked_abs()?.checked_mul(10_000));
+        apart.is_some_and(|apart| apart <= allowed)
     }
 
     /// What a finding changes about its cell, and whether it halts.
