@@ -5,7 +5,7 @@ mod support;
 use support::desk::*;
 use tripline::engine::Limits;
 use tripline::engine::limits::RateLimits;
-use tripline::model::event::{DoneStatus, Intent, OrderAction, OrderAttrs, OrderType, RejectClass};
+use tripline::model::event::{DoneStatus, Intent, ListMode, OrderAction, OrderAttrs, OrderType, RejectClass};
 use tripline::model::verdict::{Verdict, VerdictRecord};
 use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Reason, Ticks};
 
@@ -358,6 +358,34 @@ fn a_modification_pays_for_what_it_adds() {
         // It is under way now, so the same again finds nothing left.
         let next = answer(desk.ask_limit(1, PLAIN, 2, 1, 90));
         assert_eq!(next, denied(Reason::Margin, 90 * E6, 0), "{qty} at {px}");
+    }
+}
+
+#[test]
+fn the_members_of_a_list_pay_together_and_what_is_not_sent_costs_nothing() {
+    // Two orders of 6 and 4 or 5 at 100, of 1 000.
+    for (second, passes) in [(4, true), (5, false)] {
+        let mut desk = desk();
+        desk.margin(1_000 * E6, 0);
+        let list = Event::OrderList { list: id(9), count: 2, mode: ListMode::Batch };
+        desk.say(0, PLAIN, Flags::empty(), list);
+        for (order, qty) in [(1, 6), (2, second)] {
+            let Event::OrderNew { order, px, qty, attrs, group, leg, .. } = order_new(order, qty, 100) else {
+                panic!("an order");
+            };
+            let member = Event::OrderNew { order, px, qty, attrs, group, leg, list_count: 2 };
+            desk.say(0, PLAIN, Flags::PERMIT, member);
+        }
+        let given: Vec<_> = desk.verdicts.iter().map(|it| answer(it.record)).collect();
+        if passes {
+            assert_eq!(given, [PASS, PASS]);
+        } else {
+            assert_eq!(given[0].1, Some(Reason::ListMember));
+            assert_eq!(given[1], denied(Reason::Margin, 500 * E6, 400 * E6));
+        }
+        let left = if passes { 0 } else { 1_000 };
+        let next = answer(desk.ask_limit(1, PLAIN, 3, left / 100 + 1, 100));
+        assert_eq!(next, denied(Reason::Margin, (left + 100) * E6, left * E6), "{second}");
     }
 }
 

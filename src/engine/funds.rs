@@ -224,7 +224,7 @@ impl Funds {
         let keeps = !is_new && before.purse == cost.purse;
         let amount = if keeps { before.amount.saturating_add(cost.micros) } else { cost.micros };
         *pledge = Pledge { purse: cost.purse, amount, at: now, over: false };
-        if before.purse != NOWHERE && !keeps {
+        if before.purse != NOWHERE && before.amount > 0 && !keeps {
             self.forgotten = self.forgotten.max(before.at.after(Nanos(1)));
         }
         if self.recent.back() == Some(&(entry, now)) {
