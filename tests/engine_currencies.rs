@@ -255,11 +255,11 @@ fn what_nothing_converts_halts_the_book_and_books_nothing() {
     let fill = Event::Fill { order: 0, exec: 1, px: Ticks(50_000), qty: Lots(1), fee: 0 };
     let mut desk = Desk::with(1_000, vec![]);
     desk.say(0, INVERSE, Flags::empty(), fill);
-    assert_eq!((desk.state(0), desk.transitions[0].reason), (TradingState::Halted, Reason::Gap));
+    assert_eq!((desk.state(0), desk.transitions[0].reason), (TradingState::Halted, Reason::UnknownFill));
     assert_eq!(desk.engine.position(0, INVERSE), 0);
     let mut desk = Desk::new(foreign(1_000, vec![]));
     desk.fill_at(0, PLAIN, 1, 10, 100, 5, 77, 1);
-    assert_eq!((desk.state(0), desk.transitions[0].reason), (TradingState::Halted, Reason::Gap));
+    assert_eq!((desk.state(0), desk.transitions[0].reason), (TradingState::Halted, Reason::UnknownFill));
     assert_eq!((desk.engine.position(0, PLAIN), desk.equity(0)), (0, 1_000 * E9));
 }
 

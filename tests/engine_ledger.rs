@@ -313,17 +313,17 @@ fn what_would_change_the_books_and_is_not_understood_halts_the_book() {
     let settle = Event::Settle { id: id(1), px: Ticks(1), qty: Lots(1), kind: 0, t_venue: 0 };
     let equity = Event::Equity { sequence: 1, amount: Money(1), ccy: 0, trusted: 1, t_venue: 0 };
     let foreign = Event::Funding { id: id(1), amount: Money(5), ccy: 77, t_venue: 0 };
-    for (flags, event) in [
-        fill(Flags::LEG_LONG),
-        fill(Flags::LEG_SHORT),
-        (Flags::empty(), settle),
-        (Flags::empty(), equity),
-        (Flags::empty(), foreign),
+    for ((flags, event), reason) in [
+        (fill(Flags::LEG_LONG), Reason::UnknownFill),
+        (fill(Flags::LEG_SHORT), Reason::UnknownFill),
+        ((Flags::empty(), settle), Reason::Gap),
+        ((Flags::empty(), equity), Reason::Gap),
+        ((Flags::empty(), foreign), Reason::Gap),
     ] {
         let mut desk = Desk::with(1_000, vec![]);
         desk.say(0, PLAIN, flags, event);
         assert_eq!(desk.state(0), TradingState::Halted, "{event:?}");
-        assert_eq!(desk.transitions[0].reason, Reason::Gap);
+        assert_eq!(desk.transitions[0].reason, reason, "{event:?}");
         assert_eq!(desk.state(1), TradingState::Active);
         assert_eq!(desk.engine.counters().unhandled, 1);
     }

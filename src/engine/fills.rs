@@ -1,13 +1,17 @@
 //! HOT: executions and what changes them: fills, cumulative reports, busts, fees.
 //!
 //! Each is recognised by its identity ([`super::executions`]) or by a total that may only grow
-//! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with GAP: a
+//! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with UNKNOWN_FILL: a
 //! currency that nothing converts to the account's, a hedge-mode leg, a bust or fee of an execution nobody
 //! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity, an order
 //! that trades something else or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
 //! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened. A
 //! fill that takes an announced order beyond its quantity and the instrument's tolerance (`>`) is booked and halts the
 //! instrument on the account, OVERFILL; an order by cost has no quantity to exceed.
+//!
+//! An execution of an order that nobody announced, or of none, is money that moved: it is booked where it was reported, and
+//! counted. Where the book says so (`unknown_fills = "halt"`) it halts the instrument on the account too, UNKNOWN_FILL,
+//! sticky. What the venue did by itself (a liquidation, a delivery, any cause but NORMAL) needs no order of ours.
 //!
 //! A fee that is not known yet is charged at the book's unknown_fee on the notional, rounded up, until FEE_ADJUST
 //! gives its total. A bust gives back exactly what the execution changed: cash, position, fee and cost.
@@ -72,6 +76,8 @@ struct Report {
     sells: bool,
     /// Traded by somebody who is no strategy of ours.
     external: bool,
+    /// It needs an order of ours: nothing else brings such a trade about.
+    ordered: bool,
 }
 
 /// A fee: settlement money, lots of base, or money of a third currency. Two of them are nothing.
@@ -102,9 +108,11 @@ impl Engine {
             return;
         }
         let Some(report) = read(message, rest) else { return };
+        let nobodys = report.ordered && self.is_nobodys(place, report.order);
         match self.fill(place, message.flags, &report) {
             Ok(()) => {
                 bump(&mut self.counters.fills);
+                self.tell_nobodys(place, nobodys);
                 if report.external {
                     return self.after_house(place.account, place.instrument);
                 }
@@ -126,8 +134,8 @@ impl Engine {
         let place =
             Place { strategy, account, book, instrument: Some(instrument), by: 0, lane: 0, position: 0 };
         let (qty, sells) = (signed.checked_abs().ok_or(Refusal::Overflow)?, signed < 0);
-        let (order, low, high, fee_ccy, t_venue, external) = (0, exec, 0, 0, 0, true);
-        let report = Report { order, low, high, px, qty, fee, fee_ccy, t_venue, sells, external };
+        let (order, low, high, fee_ccy, t_venue, external, ordered) = (0, exec, 0, 0, 0, true, false);
+        let report = Report { order, low, high, px, qty, fee, fee_ccy, t_venue, sells, external, ordered };
         let before = self.holding(place);
         self.fill(place, Flags::empty(), &report)?;
         bump(&mut self.counters.fills);
@@ -209,9 +217,12 @@ impl Engine {
             bump(&mut self.counters.paper_fills);
             return;
         }
+        let Event::FillCum { order, .. } = message.event else { return };
+        let nobodys = self.is_nobodys(place, order.get());
         match self.fill_cum(place, message) {
             Ok(()) => {
                 bump(&mut self.counters.fills);
+                self.tell_nobodys(place, nobodys);
                 self.after_trade(place);
             }
             Err(refusal) => self.refuse(place, refusal),
@@ -444,7 +455,11 @@ impl Engine {
         match refusal {
             Refusal::Repeat => bump(&mut self.counters.duplicate_fills),
             Refusal::Corrupt => self.halt(Scope::Strategy(place.strategy), Reason::Corrupt),
-            Refusal::Unplaced => self.halt_unhandled(place.book),
+            Refusal::Unplaced => {
+                bump(&mut self.counters.unhandled);
+                bump(&mut self.counters.unknown_fills);
+                self.halt(book, Reason::UnknownFill);
+            }
             Refusal::BeyondHorizon => {
                 bump(&mut self.counters.beyond_horizon);
                 self.halt(book, Reason::Gap);
@@ -474,6 +489,7 @@ fn read(message: &Message, rest: Option<&Event>) -> Option<Report> {
     };
     // What names an order of ours is ours.
     let external = cause == FillCause::External && order == 0;
+    let ordered = cause == FillCause::Normal;
     let sells = message.flags.contains(Flags::SELL);
-    Some(Report { order, low: exec, high, px, qty: qty.0, fee, fee_ccy, t_venue, sells, external })
+    Some(Report { order, low: exec, high, px, qty: qty.0, fee, fee_ccy, t_venue, sells, external, ordered })
 }

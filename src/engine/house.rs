@@ -5,6 +5,8 @@
 //! no strategy may be stopped for a loss that is not its own, and the account must be. An execution that names one of our
 //! orders is ours whatever its cause. A bust or fee of what is in HOUSE counts from any strategy of the account.
 //!
+//! An execution of an order that nobody announced, or of none, is booked where it was reported and told apart.
+//!
 //! HOUSE has no word, no limits and no owner: what its numbers cannot hold halts the account. An unknown fee is charged
 //! at the worst rate of the account's books. A FLATTEN does not reach it; a person closes what a person opened.
 
@@ -20,8 +22,10 @@
 
 use super::Engine;
 use super::drawdown::Touch;
+use super::exact::bump;
 use super::fills::{Paid, Refusal};
-use super::orders::Traded;
+use super::lanes::Place;
+use super::orders::{Stage, Traded};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Bps, Reason, Scope};
 
@@ -55,6 +59,25 @@ impl Engine {
             self.follow_exposure(index);
         }
         self.judge_book(house, Touch { instrument, is_mark: false });
+    }
+
+    /// Whether nobody announced the order that an execution is of.
+    pub(super) fn is_nobodys(&self, place: Place, order: u64) -> bool {
+        let known = self.orders.find(&place.key(order)).filter(|_| order != 0);
+        known.is_none_or(|entry| self.orders.get(entry).stage == Stage::Reported)
+    }
+
+    /// Tells what was booked of an order nobody announced apart.
+    pub(super) fn tell_nobodys(&mut self, place: Place, nobodys: bool) {
+        if !nobodys {
+            return;
+        }
+        bump(&mut self.counters.unknown_fills);
+        if self.limits.books[usize::from(place.book)].halts_unknown_fills
+            && let Some(instrument) = place.instrument
+        {
+            self.halt(Scope::Instrument(place.account, instrument), Reason::UnknownFill);
+        }
     }
 
     /// What a fee is charged at that nobody knows yet.

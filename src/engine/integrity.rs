@@ -1,8 +1,9 @@
 //! HOT: halting what can no longer be trusted to be right.
 //!
-//! The cause *integrity* sits on a book (GAP: something is missing or cannot be booked; CAPACITY: a table is full;
+//! The cause *integrity* sits on a book (GAP: something is missing or cannot be booked; UNKNOWN_FILL: an execution that
+//! nobody can place; CAPACITY: a table is full;
 //! ARITHMETIC: a result does not fit), on a strategy (CORRUPT: its records cannot be right), on an account where its HOUSE is meant, on an
-//! instrument of an account (OVERFILL: more traded than ordered) or on the scope of a
+//! instrument of an account (OVERFILL: more traded than ordered; UNKNOWN_FILL: what nobody announced, where that halts) or on the scope of a
 //! guard whose arithmetic does not fit. Sticky: only an operator knows that the books are right again. While it holds,
 //! no reading that includes the book is trusted, so no peak rises on it; so it is while a snapshot of the venue is known
 //! not to be what the books of its account say (`reconcile`), and while the account is cut off (`connections`).

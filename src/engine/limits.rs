@@ -249,6 +249,8 @@ pub struct BookLimits {
     pub max_open_orders: Option<u32>,
     /// Its equity is what its strategy publishes, stale when older than this; `None` reckons it from fills and marks.
     pub published: Option<Nanos>,
+    /// Whether an execution of an order that nobody announced halts its instrument on the account.
+    pub halts_unknown_fills: bool,
     /// Breaker on the strategy's own errors, invalid orders and missing funds; `None` is off.
     pub breaker: Option<BreakerLimits>,
     /// What its positions may add up to.

@@ -213,6 +213,8 @@ pub struct Counters {
     pub late_fills: u64,
     /// Order events after the order's end, which change nothing.
     pub late: u64,
+    /// Executions that nobody can place, and those booked of orders that nobody announced.
+    pub unknown_fills: u64,
     /// Executions refused because they lie beyond the remembered horizon.
     pub beyond_horizon: u64,
     /// Simulated executions, kept out of the ledger.

@@ -44,6 +44,8 @@ impl Engine {
                 self.after_trade(place);
                 self.after_house(place.account, place.instrument);
             }
+            // More than there is to settle is no fill that nobody can place: something is missing.
+            Err(Refusal::Unplaced) => self.halt_unhandled(place.book),
             Err(refusal) => self.refuse(place, refusal),
         }
     }

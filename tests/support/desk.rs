@@ -104,6 +104,7 @@ pub fn limits(capital: i128, drawdowns: Vec<DrawdownLimits>) -> Limits {
         max_order_notional: None,
         unknown_fee: Bps(10),
         opens_at_venue: false,
+        halts_unknown_fills: false,
         published: None,
         max_open_orders: None,
         breaker: None,

@@ -383,6 +383,7 @@ fn what_was_typed_is_what_the_engine_gets() {
         "instrument[BTC-PERP].min_notional",
         "instrument[BTC-PERP].mark_source",
         "strategy[mm1].book[main].max_open_orders",
+        "strategy[mm1].book[main].unknown_fills",
         "strategy[mm1].book[main].max_order_notional",
     ];
     assert_eq!(noted, expected);

@@ -216,6 +216,12 @@ fn read_book(
     if max_open_orders.is_none() {
         section.note("max_open_orders", "unlimited");
     }
+    let fills = value::word(&[("book", false), ("halt", true)]);
+    let halts_unknown_fills = section.or("unknown_fills", false, fills);
+    if !halts_unknown_fills {
+        section
+            .note("unknown_fills", "executions of orders that nobody announced are booked, and halt nothing");
+    }
     let breaker = breakers::breaker(section);
     let published = published(section);
     opens_once(section, opens_at_venue, published.is_some());
@@ -226,6 +232,7 @@ fn read_book(
         account,
         capital: capital?.unwrap_or(Money::ZERO),
         opens_at_venue,
+        halts_unknown_fills,
         max_position: max_position?,
         max_order_qty: max_order_qty?,
         max_order_notional: max_order_notional?,

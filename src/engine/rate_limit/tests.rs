@@ -73,6 +73,7 @@ fn book(strategy: u16, account: u16) -> BookLimits {
         max_order_notional: None,
         unknown_fee: Bps(10),
         opens_at_venue: false,
+        halts_unknown_fills: false,
         published: None,
         max_open_orders: None,
         breaker: None,

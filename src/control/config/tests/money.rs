@@ -178,3 +178,16 @@ fn what_opens_needs_the_share_of_margin_that_is_typed_and_spot_all_of_it() {
     let problems = parse(&spot, "bad.toml").unwrap_err();
     assert_eq!(problems.list()[0].fault.code(), "conflict", "{problems}");
 }
+
+#[test]
+fn executions_nobody_announced_are_booked_or_halt() {
+    let config = load(GOOD);
+    assert!(!config.limits.books[0].halts_unknown_fills);
+    assert!(config.notes.iter().any(|note| note.key == "strategy[mm1].book[main].unknown_fills"));
+    for (word, halts) in [("book", false), ("halt", true)] {
+        let text = GOOD.replace("capital =", &format!("unknown_fills = \"{word}\"\ncapital ="));
+        assert_eq!(load(&text).limits.books[0].halts_unknown_fills, halts);
+    }
+    let problems = parse(&GOOD.replace("capital =", "unknown_fills = \"deny\"\ncapital ="), "bad.toml");
+    assert_eq!(problems.unwrap_err().list()[0].fault.code(), "unknown-word");
+}
