@@ -102,7 +102,9 @@ impl Engine {
             };
             for at in start..end {
                 let guard = usize::from(self.watchers[at as usize]);
+                let has_orders = self.has_orders(scope);
                 let mut scene = Scene {
+                    has_orders,
                     now: self.now,
                     marks: &self.marks,
                     gates: &mut self.gates,

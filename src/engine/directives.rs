@@ -13,6 +13,9 @@
 //!
 //! An order that names a directive works for the book the directive is about, see `delegation`.
 //!
+//! A FLATTEN is done when the position is zero and no order on it is open: who is told to flatten also takes away what is
+//! left of its protection, by itself or because the guard's actions name CANCEL_ALL too.
+//!
 //! Deliberately absent: doing anything itself. If nobody carries a directive out it is counted and shown, NO_EXECUTOR.
 
 #![deny(
@@ -462,10 +465,12 @@ impl Engine {
         self.watch_directives();
     }
 
-    /// Whether a position that is to be flattened is not flat.
+    /// Whether a position that is to be flattened is not flat: it is held, or an order on it is open.
     fn is_open(&self, slot: &Slot) -> bool {
         let flattens = matches!(slot.directive.task, Task::Flatten { .. });
-        flattens && slot.instrument.is_some_and(|instrument| self.position(slot.book, instrument) != 0)
+        let index = slot.instrument.and_then(|instrument| self.ledger.find(slot.book, instrument));
+        let holds = index.is_some_and(|index| self.ledger.position(index).q != 0);
+        flattens && (holds || self.working.sums(index).orders > 0)
     }
 
     fn watch_directives(&mut self) {

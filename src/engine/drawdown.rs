@@ -25,7 +25,8 @@
 //! untrusted, or while a mark is held.
 //!
 //! **Soft.** REDUCE_ONLY from the turn in which `worst` breaches. What ends it: a second or more of trusted readings
-//! under nine tenths of the limit, or a trusted reading without a position. No operator can end it sooner.
+//! under nine tenths of the limit, or a trusted reading when flat, that is
+//! without a position and without an open order, whoever placed it: what is still out may fill. No operator can end it sooner.
 //!
 //! **Latch.** [`confirm`] says when a breach of `good` is believed. The halt then stays, and the peak with it, until an
 //! operator's **reset**: with the old peak, which is refused for as long as equity is too low for it, or with a new
@@ -105,6 +106,8 @@ pub(super) struct Scene<'a> {
     pub(super) now: Nanos,
     pub(super) marks: &'a Marks,
     pub(super) gates: &'a mut Gates,
+    /// Orders of the scope are open, so that it is not flat even where it holds nothing.
+    pub(super) has_orders: bool,
     pub(super) timers: &'a mut Timers,
     /// The timer of guard 0.
     pub(super) first_timer: usize,

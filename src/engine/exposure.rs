@@ -48,6 +48,20 @@ impl Engine {
         Exposure { buys: shown(sums.buys), sells: shown(sums.sells), open_orders: sums.orders }
     }
 
+    /// Whether any order of a scope is open, those in the HOUSE of its account included.
+    pub(super) fn has_orders(&self, scope: Scope) -> bool {
+        let (account, strategy) = match scope {
+            Scope::Book(book) => return self.working.of_book(book) > 0,
+            Scope::Account(account) => (Some(account), None),
+            Scope::Strategy(strategy) => (None, Some(strategy)),
+            Scope::Firm | Scope::Instrument(..) => return false,
+        };
+        let houses = self.limits.accounts.len() as u16;
+        let books = (0..self.ledger.house(houses)).map(|book| (book, self.ledger.book(book)));
+        let mut own = books.filter(|(_, of)| Some(of.account) == account || Some(of.strategy) == strategy);
+        own.any(|(book, _)| self.working.of_book(book) > 0)
+    }
+
     pub(super) fn check_position(&mut self, place: Place) {
         let Some(index) = place.instrument.and_then(|instrument| self.ledger.find(place.book, instrument))
         else {

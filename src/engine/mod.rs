@@ -470,11 +470,13 @@ impl Engine {
     fn judge_guard(&mut self, guard: usize, touch: Touch) {
         let scope = self.drawdowns.scope(guard);
         let Some(totals) = self.ledger.totals(scope) else { return };
+        let has_orders = totals.standing.open == 0 && self.has_orders(scope);
         let mut scene = Scene {
             now: self.now,
             marks: &self.marks,
             gates: &mut self.gates,
             timers: &mut self.timers,
+            has_orders,
             first_timer: self.watches.first_guard(),
             warnings: &mut self.counters.warnings,
         };

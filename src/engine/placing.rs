@@ -19,6 +19,7 @@ use super::Engine;
 use super::by_cost::is_by_cost;
 use super::checks::Ticket;
 use super::day::Sent;
+use super::drawdown::Touch;
 use super::exact::bump;
 use super::gates::{Hold, guard};
 use super::integrity::sticky;
@@ -26,7 +27,7 @@ use super::lanes::Place;
 use super::orders::{Ended, Order, SEVERAL, Side, Size, Stage};
 use super::rate_limit::{Charge, Feedback, Rank};
 use crate::model::event::{Intent, OrderAction};
-use crate::model::scope::{AccountId, InstrumentId};
+use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Event, Flags, Latch, Lots, Message, Nanos, Reason, Scope};
 
 impl Engine {
@@ -326,6 +327,15 @@ impl Engine {
         self.free_funds(entry);
         self.settle_family(place, entry);
         self.check_position(Place { instrument: Some(instrument), ..place });
+        self.settle_book(self.orders.key(entry).book);
+    }
+
+    /// Without its last open order a book may be flat, and what waits for that may be over.
+    fn settle_book(&mut self, book: BookId) {
+        if self.gates.cause_count() > 0 && self.working.of_book(book) == 0 {
+            self.reopen_judgement();
+            self.judge_book(book, Touch::default());
+        }
     }
 
     /// What a report of an order nobody announced says it trades.

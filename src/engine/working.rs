@@ -102,7 +102,7 @@ struct Place {
 pub(super) struct Working {
     #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     places: Vec<Place>,
-    /// Live orders per book.
+    /// Live orders per book, those of the accounts' HOUSE last.
     books: Vec<u32>,
     groups: Table<GroupKey, Group>,
     on_position: Links,
@@ -140,7 +140,7 @@ impl Working {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             places: vec![Place::default(); limits.capacity.positions as usize],
-            books: vec![0; limits.books.len()],
+            books: vec![0; limits.books.len().saturating_add(limits.accounts.len())],
             groups: Table::new(limits.capacity.orders),
             on_position: Links::new(limits.capacity.orders),
             in_group: Links::new(limits.capacity.orders),

@@ -34,7 +34,7 @@ impl Guard {
         scene: &mut Scene<'_>,
     ) -> Option<()> {
         let (scope, number) = (self.limits.scope, soft_number(self.latch_number));
-        let settled = sight.flat && sight.trusted;
+        let settled = sight.flat && sight.trusted && !scene.has_orders;
         if (worst || jumped.is_some()) && !settled {
             self.calm_since = None;
             let reason = match (worst, self.limits.basis) {
