@@ -26,7 +26,7 @@ use super::integrity::sticky;
 use super::marks::Offer;
 use super::orders::{OrderKey, Size};
 use super::timers::Watch;
-use crate::model::event::{FIRST_SIDECAR_KIND, LivenessSign};
+use crate::model::event::{FIRST_SIDECAR_KIND, HeartbeatClass, LivenessSign};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope, Ticks, TradingState};
 
@@ -84,6 +84,9 @@ impl Engine {
         };
         if beats {
             self.on_beat(strategy);
+            if let Event::Heartbeat { class: HeartbeatClass::Application, .. } = message.event {
+                self.on_application_beat(place);
+            }
         }
         self.join_group(lane, place, message);
     }
@@ -230,6 +233,7 @@ impl Engine {
         let source = self.marks.source(instrument);
         let no_source = source.is_some_and(|source| self.clients.lane_of(source).is_none());
         if self.marks.session(instrument, place.strategy, state, no_source, self.now) {
+            self.pause_application(instrument);
             self.watch_mark(instrument);
             self.revalue(instrument, false);
         } else {
@@ -241,13 +245,15 @@ impl Engine {
         if self.marks.expire(instrument, self.now) {
             self.revalue(instrument, false);
         }
+        self.expire_application(instrument);
         self.watch_mark(instrument);
     }
 
-    /// Sets the timer that finds the mark stale, unless an earlier one will look anyway.
-    fn watch_mark(&mut self, instrument: InstrumentId) {
-        if self.timers.due(usize::from(instrument)) == Nanos::NEVER {
-            self.timers.set(usize::from(instrument), self.marks.deadline(instrument));
+    /// Sets the timer that finds the mark stale, or its instrument silent, unless an earlier one will look anyway.
+    pub(super) fn watch_mark(&mut self, instrument: InstrumentId) {
+        let due = self.marks.deadline(instrument).min(self.applications.deadline(instrument));
+        if self.timers.due(usize::from(instrument)) > due {
+            self.timers.set(usize::from(instrument), due);
         }
     }
 

@@ -198,6 +198,8 @@ pub struct InstrumentLimits {
     /// The strategies whose marks count, the preferred one first; where there are none the first that publishes one,
     /// and then any.
     pub mark_sources: Vec<u16>,
+    /// Nobody who may mark it may be silent for longer, by HEARTBEATs of class APPLICATION for it; `None` is off.
+    pub application_heartbeat: Option<Nanos>,
     /// By how much a position of the venue may differ from the books'.
     pub position_tolerance: Lots,
     /// What it is a price of: instruments with the same are not traded at another venue in the place of one that is down.

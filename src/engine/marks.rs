@@ -251,7 +251,7 @@ impl Marks {
         self.marks[usize::from(instrument)].source
     }
 
-    fn may_mark(&self, instrument: u16, strategy: u16) -> bool {
+    pub(super) fn may_mark(&self, instrument: u16, strategy: u16) -> bool {
         let owners = &self.owners[usize::from(instrument)];
         owners.is_empty() || owners.contains(&strategy)
     }

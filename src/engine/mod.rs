@@ -33,6 +33,7 @@
     clippy::print_stderr
 )]
 
+mod applications;
 mod approvals;
 mod backlog;
 mod band;
@@ -102,6 +103,7 @@ pub use outcome::{Counters, LaneDirective, LaneVerdict, Outcome, Source, Transit
 #[cfg(feature = "sidecar")]
 pub use snapshot::SnapshotError;
 
+use applications::Applications;
 use approvals::Approvals;
 use clients::Clients;
 use connections::Connections;
@@ -157,6 +159,7 @@ pub struct Engine {
     #[cfg_attr(feature = "sidecar", serde(skip))]
     watched: Watched,
     clients: Clients,
+    applications: Applications,
     timers: Timers,
     #[cfg_attr(feature = "sidecar", serde(skip))]
     watches: Watches,
@@ -241,6 +244,7 @@ impl Engine {
             watchers,
             watched,
             clients: Clients::new(&limits),
+            applications: Applications::new(&limits, now),
             timers: Timers::new(watches.count()),
             watches,
             error_rates: ErrorRates::new(&limits),
@@ -284,6 +288,7 @@ impl Engine {
             engine.judge_guard(guard, Touch::default());
         }
         engine.hold_restricted();
+        engine.watch_applications();
         engine.gates.open_turn(now);
         engine
     }
@@ -406,6 +411,7 @@ impl Engine {
 
     fn on_stall(&mut self, duration: Nanos) {
         self.clients.stall(duration, self.now);
+        self.applications.stall(duration, self.now);
         self.drawdowns.stall(duration);
     }
 

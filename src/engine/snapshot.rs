@@ -78,6 +78,7 @@ impl Engine {
             && self.orders.fit(fresh.orders)
             && self.drawdowns.fit(fresh.drawdowns)
             && self.clients.fit(fresh.clients)
+            && self.applications.fit(fresh.applications)
             && self.timers.fit(fresh.timers)
             && self.error_rates.fit(fresh.error_rates)
             && self.buckets.fit(fresh.buckets)

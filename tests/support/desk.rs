@@ -68,6 +68,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         mark_sources: vec![],
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
+        application_heartbeat: None,
     }
 }
 

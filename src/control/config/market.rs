@@ -222,6 +222,12 @@ fn instrument(
     let differences = value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX);
     let position_tolerance = Lots(section.or("position_tolerance", 0, differences));
     let initial_margin = initial_margin(section, kind);
+    let beats = value::unless("off", value::duration(Nanos::from_millis(10)..=Nanos::from_secs(3_600)));
+    let application_heartbeat = section.or("application_heartbeat", None, beats);
+    if application_heartbeat.is_none() {
+        section
+            .note("application_heartbeat", "off: nobody has to prove that what stands behind it still works");
+    }
     let mark_sources = mark_sources(section, strategies);
     let underlying = section.optional("underlying", value::name);
     Some(InstrumentLimits {
@@ -247,6 +253,7 @@ fn instrument(
         position_tolerance,
         initial_margin,
         underlying,
+        application_heartbeat,
     })
 }
 

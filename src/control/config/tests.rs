@@ -381,6 +381,7 @@ fn what_was_typed_is_what_the_engine_gets() {
         "account[main]",
         "account[main]",
         "instrument[BTC-PERP].min_notional",
+        "instrument[BTC-PERP].application_heartbeat",
         "instrument[BTC-PERP].mark_source",
         "strategy[mm1].book[main].max_open_orders",
         "strategy[mm1].book[main].unknown_fills",

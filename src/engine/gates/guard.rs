@@ -52,11 +52,13 @@ pub const REPEATS: u16 = 18;
 pub const RESTRICTED: u16 = 19;
 /// An account that waits for the venue's word.
 pub const ARMING: u16 = 20;
+/// An instrument behind which nothing works.
+pub const APPLICATION: u16 = 21;
 /// The first configured guard: guard i latches as `64 + 2i`, its soft cause is `65 + 2i`.
 pub const CONFIGURED: u16 = 64;
 
 /// Their names, in the order of the numbers.
-pub const BUILT_IN: [&str; 20] = [
+pub const BUILT_IN: [&str; 21] = [
     "operator",
     "client",
     "heartbeat",
@@ -77,6 +79,7 @@ pub const BUILT_IN: [&str; 20] = [
     "repeated-execution",
     "restricted",
     "arming",
+    "application",
 ];
 
 /// The name of one of the engine's own guards.

@@ -26,8 +26,8 @@ use crate::model::Scope;
 /// Built-in guards.
 pub(super) const BUILT_IN: usize = guard::BUILT_IN.len();
 /// Built-in guards of an instrument on an account.
-pub(super) const ON_INSTRUMENT: [u16; 4] =
-    [guard::OPERATOR, guard::INTEGRITY, guard::RECONCILE, guard::RESTRICTED];
+pub(super) const ON_INSTRUMENT: [u16; 5] =
+    [guard::OPERATOR, guard::INTEGRITY, guard::RECONCILE, guard::RESTRICTED, guard::APPLICATION];
 
 /// How many there are of everything.
 #[derive(Debug)]

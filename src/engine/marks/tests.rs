@@ -26,6 +26,7 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         mark_sources: sources.to_vec(),
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
+        application_heartbeat: None,
     };
     Marks {
         marks: vec![Mark::new(&limits, Nanos::ZERO)],

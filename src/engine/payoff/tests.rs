@@ -31,6 +31,7 @@ fn instrument(
         mark_sources: vec![],
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
+        application_heartbeat: None,
     }
 }
 

@@ -60,6 +60,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         mark_sources: vec![],
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
+        application_heartbeat: None,
     }
 }
 

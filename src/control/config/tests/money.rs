@@ -191,3 +191,21 @@ fn executions_nobody_announced_are_booked_or_halt() {
     let problems = parse(&GOOD.replace("capital =", "unknown_fills = \"deny\"\ncapital ="), "bad.toml");
     assert_eq!(problems.unwrap_err().list()[0].fault.code(), "unknown-word");
 }
+
+#[test]
+fn an_instrument_may_ask_for_heartbeats_of_what_stands_behind_it() {
+    let of = |keys: &str| load(&GOOD.replace("settlement =", &format!("{keys}\nsettlement =")));
+    for (keys, expected) in [
+        ("", None),
+        ("application_heartbeat = \"off\"", None),
+        ("application_heartbeat = \"5s\"", Some(Nanos::from_secs(5))),
+    ] {
+        let config = of(keys);
+        assert_eq!(config.limits.instruments[0].application_heartbeat, expected, "{keys}");
+        let noted = config.notes.iter().any(|note| note.key == "instrument[BTC-PERP].application_heartbeat");
+        assert_eq!(noted, expected.is_none(), "{keys}");
+    }
+    let text = GOOD.replace("settlement =", "application_heartbeat = \"9ms\"\nsettlement =");
+    let problems = parse(&text, "bad.toml").unwrap_err();
+    assert_eq!(problems.list()[0].fault.code(), "out-of-range", "{problems}");
+}
