@@ -1,6 +1,7 @@
 //! The oracle of orders, exposure and permits: first by itself, in cases a person can follow, then against the engine.
 //!
-//! A failure prints the seed that replays it and the shrunk tape.
+//! A failure prints the seed that replays it and the shrunk tape. `TRIPLINE_EVENTS` says how many events the tapes of
+//! requests have, as in `engine_tapes`.
 
 mod support;
 
@@ -10,12 +11,16 @@ mod cases;
 mod corners;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use support::desk::Desk;
 use support::exposure_oracle::{Exposed, Oracle, Order, Said};
 use support::exposure_tape::{Act, Flavour, MARKETS, Tape, random_limits, records};
 use support::permit_oracle::Answer;
 use support::seed::Seed;
+use support::tapes;
+#[cfg(feature = "sidecar")]
+use tripline::engine::Engine;
 use tripline::engine::{LaneVerdict, Limits, Source, WordId};
 use tripline::model::event::{CommandVerb, LivenessSign};
 use tripline::model::verdict::Verdict;
@@ -43,6 +48,14 @@ impl Contest {
         let desk = Desk::new(limits.clone());
         let oracle = Oracle::new(limits, desk.now.0);
         Self { desk, oracle, flavour, open: BTreeMap::new(), queued: BTreeSet::new(), tally: BTreeMap::new() }
+    }
+
+    /// The engine is given up and one restored from its snapshot, where there are snapshots.
+    fn restart(&mut self) {
+        #[cfg(feature = "sidecar")]
+        {
+            self.desk.engine = Engine::restore(&self.desk.engine.snapshot()).expect("its own snapshot");
+        }
     }
 
     fn play(&mut self, act: &Act) -> Result<(), String> {
@@ -367,25 +380,37 @@ fn shrink(limits: &Limits, flavour: Flavour, mut acts: Vec<Act>) -> (Vec<Act>, S
 }
 
 /// Plays tapes until so many things have happened; returns how often each answer was given.
-fn contest(test: &'static str, flavour: Flavour, events: usize) -> BTreeMap<String, u64> {
-    let mut seed = Seed::new(test);
-    let mut tally = BTreeMap::new();
-    for _ in 0..events.div_ceil(TAPE) {
-        let limits = random_limits(&mut seed, flavour);
-        let mut contest = Contest::new(limits.clone(), flavour);
-        let mut tape = Tape::new(&mut seed, flavour);
-        let mut acts = Vec::new();
-        for at in 0..=TAPE {
-            acts.push(if at < TAPE { tape.next(&contest.oracle) } else { Act::Finish });
-            if let Err(first) = contest.play(&acts[acts.len() - 1]) {
-                let (acts, why) = shrink(&limits, flavour, acts);
-                let acts: Vec<String> = acts.iter().map(|act| format!("{act:?}")).collect();
-                panic!("{first}\n\nand, shrunk,\n{why}\n\nafter\n{}\n\n{}", acts.join("\n"), told(&limits));
-            }
+fn contest(test: &'static str, what: &str, flavour: Flavour, events: u64) -> BTreeMap<String, u64> {
+    let tally = Mutex::new(BTreeMap::new());
+    tapes::play(test, what, events, |mut seed| {
+        let of_tape = play(&mut seed, flavour);
+        let mut tally = tally.lock().unwrap();
+        of_tape.into_iter().for_each(|(answer, count)| *tally.entry(answer).or_default() += count);
+        TAPE as u64
+    });
+    tally.into_inner().unwrap()
+}
+
+/// Plays one tape, a restart in its middle; returns how often each answer was given.
+fn play(seed: &mut Seed, flavour: Flavour) -> BTreeMap<String, u64> {
+    let limits = random_limits(seed, flavour);
+    let mut contest = Contest::new(limits.clone(), flavour);
+    let mut tape = Tape::new(seed, flavour);
+    let mut acts = Vec::new();
+    for at in 0..=TAPE {
+        acts.push(if at < TAPE { tape.next(&contest.oracle) } else { Act::Finish });
+        if at == TAPE / 2 {
+            contest.restart();
         }
-        contest.tally.into_iter().for_each(|(answer, count)| *tally.entry(answer).or_default() += count);
+        if let Err(first) = contest.play(&acts[acts.len() - 1]) {
+            let why = "only with the restart in the middle".to_owned();
+            let shrunk = replay(&limits, flavour, &acts).is_some();
+            let (acts, why) = if shrunk { shrink(&limits, flavour, acts) } else { (acts, why) };
+            let acts: Vec<String> = acts.iter().map(|act| format!("{act:?}")).collect();
+            panic!("{first}\n\nand, shrunk,\n{why}\n\nafter\n{}\n\n{}", acts.join("\n"), told(&limits));
+        }
     }
-    tally
+    contest.tally
 }
 
 /// How often something was said while an entry covered a child.
@@ -456,19 +481,19 @@ fn tapes_reach_every_answer() {
 #[test]
 fn requests_are_answered_as_the_oracle_says() {
     let test = "engine_exposure_oracle requests_are_answered_as_the_oracle_says";
-    let tally = contest(test, Flavour::default(), 200_000);
+    let tally = contest(test, "orders", Flavour::default(), tapes::events(200_000));
     assert_all_answers(&tally, 50);
-    assert!(tally[COVERED] > 5_000, "entries covered children in {} of 200 000", tally[COVERED]);
+    assert!(tally[COVERED] > 5_000, "entries covered children {} times", tally[COVERED]);
 }
 
 #[test]
 fn several_modifications_on_their_way_are_counted_as_the_oracle_says() {
     let test = "engine_exposure_oracle several_modifications_on_their_way_are_counted_as_the_oracle_says";
-    contest(test, Flavour { overlapping: true, ..Flavour::default() }, 50_000);
+    contest(test, "overlapping orders", Flavour { overlapping: true, ..Flavour::default() }, 50_000);
 }
 
 #[test]
 fn requests_that_waited_are_judged_anew_as_the_oracle_says() {
     let test = "engine_exposure_oracle requests_that_waited_are_judged_anew_as_the_oracle_says";
-    contest(test, Flavour { queue: true, ..Flavour::default() }, 50_000);
+    contest(test, "waiting orders", Flavour { queue: true, ..Flavour::default() }, 50_000);
 }

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "sidecar")]
 pub mod archived;
+pub mod book_tape;
+pub mod book_trial;
 pub mod busy_days;
 pub mod desk;
 pub mod exposure_family;
@@ -17,11 +19,13 @@ pub mod oracle;
 pub mod permit_oracle;
 #[cfg(feature = "sidecar")]
 pub mod process;
+pub mod rational;
 pub mod seed;
 #[cfg(feature = "sidecar")]
 pub mod sidecar;
 #[cfg(feature = "sidecar")]
 pub mod strategy;
+pub mod tapes;
 #[cfg(feature = "sidecar")]
 pub mod traced;
 pub mod wait;

@@ -1,41 +1,23 @@
 //! What a book and one guard on it must be, told naively: from the whole history each time, in exact rationals.
 //!
-//! Written unlike the engine: no running sums, no integers scaled by instrument, no cross-multiplication. Rounding
-//! happens only where the rules say so. It believes the first breaching trusted mark (k = 1), has no bands and no
+//! Written unlike the engine: no running sums (but in `running`, for long tapes, held to the same readings), no integers
+//! scaled by instrument, no cross-multiplication. Rounding happens only where the rules say so. It believes the first breaching trusted mark (k = 1), has no bands and no
 //! stale marks and no margin; those have tables of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use num_bigint::BigInt;
-use num_rational::BigRational;
-use num_rational::Ratio;
 use tripline::engine::limits::{Anchor, Basis};
 use tripline::model::TradingState;
 
 use super::desk::PLAIN;
+pub use super::rational::{R, down, fraction, pow10, up, whole};
 
 mod judge;
+mod running;
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use judge::Judge;
-
-pub type R = BigRational;
-
-pub fn whole(value: i128) -> R {
-    R::from(BigInt::from(value))
-}
-
-fn pow10(exponent: u32) -> R {
-    R::from(BigInt::from(10).pow(exponent))
-}
-
-/// `value` rounded down to a multiple of `10^-places`.
-fn down(value: &R, places: u32) -> R {
-    (value * pow10(places)).floor() / pow10(places)
-}
-
-fn up(value: &R, places: u32) -> R {
-    (value * pow10(places)).ceil() / pow10(places)
-}
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use running::Running;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Instrument {
@@ -84,6 +66,12 @@ pub enum What {
         sells: bool,
         fee: i64,
     },
+    /// The venue takes an execution back.
+    Bust {
+        instrument: u16,
+        exec: u64,
+        sells: bool,
+    },
     Funding {
         id: u64,
         amount: i128,
@@ -120,6 +108,8 @@ pub enum What {
     Reset {
         rebase: bool,
     },
+    /// The engine is given up and another restored.
+    Restart,
 }
 
 #[derive(Clone, Debug)]
@@ -135,13 +125,14 @@ pub struct Oracle {
 }
 
 /// A trade that counted, in the units of the rules.
+#[derive(Clone)]
 struct Trade {
     instrument: u16,
     qty: R,
     leg: R,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Reading {
     pub equity: R,
     pub spike: R,
@@ -155,7 +146,7 @@ pub struct Reading {
     brought: usize,
     rated: bool,
     /// Events of the history that were no repeats.
-    counted: usize,
+    pub counted: usize,
 }
 
 /// What happened so far, sorted.
@@ -173,10 +164,25 @@ struct Told {
     brought: Vec<R>,
     marks: BTreeMap<u16, Vec<i64>>,
     rates: Vec<(i64, i64)>,
-    /// (trade index, lots debited after it) keeps the order in which base fees hit the position.
-    steps: Vec<(Option<usize>, u16, i64)>,
+    /// In the order in which they hit the position.
+    steps: Vec<Step>,
+    /// The trade of each execution that was not taken back.
+    executed: BTreeMap<(u16, u64, bool), usize>,
     /// Events that were no repeats.
     counted: usize,
+}
+
+/// What changes a position, and the lots of base debited for it.
+struct Step {
+    instrument: u16,
+    hit: Hit,
+    debit: i64,
+}
+
+enum Hit {
+    Traded(usize),
+    TakenBack(usize),
+    Fee,
 }
 
 /// The money of one currency.
@@ -192,6 +198,30 @@ struct Sums {
 pub struct Verdict {
     pub state: TradingState,
     pub peak: Option<R>,
+}
+
+impl Told {
+    fn trade(&mut self, instrument: u16, qty: R, leg: R, debit: i64) {
+        let hit = Hit::Traded(self.trades.len());
+        self.trades.push(Trade { instrument, qty, leg });
+        self.steps.push(Step { instrument, hit, debit });
+    }
+
+    fn take_back(&mut self, key: (u16, u64, bool)) {
+        let Some(trade) = self.executed.remove(&key) else {
+            self.counted -= 1;
+            return;
+        };
+        self.fees.remove(&key);
+        let back = self.debits.remove(&key).unwrap();
+        self.steps.push(Step { instrument: key.0, hit: Hit::TakenBack(trade), debit: -back });
+    }
+}
+
+/// A quantity of an instrument, in its lots.
+fn lots(qty: &R, kind: Instrument) -> i64 {
+    let lots = (qty * pow10(kind.qty_decimals)).to_whole();
+    lots.and_then(|lots| i64::try_from(lots).ok()).expect("a whole number of lots")
 }
 
 impl Oracle {
@@ -235,8 +265,7 @@ impl Oracle {
                         up(&(up(&settled, 9) * whole(10) / whole(10_000)), 9)
                     }
                     Some(fee) if in_base => {
-                        let lots = up(&(whole(fee.into()) / pow10(9)), kind.qty_decimals);
-                        debit = i64::try_from((lots * pow10(kind.qty_decimals)).to_integer()).unwrap();
+                        debit = lots(&up(&(whole(fee.into()) / pow10(9)), kind.qty_decimals), kind);
                         whole(0)
                     }
                     Some(fee) => {
@@ -246,8 +275,8 @@ impl Oracle {
                 };
                 told.fees.insert(key, (foreign, charged));
                 told.debits.insert(key, debit);
-                told.trades.push(Trade { instrument, qty: amount, leg });
-                told.steps.push((Some(told.trades.len() - 1), instrument, debit));
+                told.executed.insert(key, told.trades.len());
+                told.trade(instrument, amount, leg, debit);
             }
             What::Total { instrument, order, qty, cost, fee } => {
                 let last = told.totals.get(&(instrument, order)).copied().unwrap_or((0, 0, i64::MIN));
@@ -259,20 +288,11 @@ impl Oracle {
                 let sign = if kind.inverse { 1 } else { -1 };
                 let leg = whole((cost - last.1) * sign) / pow10(9);
                 let amount = whole((qty - last.0).into()) / pow10(kind.qty_decimals);
-                told.trades.push(Trade { instrument, qty: amount, leg });
-                told.steps.push((Some(told.trades.len() - 1), instrument, 0));
+                told.trade(instrument, amount, leg, 0);
                 told.totals.insert((instrument, order), (qty, cost, fee));
             }
-            What::Fee { instrument, exec, sells, fee } => {
-                let key = (instrument, exec, sells);
-                if let Some(charged) = told.fees.get_mut(&key) {
-                    let new = (self.instruments[&instrument].foreign, whole(fee.into()) / pow10(9));
-                    let old = std::mem::replace(charged, new.clone());
-                    let back = told.debits.insert(key, 0).unwrap();
-                    told.counted -= usize::from(old == new && back == 0);
-                    told.steps.push((None, instrument, -back));
-                }
-            }
+            What::Fee { instrument, exec, sells, fee } => self.tell_fee(told, (instrument, exec, sells), fee),
+            What::Bust { instrument, exec, sells } => told.take_back((instrument, exec, sells)),
             What::Funding { id, amount } | What::Pay { id, amount } if seen.insert((u16::MAX, id, false)) => {
                 told.income[usize::from(matches!(what, What::Pay { .. }))] += whole(amount) / pow10(9);
             }
@@ -288,13 +308,16 @@ impl Oracle {
             What::Settle { instrument, id, px } if seen.insert((instrument + 1_000, id, false)) => {
                 let kind = self.instruments[&instrument];
                 let mut q = whole(0);
-                for (trade, _, debit) in told.steps.iter().filter(|step| step.1 == instrument) {
-                    q += trade.map_or(whole(0), |index| told.trades[index].qty.clone());
-                    q -= whole((*debit).into()) / pow10(kind.qty_decimals);
+                for step in told.steps.iter().filter(|step| step.instrument == instrument) {
+                    match step.hit {
+                        Hit::Traded(index) => q += &told.trades[index].qty,
+                        Hit::TakenBack(index) => q -= &told.trades[index].qty,
+                        Hit::Fee => {}
+                    }
+                    q -= whole(step.debit.into()) / pow10(kind.qty_decimals);
                 }
                 let leg = self.worth(instrument, &q, px);
-                told.trades.push(Trade { instrument, qty: -q, leg });
-                told.steps.push((Some(told.trades.len() - 1), instrument, 0));
+                told.trade(instrument, -q, leg, 0);
             }
             What::Mark { instrument, px } => told.marks.entry(instrument).or_default().push(px),
             What::Rate { bid, ask } => told.rates.push((bid, ask)),
@@ -305,8 +328,22 @@ impl Oracle {
             | What::Settle { .. } => {
                 told.counted -= 1;
             }
+            What::Restart => told.counted -= 1,
             What::Roll | What::Reset { .. } => {}
         }
+    }
+
+    /// The whole fee of an execution, in the currency of its instrument.
+    fn tell_fee(&self, told: &mut Told, key: (u16, u64, bool), fee: i64) {
+        if !told.executed.contains_key(&key) {
+            told.counted -= 1;
+            return;
+        }
+        let new = (self.instruments[&key.0].foreign, whole(fee.into()) / pow10(9));
+        let old = told.fees.insert(key, new.clone());
+        let back = told.debits.insert(key, 0).unwrap();
+        told.counted -= usize::from(old == Some(new) && back == 0);
+        told.steps.push(Step { instrument: key.0, hit: Hit::Fee, debit: -back });
     }
 
     fn value(&self, told: &Told) -> Reading {
@@ -354,22 +391,35 @@ impl Oracle {
         let (mut open, mut absent) = (false, false);
         for (&instrument, kind) in self.instruments.iter().filter(|(_, kind)| kind.foreign == foreign) {
             let places = if kind.inverse { 18 } else { 9 };
-            let (mut q, mut cost) = (whole(0), whole(0));
-            for (trade, _, debit) in told.steps.iter().filter(|step| step.1 == instrument) {
-                if let Some(trade) = trade.map(|index| &told.trades[index]) {
-                    cost = after_cost(&q, &cost, trade, places);
-                    q += &trade.qty;
+            let (mut q, mut cost, mut legs) = (whole(0), whole(0), whole(0));
+            let mut changes = BTreeMap::new();
+            for step in told.steps.iter().filter(|step| step.instrument == instrument) {
+                let cost_before = cost.clone();
+                match step.hit {
+                    Hit::Traded(index) => {
+                        let trade = &told.trades[index];
+                        cost = after_cost(&q, &cost, trade, places);
+                        q += &trade.qty;
+                        legs += &trade.leg;
+                    }
+                    Hit::TakenBack(index) => {
+                        let trade = &told.trades[index];
+                        cost -= &changes[&index];
+                        q -= &trade.qty;
+                        legs -= &trade.leg;
+                    }
+                    Hit::Fee => {}
                 }
                 let before = q.clone();
-                q -= whole((*debit).into()) / pow10(kind.qty_decimals);
-                if q == whole(0) || (q > whole(0)) != (before > whole(0)) {
+                q -= whole(step.debit.into()) / pow10(kind.qty_decimals);
+                if q.is_zero() || q.is_positive() != before.is_positive() || before.is_zero() {
                     cost = whole(0);
                 }
+                if let Hit::Traded(index) = step.hit {
+                    changes.insert(index, &cost - cost_before);
+                }
             }
-            let traded = told.trades.iter().filter(|trade| trade.instrument == instrument);
-            let legs: R = traded.map(|trade| trade.leg.clone()).sum();
-            let lots = (&q * pow10(kind.qty_decimals)).to_integer();
-            positions.insert(instrument, i64::try_from(lots).unwrap());
+            positions.insert(instrument, lots(&q, *kind));
             let (mut good, mut spike) = (whole(0), whole(0));
             if q != whole(0) {
                 open = true;

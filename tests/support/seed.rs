@@ -23,6 +23,17 @@ impl Seed {
         Self { start, state: start, test }
     }
 
+    /// The seed it started at.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// A sequence of its own, that starts `by` further.
+    pub fn fork(&self, by: u64) -> Self {
+        let start = self.start.wrapping_add(by);
+        Self { start, state: start, test: self.test }
+    }
+
     /// The next number: splitmix64.
     pub fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -21,7 +21,7 @@ pub struct Judge<'a> {
     last_absent: bool,
     /// `None` once a flow came that nobody could price: what was trusted lacks it.
     last_trusted: Option<(R, R)>,
-    /// Every sample of a rolling peak since it was anchored, and the bucket that is being filled.
+    /// The samples of a rolling peak that may still count, and the bucket that is being filled.
     samples: Vec<Sample>,
     bucket: u64,
 }
@@ -97,6 +97,8 @@ impl<'a> Judge<'a> {
             .filter(|(_, end)| end + 63 >= self.bucket)
             .map(|(sample, _)| sample)
             .collect();
+        // What counts is a suffix, and what has stopped to count never does again.
+        let counts_len = counts.len();
         let highest = |of: fn(&Sample) -> &(R, R)| {
             let first = of(counts[0]);
             counts.iter().map(|sample| of(sample)).fold(
@@ -107,16 +109,19 @@ impl<'a> Judge<'a> {
             )
         };
         let relative = highest(|sample| &sample.relative).clone();
-        self.peaks = Some([relative, highest(|sample| &sample.absolute).clone()]);
+        let absolute = highest(|sample| &sample.absolute).clone();
+        self.peaks = Some([relative, absolute]);
+        let first = self.samples.len() - counts_len;
+        self.samples.drain(..first);
     }
 
     /// Whether losses of these sizes reach `share` of a limit.
     fn reaches(&self, relative: R, absolute: R, share: &R) -> bool {
         let Some([peak, _]) = &self.peaks else { return false };
-        let by_share = self.guard.limit_bps.is_some_and(|bps| {
-            peak.0 > whole(0)
-                && relative / &peak.0 >= Ratio::new(BigInt::from(bps), BigInt::from(10_000)) * share
-        });
+        let by_share = self
+            .guard
+            .limit_bps
+            .is_some_and(|bps| peak.0 > whole(0) && relative / &peak.0 >= fraction(bps, 10_000) * share);
         by_share || self.guard.limit_abs.is_some_and(|limit| absolute >= whole(limit) / pow10(9) * share)
     }
 
@@ -167,7 +172,7 @@ impl<'a> Judge<'a> {
             && !absent
             && !self.last_absent
             && *peak > whole(0)
-            && moved / peak >= Ratio::new(BigInt::from(bps), BigInt::from(10_000))
+            && moved / peak >= fraction(bps, 10_000)
     }
 
     /// When a breach has lasted long enough, or the soft cause is over.
@@ -344,7 +349,7 @@ impl<'a> Judge<'a> {
             (self.soft, self.calm_since) = (false, None);
         } else if self.soft {
             let [relative, absolute] = self.peaks.as_ref().unwrap();
-            let nine_tenths = Ratio::new(BigInt::from(9), BigInt::from(10));
+            let nine_tenths = fraction(9, 10);
             if self.reaches(&relative.0 - good, &absolute.0 - good, &nine_tenths) {
                 self.calm_since = None;
             } else {
@@ -364,12 +369,13 @@ impl<'a> Judge<'a> {
             What::Fill { instrument, .. }
             | What::Total { instrument, .. }
             | What::Fee { instrument, .. }
+            | What::Bust { instrument, .. }
             | What::Settle { instrument, .. } => (Some(instrument), false),
             What::Mark { instrument, .. } => (Some(instrument), true),
             What::Funding { .. } | What::Flow { .. } | What::Pay { .. } | What::Bring { .. } => {
                 (Some(PLAIN), false)
             }
-            What::Roll | What::Reset { .. } | What::Rate { .. } => (None, false),
+            What::Roll | What::Reset { .. } | What::Rate { .. } | What::Restart => (None, false),
         };
         if let Some(instrument) = touched.filter(|_| self.breached) {
             let entry = self.losses.entry(instrument).or_insert((whole(0), 0));
