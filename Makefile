@@ -1,7 +1,7 @@
 # Tripline: what a person types. `make` alone lists it. Everything else is cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test bench crash-matrix mutants bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
+.PHONY: demo test soak bench instructions crash-matrix mutants bench-python lint python-check install clean help release need-rust need-c need-cpp need-python
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -31,9 +31,16 @@ demo: release ## Start a sidecar and strategies: queue an order burst, open the 
 	$(RELEASE)/tripline demo $(ARGS)
 
 # Optimised code has few enough instructions to kill at every seventh: see TRIPLINE_STRIDE in tests/support/traced.rs.
+# And it is fast enough for a million random events, of books and of orders: see TRIPLINE_EVENTS in tests/engine_tapes.rs.
 test: need-rust need-c need-cpp ## Run every test, then once more optimised with all checks on
 	$(CARGO) test --workspace
-	TRIPLINE_STRIDE=7 $(CARGO) test --workspace --profile checked --tests
+	TRIPLINE_STRIDE=7 TRIPLINE_EVENTS=1000000 $(CARGO) test --workspace --profile checked --tests
+
+# The extremes once more without any check: what wraps there and nowhere else would change their digest.
+soak: need-rust need-c ## Engine against oracle over 100 000 000 random events of books, and of orders (TRIPLINE_EVENTS sets how many)
+	TRIPLINE_EVENTS=$${TRIPLINE_EVENTS:-100000000} $(CARGO) test --profile checked --test engine_tapes long_days -- --nocapture
+	TRIPLINE_EVENTS=$${TRIPLINE_EVENTS:-100000000} $(CARGO) test --profile checked --test engine_exposure_oracle requests_are_answered -- --nocapture
+	$(CARGO) test --release --test engine_extremes
 
 crash-matrix: need-rust need-c ## Kill strategies and the core at every instruction, the core a thousand times under load (takes long)
 	TRIPLINE_STRIDE=1 $(CARGO) test --release --test publish_steps --test crash_steps -- --nocapture
@@ -53,9 +60,13 @@ mutants: need-rust need-c ## Build known defects in, one at a time, and see that
 	$(call NOTICED,relaxed_stamp,-p tripline-loom a_record)
 	$(call NOTICED,relaxed_stamp,-p tripline-loom an_entry)
 
-bench: need-rust need-c ## Measure event to halt between two pinned processes, then events per second
+bench: need-rust need-c ## Measure event to halt between two pinned processes, events per second, the engine alone
 	$(CARGO) bench --bench event_to_halt
 	$(CARGO) bench --bench sustained
+	$(CARGO) bench --bench engine
+
+instructions: need-rust need-c ## Count the instructions of an event and compare with the record (ARGS=--record writes it); needs valgrind
+	$(CARGO) bench --bench engine -- --instructions $(ARGS)
 
 bench-python: need-rust need-c need-python ## Measure the Python package against ctypes, call by call
 	$(CARGO) build --release -p tripline -p tripline-ffi -p tripline-python
