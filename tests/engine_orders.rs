@@ -472,3 +472,19 @@ fn an_exit_that_waits_passes_when_a_ban_begins() {
     desk.ask_to(Intent::Exit, 0, PLAIN, 3, -10, 98);
     assert_eq!(last.verdict, Verdict::Released);
 }
+
+#[test]
+fn an_order_that_was_filled_before_it_is_announced_is_answered_and_its_place_may_be_taken() {
+    let mut limits = limits(1_000 * E9, vec![]);
+    limits.capacity.orders = 16;
+    let mut desk = Desk::new(limits);
+    desk.fill_as(0, PLAIN, 7, 1, 5, 100, 0);
+    desk.order(0, PLAIN, 1, 5, 100);
+    for other in 2..40 {
+        desk.order(0, PLAIN, other, 5, 100);
+        desk.done(0, PLAIN, other, DoneStatus::Canceled);
+    }
+    desk.order(0, PLAIN, 40, 5, 100);
+    desk.wait(Nanos::from_secs(6));
+    assert_eq!(desk.engine.counters().timeouts, 1, "the last one alone");
+}

@@ -64,6 +64,7 @@ impl Sidecar {
                 nonce: cause.nonce.clone().ok_or("the cause has no nonce")?,
                 reason: "next sample".into(),
                 rebase: true,
+                acknowledged: Vec::new(),
             };
             admin::reset(&self.run_dir(), &body).map_err(|failure| failure.what)?;
         }

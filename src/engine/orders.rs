@@ -418,6 +418,7 @@ impl Orders {
             let order = self.table.get_mut(oldest);
             order.expendable = false;
             if order.ended.is_some() || order.stage == Stage::Reported {
+                debug_assert!(order.attempt.is_none(), "what is forgotten is in no list");
                 self.wake(oldest);
                 self.table.remove(oldest);
                 self.has_forgotten = true;

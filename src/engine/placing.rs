@@ -20,6 +20,7 @@ use super::by_cost::is_by_cost;
 use super::checks::Ticket;
 use super::day::Sent;
 use super::drawdown::Touch;
+use super::error_rate::Attempt;
 use super::exact::bump;
 use super::gates::{Hold, guard};
 use super::integrity::sticky;
@@ -130,6 +131,10 @@ impl Engine {
     pub(super) fn leave(&mut self, place: Place, entry: u32, action: OrderAction) {
         self.count_sent(place.book, Sent::Order);
         self.attempt(place, entry, OrderAction::New, action);
+        // Told of late: what filled it whole has answered it, and nothing else will.
+        if self.orders.get(entry).ended.is_some() {
+            self.resolve(place, entry, Attempt::Ack);
+        }
         self.check_position(place);
     }
 

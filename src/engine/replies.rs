@@ -75,6 +75,14 @@ impl Awaited {
         }
     }
 
+    /// Takes the first one out whatever it says of itself, so that a walk along the list comes to its end.
+    fn remove_first(&mut self, orders: &mut Orders, entry: u32, account: AccountId) {
+        orders.get_mut(entry).attempt = None;
+        if let Some(ends) = self.accounts.get_mut(usize::from(account)) {
+            self.links.remove(ends, entry);
+        }
+    }
+
     /// Ends the waiting; what was waited for.
     fn remove(&mut self, orders: &mut Orders, entry: u32, account: AccountId) -> Option<OrderAction> {
         let action = orders.get_mut(entry).attempt.take()?;
@@ -101,7 +109,7 @@ impl Engine {
     }
 
     /// An attempt came out.
-    fn resolve(&mut self, place: Place, entry: u32, outcome: Attempt) {
+    pub(super) fn resolve(&mut self, place: Place, entry: u32, outcome: Attempt) {
         if self.awaited.remove(&mut self.orders, entry, place.account).is_some() {
             let generations = self.orders.get(entry).generations;
             self.note_attempt(place.book, outcome, generations);
@@ -119,7 +127,7 @@ impl Engine {
             }
             due = Nanos::NEVER;
             bump(&mut self.counters.timeouts);
-            self.awaited.remove(&mut self.orders, entry, account);
+            self.awaited.remove_first(&mut self.orders, entry, account);
             if order.attempt == Some(OrderAction::New) {
                 self.orders.get_mut(entry).stage = Stage::Unknown;
             }
