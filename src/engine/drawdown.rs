@@ -54,12 +54,14 @@
 )]
 
 mod anchor;
+mod calm;
 mod confirm;
 mod flow;
 mod peak;
 mod soft;
 mod window;
 
+use calm::Calm;
 use confirm::Breach;
 use peak::Peaks;
 use window::Window;
@@ -140,6 +142,8 @@ struct Guard {
     /// The initial margin a book said it has, for a guard that measures from it.
     margin: Option<i128>,
     last_trusted: Option<(i128, i128)>,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    calm: Calm,
 }
 
 /// All guards, and which of them watch what.
@@ -186,6 +190,7 @@ impl Drawdowns {
             last_absent: false,
             margin: None,
             last_trusted: None,
+            calm: Calm::default(),
         });
         let guards: Vec<Guard> = guards.collect();
         let cells = confirm::Cells::new(guards.len(), limits.instruments.len());
@@ -222,6 +227,11 @@ impl Drawdowns {
             }
         }
         let peaks = guard.peaks?;
+        if jumped.is_none() && guard.is_calm(&peaks, &sight, scene.gates) {
+            (guard.last_good, guard.last_absent) = (sight.good, sight.absent);
+            scene.timers.set(scene.first_timer.saturating_add(index), Nanos::NEVER);
+            return Some(());
+        }
         if guard.unpriced {
             guard.latch(Reason::FlowUnpriced, &sight, scene)?;
         }
@@ -243,6 +253,7 @@ impl Drawdowns {
         };
         guard.warn(&sight, scene)?;
         guard.narrow(&sight)?;
+        guard.learn(&peaks, &sight, jumped.is_some() || worst, scene.gates);
         (guard.last_good, guard.last_absent) = (sight.good, sight.absent);
         let due = due.min(guard.soft_deadline(&sight));
         // Everything due now has been looked at; a deadline in the past would only come back at once.

@@ -205,11 +205,25 @@ impl Gates {
 
     /// The cause a guard holds on a scope.
     pub(super) fn cause(&self, scope: Scope, guard: u16) -> Option<&Cause> {
+        // Nothing holds anywhere nearly always.
+        if self.held.is_empty() {
+            return None;
+        }
         self.layout.slot(scope, guard).map(|slot| &self.causes[slot]).filter(|cause| cause.listed != UNLISTED)
     }
 
     pub(super) fn holds(&self, scope: Scope, guard: u16) -> bool {
         self.cause(scope, guard).is_some()
+    }
+
+    /// Whether no cause holds anywhere.
+    pub(super) const fn hold_nothing(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether a configured guard holds nothing on its scope, neither its latch nor its soft cause.
+    pub(super) fn is_idle(&self, scope: Scope, latch: u16) -> bool {
+        self.held.is_empty() || !(self.holds(scope, latch) || self.holds(scope, latch.saturating_add(1)))
     }
 
     pub(super) fn guard_name(&self, guard: u16) -> Name {
@@ -295,6 +309,9 @@ impl Gates {
 
     /// Ends the cause a guard holds. `true` when it held.
     pub(super) fn end(&mut self, scope: Scope, guard: u16, reading: Reading) -> bool {
+        if self.held.is_empty() {
+            return false;
+        }
         let (Some(slot), Some(ordinal)) = (self.layout.slot(scope, guard), self.layout.ordinal(scope)) else {
             return false;
         };

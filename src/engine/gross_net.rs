@@ -64,6 +64,35 @@ struct Worth {
     unvalued: u32,
 }
 
+/// From one worth to another: the same for every scope that has a position in its sum.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    gross: i128,
+    long: i128,
+    short: i128,
+    unvalued: i32,
+}
+
+impl Step {
+    const fn between(old: &Worth, new: &Worth) -> Self {
+        Self {
+            gross: new.gross.saturating_sub(old.gross),
+            long: new.long.saturating_sub(old.long),
+            short: new.short.saturating_sub(old.short),
+            unvalued: new.unvalued.cast_signed().saturating_sub(old.unvalued.cast_signed()),
+        }
+    }
+
+    const fn back(&self) -> Self {
+        Self {
+            gross: self.gross.saturating_neg(),
+            long: self.long.saturating_neg(),
+            short: self.short.saturating_neg(),
+            unvalued: self.unvalued.saturating_neg(),
+        }
+    }
+}
+
 /// What a scope may come to hold, in money of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScopeExposure {
@@ -110,13 +139,13 @@ impl Worth {
         if self.long > self.short { self.long } else { self.short }
     }
 
-    /// `self − old + new`. No sum can overflow: see [`MOST`].
-    const fn shifted(&self, old: &Self, new: &Self) -> Self {
+    /// With a step added. No sum can overflow: see [`MOST`].
+    const fn moved(&self, step: &Step) -> Self {
         Self {
-            gross: self.gross.saturating_sub(old.gross).saturating_add(new.gross),
-            long: self.long.saturating_sub(old.long).saturating_add(new.long),
-            short: self.short.saturating_sub(old.short).saturating_add(new.short),
-            unvalued: self.unvalued.saturating_sub(old.unvalued).saturating_add(new.unvalued),
+            gross: self.gross.saturating_add(step.gross),
+            long: self.long.saturating_add(step.long),
+            short: self.short.saturating_add(step.short),
+            unvalued: self.unvalued.saturating_add_signed(step.unvalued),
         }
     }
 }
@@ -133,16 +162,17 @@ impl GrossNet {
         index.and_then(|index| self.positions.get(index as usize)).copied().unwrap_or_default()
     }
 
-    /// Keeps another reach of a position and carries the difference into its scopes. What those were before.
-    fn replace(&mut self, index: u32, new: Reach, scopes: [Scope; 4]) -> [Worth; 4] {
-        let Some(place) = self.positions.get_mut(index as usize) else { return [Worth::default(); 4] };
+    /// Keeps another reach of a position and carries the difference into its scopes, and says it.
+    fn replace(&mut self, index: u32, new: Reach, scopes: [Scope; 4]) -> Step {
+        let Some(place) = self.positions.get_mut(index as usize) else { return Step::default() };
         let old = core::mem::replace(place, new);
-        scopes.map(|scope| {
-            let Some(sum) = self.sums.of_mut(scope) else { return Worth::default() };
-            let before = *sum;
-            *sum = before.shifted(&old.worth, &new.worth);
-            before
-        })
+        let step = Step::between(&old.worth, &new.worth);
+        for scope in scopes {
+            if let Some(sum) = self.sums.of_mut(scope) {
+                *sum = sum.moved(&step);
+            }
+        }
+        step
     }
 }
 
@@ -167,9 +197,9 @@ impl Engine {
         if new == old {
             return;
         }
-        let before = self.gross_net.replace(index, new, self.capped_scopes(book));
+        let step = self.gross_net.replace(index, new, self.capped_scopes(book));
         let grew = new.long > old.long.max(0) || new.short > old.short.max(0);
-        self.judge_exposure(book, grew.then_some(before));
+        self.judge_exposure(book, grew.then_some(step));
     }
 
     /// After the mark of a position has changed.
@@ -227,15 +257,22 @@ impl Engine {
         }
     }
 
-    /// Ends what does not hold any more in the scopes of a book, and begins what an act has made of what they were
-    /// `before` it.
-    fn judge_exposure(&mut self, book: BookId, before: Option<[Worth; 4]>) {
-        for (at, scope) in self.capped_scopes(book).into_iter().enumerate() {
-            let caps = self.limits.caps(scope);
-            let Some(&now) = self.gross_net.sums.of(scope).filter(|_| caps.limits_exposure()) else {
+    /// Ends what does not hold any more in the scopes of a book, and begins what an act has made of them by a step.
+    fn judge_exposure(&mut self, book: BookId, act: Option<Step>) {
+        for scope in self.capped_scopes(book) {
+            let caps = self.limits.caps_of(scope).filter(|caps| caps.limits_exposure());
+            let (Some(caps), Some(now)) = (caps, self.gross_net.sums.of(scope)) else { continue };
+            let fits = |limit: Option<Money>, sum: i128| limit.is_none_or(|limit| sum <= limit.0);
+            // Within its limits, and nothing holds that this could end.
+            if now.unvalued == 0
+                && fits(caps.gross, now.gross)
+                && fits(caps.net, now.net())
+                && self.gates.hold_nothing()
+            {
                 continue;
-            };
-            let was = before.map(|before| before[at]);
+            }
+            let (caps, now) = (*caps, *now);
+            let was = act.map(|step| now.moved(&step.back()));
             let (gross, net) = (was.map(|was| was.gross), was.map(|was| was.net()));
             self.judge_cap(
                 scope,
@@ -297,12 +334,11 @@ impl Engine {
         };
         let old = self.gross_net.reach(index).worth;
         let new = self.reach_of(place.book, instrument, long, short).worth;
+        let step = Step::between(&old, &new);
         for scope in self.capped_scopes(place.book) {
-            let caps = self.limits.caps(scope);
-            let Some(now) = self.gross_net.sums.of(scope).filter(|_| caps.limits_exposure()) else {
-                continue;
-            };
-            let then = now.shifted(&old, &new);
+            let caps = self.limits.caps_of(scope).filter(|caps| caps.limits_exposure());
+            let (Some(caps), Some(now)) = (caps, self.gross_net.sums.of(scope)) else { continue };
+            let then = now.moved(&step);
             if then.unvalued > 0 {
                 let limit = caps.gross.or(caps.net).map_or(0, |limit| micros(limit.0));
                 let own = if new.unvalued > 0 { Scope::Instrument(place.account, instrument) } else { scope };
@@ -324,15 +360,16 @@ impl Engine {
 /// What a position may become, at the marks that make it most; `None` where there is none, or it does not fit.
 fn valued(long: i128, short: i128, payoff: &Payoff, quote: &Quote) -> Option<Worth> {
     let good = quote.good?;
-    let other = quote.suspect.unwrap_or(good);
+    let other = quote.suspect.filter(|&px| px != good).map(Ticks);
     let most = |lots: i64| {
-        let (at_good, at_other) =
-            (payoff.notional(Lots(lots), Ticks(good))?, payoff.notional(Lots(lots), Ticks(other))?);
-        Some(at_good.max(at_other))
+        let at_good = payoff.notional(Lots(lots), Ticks(good))?;
+        let at_other = other.map(|px| payoff.notional(Lots(lots), px));
+        at_other.map_or(Some(at_good), |at_other| Some(at_good.max(at_other?)))
     };
     let least = |lots: i64| {
         let at_good = payoff.notional_down(Lots(lots), Ticks(good))?;
-        Some(at_good.min(payoff.notional_down(Lots(lots), Ticks(other))?))
+        let at_other = other.map(|px| payoff.notional_down(Lots(lots), px));
+        at_other.map_or(Some(at_good), |at_other| Some(at_good.min(at_other?)))
     };
     let side = |lots: i128| {
         let size = i64::try_from(lots.unsigned_abs()).ok()?;

@@ -23,7 +23,7 @@
     clippy::print_stderr
 )]
 
-use super::exact::{FINE, ceil_div, floor_div};
+use super::exact::{FINE, ceil_div, floor_div, product};
 use super::limits::{InstrumentKind, InstrumentLimits};
 use crate::model::{Lots, Ticks};
 
@@ -98,10 +98,10 @@ impl Payoff {
     pub(super) fn worth(&self, q: i64, px: i64) -> Option<i128> {
         let (q, px) = (i128::from(q), i128::from(px));
         if self.inverse {
-            let divisor = self.denominator.checked_mul(px)?;
-            return floor_div(q.checked_neg()?.checked_mul(self.numerator)?, divisor);
+            let divisor = product(self.denominator, px)?;
+            return floor_div(product(q.checked_neg()?, self.numerator)?, divisor);
         }
-        floor_div(q.checked_mul(px)?.checked_mul(self.numerator)?, self.denominator)
+        floor_div(product(product(q, px)?, self.numerator)?, self.denominator)
     }
 
     /// Notional of `qty` at `px` in 1e-9 of the settlement currency, rounded up. A negative price is as large as its size.

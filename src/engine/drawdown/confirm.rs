@@ -57,6 +57,14 @@ impl Breach {
         self.counting_since = self.counting_since.map(|since| since.after(duration));
     }
 
+    /// Whether it is as [`Breach::over`] leaves it.
+    pub(super) const fn is_over(&self) -> bool {
+        !self.active
+            && self.trusted_ns == 0
+            && self.counting_since.is_none()
+            && self.untrusted_since.is_none()
+    }
+
     /// No breach; the next one starts from nothing.
     pub(super) fn over(&self) -> Self {
         Self { generation: self.generation, ..Self::default() }

@@ -13,12 +13,12 @@
     clippy::print_stderr
 )]
 
-use crate::engine::exact::ceil_mul_div;
+use crate::engine::exact::{ceil_mul_div, product};
 use crate::engine::limits::{Basis, DrawdownLimits};
 use crate::model::Bps;
 
 /// A peak and the profit that had been realised then.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Peak {
     pub(super) value: i128,
@@ -26,7 +26,7 @@ pub(super) struct Peak {
 }
 
 /// The peak of the percentage and that of the amount.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Peaks {
     pub(super) relative: Peak,
@@ -131,12 +131,12 @@ fn relative_reaches(limits: &DrawdownLimits, peak: i128, loss: i128, share: u32)
     if !means_something {
         return Some(false);
     }
-    let bound = i128::from(limit.0).checked_mul(i128::from(share))?;
-    Some(loss.checked_mul(1_000_000)? >= peak.checked_mul(bound)?)
+    let bound = product(i128::from(limit.0), i128::from(share))?;
+    Some(product(loss, 1_000_000)? >= product(peak, bound)?)
 }
 
 /// `loss >= limit * share %`
 fn absolute_reaches(limits: &DrawdownLimits, loss: i128, share: u32) -> Option<bool> {
     let Some(limit) = limits.limit_abs else { return Some(false) };
-    Some(loss.checked_mul(100)? >= limit.0.checked_mul(i128::from(share))?)
+    Some(product(loss, 100)? >= product(limit.0, i128::from(share))?)
 }

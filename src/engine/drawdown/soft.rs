@@ -15,6 +15,7 @@
 )]
 
 use super::{Guard, Scene, Sight, Touch, soft_number};
+use crate::engine::exact::product;
 use crate::engine::gates::Hold;
 use crate::engine::limits::Basis;
 use crate::model::{Latch, Nanos, Reason, TradingState};
@@ -76,8 +77,8 @@ impl Guard {
             return Some(None);
         }
         let peak = if self.limits.limit.is_some() { peaks.relative.value } else { peaks.absolute.value };
-        let change = sight.good.checked_sub(self.last_good)?.checked_abs()?.checked_mul(10_000)?;
-        if peak <= 0 || change < peak.checked_mul(i128::from(limit.0))? {
+        let change = product(sight.good.checked_sub(self.last_good)?.checked_abs()?, 10_000)?;
+        if peak <= 0 || change < product(peak, i128::from(limit.0))? {
             return Some(None);
         }
         Some(Some(change.checked_div(peak).and_then(|bps| i64::try_from(bps).ok()).unwrap_or(i64::MAX)))

@@ -46,14 +46,20 @@ impl Limits {
     /// What a scope may add up to; nothing is limited for one that has no such limits.
     #[must_use]
     pub fn caps(&self, scope: Scope) -> ScopeLimits {
-        let found = match scope {
-            Scope::Firm => Some(self.firm),
-            Scope::Account(account) => self.accounts.get(usize::from(account)).map(|limits| limits.caps),
-            Scope::Strategy(strategy) => self.strategies.get(usize::from(strategy)).map(|limits| limits.caps),
-            Scope::Book(book) => self.books.get(usize::from(book)).map(|limits| limits.caps),
+        self.caps_of(scope).copied().unwrap_or_default()
+    }
+
+    /// The same in its place; none of a scope that has none.
+    pub(in crate::engine) fn caps_of(&self, scope: Scope) -> Option<&ScopeLimits> {
+        match scope {
+            Scope::Firm => Some(&self.firm),
+            Scope::Account(account) => self.accounts.get(usize::from(account)).map(|limits| &limits.caps),
+            Scope::Strategy(strategy) => {
+                self.strategies.get(usize::from(strategy)).map(|limits| &limits.caps)
+            }
+            Scope::Book(book) => self.books.get(usize::from(book)).map(|limits| &limits.caps),
             Scope::Instrument(..) => None,
-        };
-        found.unwrap_or_default()
+        }
     }
 
     /// Every scope that has such limits.

@@ -145,3 +145,39 @@ impl Trail {
         self.0.iter().rev().find(|point| point.position <= position).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_back_ends_where_the_window_begins() {
+        let mut moves = Moves::new();
+        for by in 1..=6 {
+            moves.note(0, if by % 2 == 0 { CASH } else { 7 }, by);
+        }
+        for (from, expected) in [
+            (0, vec![(5, 5), (3, 3), (1, 1)]),
+            (2, vec![(5, 5), (3, 3)]),
+            (3, vec![(5, 5)]),
+            (4, vec![(5, 5)]),
+            (5, vec![]),
+        ] {
+            let walked: Vec<_> = moves.back(0, 7, from).collect();
+            assert_eq!(walked, expected, "after the first {from}");
+        }
+        assert_eq!(moves.back(1, 7, 0).count(), 0, "another account's");
+    }
+
+    #[test]
+    fn steps_are_forgotten_oldest_first_and_that_is_known() {
+        let mut moves = Moves::new();
+        (0..STEPS as i128 + 1).for_each(|_| moves.note(0, CASH, 1));
+        let made = moves.made();
+        for (from, remembers) in [(0, false), (1, true), (2, true)] {
+            assert_eq!(moves.remembers(from), remembers, "{from} of {made}");
+            let kept = moves.back(0, CASH, from).map(|(made, _)| made).last();
+            assert_eq!(kept, Some(from.max(1) + 1), "the oldest of those after {from}");
+        }
+    }
+}
