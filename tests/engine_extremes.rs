@@ -1,7 +1,10 @@
-//! Numbers at the ends of their range, through every record that moves money: nothing panics, nothing wraps, what does
-//! not fit halts, and what is booked is booked everywhere. One digest holds for every profile it is built with.
+//! Numbers at the ends of their range, through every record that moves money or orders: nothing panics, nothing wraps,
+//! what does not fit halts, and what is booked is booked everywhere. One digest holds for every profile.
 
 mod support;
+
+#[path = "engine_extremes/orders.rs"]
+mod orders;
 
 use support::desk::*;
 use support::seed::Seed;

@@ -203,6 +203,23 @@ fn an_id_is_asked_for_once_and_a_denied_one_may_be_asked_for_again() {
 }
 
 #[test]
+fn an_id_is_remembered_until_as_many_others_have_come_as_there_is_room_for() {
+    for (others, expected) in
+        [(14, DENIED(Reason::DuplicateId)), (15, DENIED(Reason::DuplicateId)), (16, PASSED)]
+    {
+        let mut limits = limits(1_000_000 * E9, vec![]);
+        limits.capacity.orders = 16;
+        let mut desk = Desk::new(limits);
+        desk.mark(0, PLAIN, 100);
+        for order in 1..=others + 1 {
+            assert_eq!(why(desk.ask_limit(0, PLAIN, order, 10, 100)), PASSED, "{order}");
+            desk.done(0, PLAIN, order, DoneStatus::Canceled);
+        }
+        assert_eq!(why(desk.ask_limit(0, PLAIN, 1, 10, 100)), expected, "after {others} others");
+    }
+}
+
+#[test]
 fn what_an_order_reserves_follows_its_life() {
     let mut desk = holding(0);
     desk.ask_limit(0, PLAIN, 1, 10, 100);

@@ -5,7 +5,7 @@ mod support;
 use support::desk::*;
 use tripline::engine::limits::{DriftLimits, InstrumentLimits, Limits};
 use tripline::engine::{WordId, guard};
-use tripline::model::event::{CommandVerb, Intent, OrderAttrs, OrderType, TimeInForce};
+use tripline::model::event::{CommandVerb, Intent, OrderAction, OrderAttrs, OrderType, TimeInForce};
 use tripline::model::verdict::{Verdict, VerdictRecord};
 use tripline::model::{Bps, Event, Flags, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState};
 
@@ -266,9 +266,13 @@ fn a_restricted_instrument_opens_nothing_and_lets_go_of_what_is_held() {
     }
     assert_eq!(told(desk.ask_limit(0, PERP, 1, 1, 100)), PASSED, "another one is not");
     desk.fill(0, PLAIN, 5, 100, 0);
-    assert_eq!(told(desk.ask_limit(0, PLAIN, 2, -6, 100)), denied(Reason::Restricted, 6, 5));
-    assert_eq!(told(desk.ask_limit(0, PLAIN, 3, -3, 100)), PASSED);
-    assert_eq!(told(desk.ask_to(Intent::Exit, 0, PLAIN, 4, -5, 100)), (Verdict::PassExit, None, 0, 0));
+    for (order, qty, expected) in
+        [(2, -6, denied(Reason::Restricted, 6, 5)), (3, -5, PASSED), (4, -4, PASSED)]
+    {
+        assert_eq!(told(desk.ask_limit(0, PLAIN, order, qty, 100)), expected, "{qty} of 5");
+        desk.not_sent(0, PLAIN, order, OrderAction::New);
+    }
+    assert_eq!(told(desk.ask_to(Intent::Exit, 0, PLAIN, 5, -5, 100)), (Verdict::PassExit, None, 0, 0));
     let scope = Scope::Instrument(0, PLAIN);
     let reply = desk.command(CommandVerb::Reset, scope, guard::RESTRICTED, 0, false);
     assert_eq!((reply.verdict, reply.reason), (Verdict::Deny, Some(Reason::Restricted)), "nobody lifts it");

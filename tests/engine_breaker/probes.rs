@@ -6,7 +6,7 @@ use tripline::engine::limits::{
 use tripline::engine::{Limits, Transition, WordId, guard};
 use tripline::model::event::{CommandVerb, Intent, OrderAction, RejectClass};
 use tripline::model::verdict::{Task, Verdict};
-use tripline::model::{Latch, Nanos, Reason, Scope, TradingState};
+use tripline::model::{Event, Flags, Latch, Lots, Nanos, Reason, Scope, Ticks, TradingState};
 use tripline::wire::stats::BreakerState;
 
 use crate::support::desk::*;
@@ -112,6 +112,33 @@ fn every_probe_acknowledged_closes_it_and_one_fewer_does_not() {
     assert_eq!(desk.engine.word(WordId::Account(0)).state, TradingState::Active);
     desk.wait(secs(31));
     assert_eq!(state(&desk, ACCOUNT), BreakerState::Closed, "its wait is forgotten");
+}
+
+#[test]
+fn a_probe_by_replacement_is_the_replacement() {
+    let mut desk = desk(HALF_OPEN);
+    let resting = desk.announce(0);
+    desk.ack(0, PLAIN, resting);
+    open(&mut desk);
+    let until = desk.breaker(ACCOUNT).until;
+    desk.advance(until);
+    assert_eq!(resume(&mut desk, ACCOUNT), None);
+    let (replacement, before) = (desk.fresh_id(), desk.breaker(ACCOUNT));
+    let grown = Event::OrderModify {
+        order: id(resting),
+        px: Ticks(100),
+        qty: Lots(9),
+        attrs: attrs(),
+        new_order: replacement,
+    };
+    assert_eq!(desk.ask(0, PLAIN, Flags::empty(), grown).verdict, Verdict::Pass, "{before:?}");
+    let other = passed(&mut desk, 0);
+    assert_eq!(probe(&mut desk, 0).2, Some(Reason::HalfOpenSpent), "both credits are taken");
+    desk.ack(0, PLAIN, other);
+    desk.ack(0, PLAIN, resting);
+    assert_eq!(state(&desk, ACCOUNT), BreakerState::HalfOpen, "what it replaces proves nothing");
+    desk.ack(0, PLAIN, replacement);
+    assert_eq!(state(&desk, ACCOUNT), BreakerState::Closed);
 }
 
 #[test]
