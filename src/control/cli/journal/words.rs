@@ -158,6 +158,9 @@ impl Names {
                         Task::Flatten { scope, qty } => {
                             format!("flatten {} {}", Lots(qty).shown("", &units), units.scope(scope))
                         }
+                        Task::Resize { order, qty } => {
+                            format!("resize {order} to {}", Lots(qty).shown("", &units))
+                        }
                         other => format!("{other:?}"),
                     };
                     let fields = [("id", directive.id.to_string()), ("task", task)];
