@@ -10,7 +10,7 @@ use tripline::engine::limits::{
 use tripline::engine::{Exposure, Limits, guard};
 use tripline::model::event::{CommandVerb, Intent, ListMode, OrderAttrs, OrderType};
 use tripline::model::verdict::{Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Lots, Mode, Money, Nanos, Reason, Scope, Ticks, TradingState};
+use tripline::model::{Bps, Event, Flags, Lots, Mode, Money, Nanos, Reason, Scope, Ticks, TradingState};
 
 const BOOK: Scope = Scope::Book(0);
 
@@ -186,6 +186,28 @@ fn gross(most: i128) -> ScopeLimits {
 
 fn repeats(deny: u8) -> DuplicateLimits {
     DuplicateLimits { deny, trip: 32, ..DuplicateLimits::default() }
+}
+
+#[test]
+fn what_is_free_is_spent_by_all_members_together_and_given_back_where_one_is_denied() {
+    for (third, passes) in [(2, true), (3, true), (4, false)] {
+        let mut desk = desk(|_| {});
+        let available = 1_000_000_000;
+        let margin =
+            Event::Margin { initial: 0, maintenance: 0, available, ccy: 0, ratio: Bps(0), t_venue: 0 };
+        desk.say(0, PLAIN, Flags::empty(), margin);
+        let given = answers(&mut desk, &[open(1, 4), open(2, 3), open(3, third)]);
+        let because = for_the_list(3, 3);
+        let reason = denied(Reason::Margin, 400_000_000, 300_000_000);
+        assert_eq!(given, if passes { [PASS; 3] } else { [because, because, reason] }, "{third}");
+        // What is left: nothing of 1 000, or all of it.
+        let left = if passes { 10 - 7 - third } else { 10 };
+        for (qty, verdict) in [(left + 1, Verdict::Deny), (left, Verdict::Pass)] {
+            if qty > 0 {
+                assert_eq!(desk.ask_limit(0, PLAIN, 9, qty, 100).verdict, verdict, "{third} {qty}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod support;
 
 use support::sidecar::{Attached, Setup, Sidecar};
 use support::{process, wait_for};
-use tripline::model::event::{DoneStatus, Initiator, Intent, OrderAttrs, OrderId, OrderType, TimeInForce};
+use tripline::model::event::{
+    DoneStatus, Initiator, Intent, ListMode, OrderAttrs, OrderId, OrderType, TimeInForce,
+};
 use tripline::model::verdict::{Verdict, VerdictRecord};
 use tripline::model::{Event, Flags, Lots, Nanos, Reason, Ticks};
 use tripline::shm::client::ClientError;
@@ -101,6 +103,47 @@ fn a_dead_core_denies_what_opens_and_leaves_exits_to_the_venue() {
     one.await_pass(&sidecar);
     let verdict = permit(&mut one, Flags::empty(), order(3, 5, Intent::Open));
     assert_eq!((verdict.verdict, verdict.order), (Verdict::Pass, 3), "the next core");
+}
+
+/// Requests a member of a list of so many; its lane position.
+fn request_member(attached: &mut Attached, number: u64, count: u16) -> u64 {
+    let mut event = order(number, 5, Intent::Open);
+    if let Event::OrderNew { list_count, .. } = &mut event {
+        *list_count = count;
+    }
+    attached.client.request(attached.target.handle, Flags::empty(), event).expect("room for a verdict")
+}
+
+fn await_verdict(attached: &mut Attached, position: u64) -> (u64, Verdict, Option<Reason>) {
+    let answer = attached.client.wait(position, PATIENCE).expect("it may wait");
+    let verdict = record(answer.expect("every member is answered"));
+    (verdict.order, verdict.verdict, verdict.reason)
+}
+
+#[test]
+fn a_list_is_answered_as_a_whole_though_the_core_died_in_the_middle_of_it() {
+    let sidecar = Sidecar::start(&setup());
+    let mut one = sidecar.attach_and_pass("one");
+    let open = |list| Event::OrderList { list: id(list), count: 3, mode: ListMode::Batch };
+    tell(&mut one, Flags::empty(), open(1));
+    let (first, second) = (request_member(&mut one, 1, 3), request_member(&mut one, 2, 3));
+    wait_for("both are taken", || (one.client.positions().1 > second).then_some(()));
+    assert_eq!(one.client.poll(), Ok(None), "nothing is answered before the list is whole");
+    let core = sidecar.core();
+    process::signal(core, libc::SIGKILL);
+    wait_for("another core", || (sidecar.core() != core).then_some(()));
+    one.await_pass(&sidecar);
+    let third = request_member(&mut one, 3, 3);
+    let passed = [first, second, third].map(|position| await_verdict(&mut one, position));
+    assert_eq!(passed, [1, 2, 3].map(|number| (number, Verdict::Pass, None)));
+
+    // Of the next the last has an id that is taken: none of it passes.
+    tell(&mut one, Flags::empty(), open(2));
+    let asked = [4, 5, 1].map(|number| request_member(&mut one, number, 3));
+    let denied = asked.map(|position| await_verdict(&mut one, position));
+    let (list, id) = (Some(Reason::ListMember), Some(Reason::DuplicateId));
+    assert_eq!(denied, [(4, Verdict::Deny, list), (5, Verdict::Deny, list), (1, Verdict::Deny, id)]);
+    assert_eq!(sidecar.status().causes, []);
 }
 
 #[test]
