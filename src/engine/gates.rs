@@ -34,6 +34,7 @@ pub mod guard;
 mod layout;
 mod level;
 mod modes;
+mod rest;
 
 pub(super) use cause::{Cause, Hold, Reading};
 pub(super) use guard::{built_in_name, soft_name};
@@ -214,16 +215,6 @@ impl Gates {
 
     pub(super) fn holds(&self, scope: Scope, guard: u16) -> bool {
         self.cause(scope, guard).is_some()
-    }
-
-    /// Whether no cause holds anywhere.
-    pub(super) const fn hold_nothing(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    /// Whether a configured guard holds nothing on its scope, neither its latch nor its soft cause.
-    pub(super) fn is_idle(&self, scope: Scope, latch: u16) -> bool {
-        self.held.is_empty() || !(self.holds(scope, latch) || self.holds(scope, latch.saturating_add(1)))
     }
 
     pub(super) fn guard_name(&self, guard: u16) -> Name {
