@@ -107,10 +107,8 @@ impl Applications {
         match (one.paused_since, closed) {
             (None, true) => one.paused_since = Some(now),
             (Some(since), false) => {
-                // As old as when it closed; what came meanwhile is as old as the opening.
-                let moved = |at: Nanos| Nanos(now.0.saturating_sub(since.since(at).0));
-                one.last = moved(one.last);
-                one.recovering_since = one.recovering_since.map(moved);
+                one.last = resumed(one.last, since, now);
+                one.recovering_since = one.recovering_since.map(|from| resumed(from, since, now));
                 one.paused_since = None;
             }
             _ => {}
@@ -124,6 +122,11 @@ impl Applications {
             one.recovering_since = one.recovering_since.map(|since| since.after(duration).min(now));
         }
     }
+}
+
+/// What was at `at`, when a pause since `since` ends: as old as it was when that began, or as the end where it came later.
+fn resumed(at: Nanos, since: Nanos, now: Nanos) -> Nanos {
+    Nanos(now.0.saturating_sub(since.since(at).0))
 }
 
 impl Engine {

@@ -63,6 +63,7 @@ mod gross_net;
 mod house;
 mod index;
 mod integrity;
+mod judging;
 mod lanes;
 mod ledger;
 pub mod limits;
@@ -110,7 +111,7 @@ use connections::Connections;
 use day::Day;
 use delegation::Delegated;
 use directives::Directives;
-use drawdown::{Drawdowns, Scene, Touch};
+use drawdown::{Drawdowns, Touch};
 use drift::Drifts;
 use duplicates::Duplicates;
 use error_rate::ErrorRates;
@@ -136,7 +137,7 @@ use timers::{Timers, Watch, Watches};
 use working::Working;
 
 use crate::model::scope::BookId;
-use crate::model::{Event, HaltWord, Message, Mode, Name, Nanos, Reason, Scope, TradingState};
+use crate::model::{Event, HaltWord, Message, Mode, Name, Nanos, Scope, TradingState};
 
 /// The decision engine. Owned by one thread.
 ///
@@ -441,53 +442,6 @@ impl Engine {
         // Windows may lie elsewhere now, and so may the time when a request has its turn.
         for venue in 0..self.queues.len() as u16 {
             self.serve_queue(venue);
-        }
-    }
-
-    /// Evaluates the guards of a book, then of its strategy, then of its account.
-    fn judge_book(&mut self, book: BookId, touch: Touch) {
-        let of = *self.ledger.book(book);
-        let turn = self.judged.turn;
-        // HOUSE is in no range but its account's.
-        if let Some(&range) = self.watched.books.get(usize::from(book)) {
-            self.judge_range(range, touch);
-        }
-        if let Some(last) = self.judged.strategies.get_mut(usize::from(of.strategy))
-            && core::mem::replace(last, turn) != turn
-        {
-            self.judge_range(self.watched.strategies[usize::from(of.strategy)], touch);
-        }
-        if core::mem::replace(&mut self.judged.accounts[usize::from(of.account)], turn) != turn {
-            self.judge_range(self.watched.accounts[usize::from(of.account)], touch);
-        }
-    }
-
-    /// The books changed again within one turn: the wide scopes must be read once more.
-    const fn reopen_judgement(&mut self) {
-        self.judged.turn = self.judged.turn.wrapping_add(1);
-    }
-
-    fn judge_range(&mut self, (start, end): (u32, u32), touch: Touch) {
-        for at in start..end {
-            self.judge_guard(usize::from(self.watchers[at as usize]), touch);
-        }
-    }
-
-    fn judge_guard(&mut self, guard: usize, touch: Touch) {
-        let scope = self.drawdowns.scope(guard);
-        let Some(totals) = self.ledger.totals(scope) else { return };
-        let has_orders = totals.standing.open == 0 && self.has_orders(scope);
-        let mut scene = Scene {
-            now: self.now,
-            marks: &self.marks,
-            gates: &mut self.gates,
-            timers: &mut self.timers,
-            has_orders,
-            first_timer: self.watches.first_guard(),
-            warnings: &mut self.counters.warnings,
-        };
-        if self.drawdowns.judge(guard, totals, touch, &mut scene).is_none() {
-            self.halt(scope, Reason::Arithmetic);
         }
     }
 

@@ -23,7 +23,6 @@ const ELSEWHERE: &[&str] = &[
     "EXPIRED",
     "SUPERSEDED",
     "BACKPRESSURE",
-    "HEARTBEAT",
     "SUPERVISOR",
     "STREAM",
     "DATABASE",

@@ -208,26 +208,15 @@ fn instrument(
     let (min_notional, collar) = (min_notional(section), collar(section));
     let overfill = section.or("overfill", 0, value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX));
     let collar_accumulated = collar_accumulated(section, collar);
-    let restricted = section.or("restricted", false, value::boolean);
-    if restricted {
-        section.note("restricted", "nothing may be opened in it; what is held may be closed");
-    }
+    let restricted = restricted(section);
     let allow_negative = section.or("allow_negative", false, value::boolean);
-    let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
-    if band.is_none() {
-        section.note("band_bps", "no price band: every jump of the mark is believed");
-    }
+    let band = band(section);
     let ages = value::duration(Nanos::from_millis(1)..=Nanos::from_secs(86_400));
     let mark_age = section.or("mark_age", Nanos::from_secs(5), ages);
     let differences = value::units(qty_decimals.unwrap_or(9), 0..=i64::MAX);
     let position_tolerance = Lots(section.or("position_tolerance", 0, differences));
     let initial_margin = initial_margin(section, kind);
-    let beats = value::unless("off", value::duration(Nanos::from_millis(10)..=Nanos::from_secs(3_600)));
-    let application_heartbeat = section.or("application_heartbeat", None, beats);
-    if application_heartbeat.is_none() {
-        section
-            .note("application_heartbeat", "off: nobody has to prove that what stands behind it still works");
-    }
+    let application_heartbeat = application_heartbeat(section);
     let mark_sources = mark_sources(section, strategies);
     let underlying = section.optional("underlying", value::name);
     Some(InstrumentLimits {
@@ -247,7 +236,7 @@ fn instrument(
         collar_accumulated,
         restricted,
         allow_negative,
-        band: band.map(Bps),
+        band,
         mark_age,
         mark_sources,
         position_tolerance,
@@ -302,6 +291,32 @@ fn collar_accumulated(section: &Section<'_, '_>, collar: Option<Bps>) -> Option<
         section.note("collar_accumulated_bps", "off: orders may follow a market any distance");
     }
     limit.map(|limit| DriftLimits { limit: Bps(limit), window })
+}
+
+fn restricted(section: &Section<'_, '_>) -> bool {
+    let restricted = section.or("restricted", false, value::boolean);
+    if restricted {
+        section.note("restricted", "nothing may be opened in it; what is held may be closed");
+    }
+    restricted
+}
+
+fn band(section: &Section<'_, '_>) -> Option<Bps> {
+    let band = section.or("band_bps", Some(300), value::unless("none", value::integer(1..=10_000)));
+    if band.is_none() {
+        section.note("band_bps", "no price band: every jump of the mark is believed");
+    }
+    band.map(Bps)
+}
+
+fn application_heartbeat(section: &Section<'_, '_>) -> Option<Nanos> {
+    let beats = value::unless("off", value::duration(Nanos::from_millis(10)..=Nanos::from_secs(3_600)));
+    let longest = section.or("application_heartbeat", None, beats);
+    if longest.is_none() {
+        section
+            .note("application_heartbeat", "off: nobody has to prove that what stands behind it still works");
+    }
+    longest
 }
 
 /// All of the notional unless it is told: no leverage is assumed that nobody has claimed.

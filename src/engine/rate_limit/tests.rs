@@ -7,10 +7,8 @@ use crate::engine::limits::{
     AccountLimits, ActionCosts, BookLimits, BucketKind, BucketLimits, BucketScope, Capacity, Currency,
     DirectiveLimits, InstrumentKind, InstrumentLimits, ScopeLimits, StrategyLimits, VenueCodes, VenueLimits,
 };
-use crate::model::event::FeedbackForm;
+use crate::model::event::FeedbackForm::{self, Remaining, Used};
 use crate::model::{Bps, Lots, Mode, Money, Name, Ticks};
-
-use FeedbackForm::{Remaining, Used};
 use Rank::{Cancel, Exit, Modify, New, Reduce};
 
 const RANKS: [Rank; 5] = [Exit, Cancel, Reduce, Modify, New];
