@@ -57,6 +57,8 @@ const DESK: &[Account] = &[
         book: "[strategy.book.breaker]\nconsecutive = 1\ncooldown = \"1s\"\nhalf_open = { probes = 1, max_wait = \"60s\" }\n",
         ..account("probing")
     },
+    Account { venue: "down", ..account("down") },
+    account("unknown"),
     account("operator"),
     account("balance"),
     account("free"),
@@ -95,6 +97,7 @@ const INSTRUMENTS: &[(&str, &str)] = &[
     ("BLANK", "collar_bps = 1000\n"),
     ("SHUT", "restricted = true\ncollar_bps = \"none\"\n"),
     ("X", "collar_bps = \"none\"\n"),
+    ("ROUTED", "collar_bps = \"none\"\n"),
     ("LOSER", "collar_bps = \"none\"\n"),
     ("FALLING", "collar_bps = \"none\"\n"),
     ("BORROWED", "collar_bps = \"none\"\n"),

@@ -31,7 +31,7 @@ struct terms {
     tripline::order_type type = tripline::order_type::limit;
     tripline::intent intent = tripline::intent::open;
     std::int64_t expiry = 0;
-    std::uint64_t list_count = 0;
+    std::uint64_t group = 0, list_count = 0;
 };
 
 class strategy {
@@ -76,6 +76,7 @@ private:
             else if (word == "reduce") known.intent = tripline::intent::reduce;
             else if (word == "exit") known.intent = tripline::intent::exit;
             else if (word == "expiry") known.expiry = number(words);
+            else if (word == "group") known.group = id(words);
             else if (word == "list") known.list_count = id(words);
             else give_up("what is " + word + "?");
         }
@@ -125,7 +126,7 @@ private:
                         static_cast<std::uint64_t>(known.expiry));
         tripline_event event = target_.order_new(on, order, px, qty, tripline::attrs(known.type, tif, known.intent),
                                                  known.expiry == 0 ? 0 : TRIPLINE_FLAG_MORE);
-        event.e = known.list_count << 48;
+        event.e = known.group | known.list_count << 48;
         return event;
     }
 

@@ -44,6 +44,8 @@ def order(words: list[str]) -> tuple[tuple[int, Side, int, int], dict[str, Any]]
                 terms["intent"] = Intent[word.upper()]
             case "expiry":
                 terms |= {"tif": TimeInForce.GTD, "expiry_utc_ns": int(next(rest))}
+            case "group":
+                terms["group"] = int(next(rest))
             case "list":
                 terms["list_count"] = int(next(rest))
             case _:

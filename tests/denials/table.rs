@@ -87,6 +87,16 @@ pub(crate) const CASES: &[Case] = &[
         (i64::MAX, i64::MAX),
         INSTRUMENT,
     ),
+    row(OcoRearm, "plain X", &["ask 15 buy 1 100 group 5"], "ask 16 buy 1 100 group 5", (2, 1), BOOK),
+    // Its venue is down, and the same is asked for at another.
+    row(
+        Reroute,
+        "plain ROUTED",
+        &["at down ROUTED", "ask 1 buy 1 100", "at down -", "event 3 4294967297 1 0 0 0", "at plain ROUTED"],
+        "ask 17 buy 1 100",
+        (1, 0),
+        INSTRUMENT,
+    ),
     // Exposure.
     row(MaxPosition, "caps FINE", &["ask 2 buy 100 100"], "ask 3 buy 60 100", (160, 150), BOOK),
     row(
@@ -334,6 +344,8 @@ pub(crate) const CASES: &[Case] = &[
         (100_000_000_000, 50_000_000_000),
         ACCOUNT,
     ),
+    // A bust of an execution that nobody knows.
+    row(UnknownFill, "unknown X", &["event 33 1 77 100 1 0"], "ask 2 buy 1 100", (0, 0), BOOK),
     row(
         Overfill,
         "overfill X",
@@ -394,9 +406,7 @@ use Absence::{Elsewhere, Fault, NotBuilt, Reduces, Tested};
 pub(crate) const ABSENT: &[(Reason, Absence)] = &[
     (Warmup, NotBuilt),
     (NoExecutor, Elsewhere),
-    (OcoRearm, NotBuilt),
     (LiquidationDistance, NotBuilt),
-    (Reroute, NotBuilt),
     (Backpressure, Reduces),
     (DrawdownSoft, Reduces),
     (PeakNonpositive, Tested("engine_drawdown.rs")),
@@ -422,13 +432,12 @@ pub(crate) const ABSENT: &[(Reason, Absence)] = &[
     (Approval, Elsewhere),
     (Stall, NotBuilt),
     (JournalLag, Tested("archive.rs")),
-    (UnknownFill, NotBuilt),
     (Violation, Elsewhere),
     (Lag, Tested("engine_guards.rs")),
     (
         Unrecorded,
         Fault("a core that dies between a halt and the record of it, whose successor decides otherwise"),
     ),
-    (PaperMode, NotBuilt),
+    (PaperMode, Elsewhere),
     (LiveRefused, Elsewhere),
 ];

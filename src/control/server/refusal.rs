@@ -22,19 +22,7 @@ pub(super) fn refused(limits: &Limits, request: &Request, record: &VerdictRecord
     };
     let code = reason.as_str();
     match reason {
-        Reason::Approval if record.limit == i64::from(Acks::all().count()) => {
-            let title = "so much was lost that two approvers have to agree, and to acknowledge what they have looked at";
-            let words: Vec<String> = Acks::WORDS.iter().map(|word| format!("--ack {word}")).collect();
-            conflict(code, title, &format!("add {} where it is true", words.join(" ")))
-        }
-        Reason::Approval if record.measured > 0 => {
-            let title = "agreed: so much was lost that another approver has to give the same command";
-            conflict(code, title, "within 15 minutes, with this nonce, and with --rebase only if this had it")
-        }
-        Reason::Approval => {
-            let title = "so much was lost that two approvers have to agree, and you are none";
-            conflict(code, title, "the users of approval.approvers are")
-        }
+        Reason::Approval => disagreed(record),
         Reason::EpochStale => {
             let title = "the nonce is not that of the present halt";
             Problem::new(StatusCode::PRECONDITION_FAILED, code, title, LOOK)
@@ -93,6 +81,27 @@ pub(super) fn refused(limits: &Limits, request: &Request, record: &VerdictRecord
             conflict(code, format!("the engine refused: {reason} (measured {measured}, limit {limit})"), LOOK)
         }
     }
+}
+
+/// What is missing of two people who agree.
+fn disagreed(record: &VerdictRecord) -> Problem {
+    let code = Reason::Approval.as_str();
+    if record.limit == i64::from(Acks::all().count()) {
+        let title =
+            "so much was lost that two approvers have to agree, and to acknowledge what they have looked at";
+        let words: Vec<String> = Acks::WORDS.iter().map(|word| format!("--ack {word}")).collect();
+        return conflict(code, title, &format!("add {} where it is true", words.join(" ")));
+    }
+    if record.measured > 0 {
+        let title = "agreed: so much was lost that another approver has to give the same command";
+        return conflict(
+            code,
+            title,
+            "within 15 minutes, with this nonce, and with --rebase only if this had it",
+        );
+    }
+    let title = "so much was lost that two approvers have to agree, and you are none";
+    conflict(code, title, "the users of approval.approvers are")
 }
 
 fn conflict(code: &str, title: impl Into<String>, hint: &str) -> Problem {
