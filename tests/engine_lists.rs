@@ -88,7 +88,7 @@ fn ask(desk: &mut Desk, members: &[Member]) -> Vec<VerdictRecord> {
         assert_eq!(send(desk, member, members.len() as u16), [], "answered before it is whole");
     }
     let answers = send(desk, last, members.len() as u16);
-    let ids: Vec<_> = members.iter().map(|member| order_of(member)).collect();
+    let ids: Vec<_> = members.iter().map(order_of).collect();
     assert_eq!(answers.iter().map(|answer| answer.order).collect::<Vec<_>>(), ids, "each once, in order");
     answers
 }

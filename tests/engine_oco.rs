@@ -269,7 +269,8 @@ fn a_directive_to_a_sibling_is_over_when_the_venue_has_done_it() {
     };
     let canceled = |desk: &mut Desk| desk.done(0, PLAIN, STOP.order, DoneStatus::Canceled);
     let nothing = |_: &mut Desk| {};
-    let cases: [(i64, &dyn Fn(&mut Desk), u64, u64); 5] = [
+    type Act<'a> = &'a dyn Fn(&mut Desk);
+    let cases: [(i64, Act<'_>, u64, u64); 5] = [
         (3, &resized, done, 0),
         (3, &canceled, done, 0),
         (10, &canceled, done, 0),

@@ -223,10 +223,7 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
     runs.clocks = clocks.into_list();
     let buckets = buckets::buckets(buckets, &scopes, permit_validity);
     let venues = venues::venues(own_venues, &venue_names);
-    let firm_section = root.table("firm");
-    let firm = caps::firm(&firm_section, &accounts);
-    caps::note_unlimited(&firm_section, &capped(firm, &accounts, &trading));
-    firm_section.finish();
+    let firm = firm(root.table("firm"), &accounts, &trading);
     market::each_account_is_used(&accounts, &trading, &drawdowns, &buckets, &venue_names);
     root.finish();
 
@@ -249,6 +246,18 @@ fn build(walk: &Walk<'_>, document: &DeTable<'_>) -> Option<(Limits, SidecarConf
         capacity,
     };
     Some((limits, runs))
+}
+
+/// The firm's limits.
+fn firm(
+    section: Section<'_, '_>,
+    accounts: &[market::AccountRow<'_, '_>],
+    trading: &trading::Trading,
+) -> ScopeLimits {
+    let firm = caps::firm(&section, accounts);
+    caps::note_unlimited(&section, &capped(firm, accounts, trading));
+    section.finish();
+    firm
 }
 
 /// The limits of every scope that may have them.
