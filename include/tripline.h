@@ -285,7 +285,8 @@ typedef struct tripline_message {
     uint64_t extra;    /* VERDICT: DENY the largest quantity that would pass, for reasons from 500 to 599 nanoseconds
                           until a retry may pass; PASS_EXIT the quantity left to exit; QUEUED the expected wait and
                           RELEASED, DROPPED the time queued, in nanoseconds. DIRECTIVE: CANCEL the venue key, RESIZE
-                          the new total quantity, REVOKE the directive that is taken back, else 0 */
+                          the new total quantity, FLATTEN the leg (0 net, 1 long, 2 short: shifted left by one it is
+                          the flag of its orders), REVOKE the directive that is taken back, else 0 */
     uint64_t position; /* VERDICT: lane position of the request. DIRECTIVE: the handle it is about */
 } tripline_message;
 

@@ -7,7 +7,7 @@ use tripline::engine::limits::{Actions, CountLimits, DrawdownLimits, VenueLimits
 use tripline::engine::{Limits, Source, WordId, guard};
 use tripline::model::event::{CommandVerb, ConnectionState, Intent, OrderAction, RejectClass};
 use tripline::model::verdict::{Task, Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Handle, Lots, Message, Name, Nanos, Reason, Scope, TradingState};
+use tripline::model::{Event, Flags, Handle, Leg, Lots, Message, Name, Nanos, Reason, Scope, TradingState};
 
 /// Book 0 is strategy 0's on the account at the first venue, book 1 strategy 1's there, book 2 strategy 0's at another.
 const HERE: u16 = 0;
@@ -270,7 +270,7 @@ fn told(desk: &mut Desk) -> Vec<Task> {
 #[test]
 fn flatten_waits_for_what_is_held_and_protection_goes_with_it() {
     let scope = Scope::Book(HERE);
-    let flatten = |qty| Task::Flatten { scope: Scope::Instrument(0, PLAIN), qty };
+    let flatten = |qty| Task::Flatten { scope: Scope::Instrument(0, PLAIN), leg: Leg::Net, qty };
     let (all, some) = (Task::CancelAll { scope }, Task::CancelIncreasing { scope });
     for (actions, at_once, later) in [
         (Actions::FLATTEN, vec![], vec![]),

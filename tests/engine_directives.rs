@@ -7,7 +7,7 @@ use tripline::engine::LaneDirective;
 use tripline::engine::limits::{Actions, DrawdownLimits};
 use tripline::model::event::{DirectiveStatus, DoneStatus, Intent, LivenessSign, OrderAttrs};
 use tripline::model::verdict::{DirectiveKind, Task, Verdict};
-use tripline::model::{Event, Flags, Lots, Nanos, Reason, Scope, TradingState};
+use tripline::model::{Event, Flags, Leg, Lots, Nanos, Reason, Scope, TradingState};
 use tripline::wire::stats::DirectiveRow;
 
 /// Book 0 long 100 of PLAIN at 100 with equity 1 000 and a 15 % guard that directs `actions`. Strategy 1 executes for
@@ -60,7 +60,7 @@ fn a_latch_directs_what_its_guard_asks_for_and_nothing_else() {
         assert!(directives.iter().all(|told| told.directive.deadline == deadline));
         let kinds: Vec<_> = directives.iter().map(|told| told.directive.task.kind()).collect();
         assert_eq!(kinds, expected);
-        let close = Task::Flatten { scope: Scope::Instrument(0, PLAIN), qty: -100 };
+        let close = Task::Flatten { scope: Scope::Instrument(0, PLAIN), leg: Leg::Net, qty: -100 };
         assert_eq!(directives.iter().any(|told| told.directive.task == close), actions.contains(flatten));
     }
 }

@@ -13,7 +13,7 @@ mod corners;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use support::desk::Desk;
+use support::desk::{Desk, of_line};
 use support::exposure_oracle::{Exposed, Oracle, Order, Said};
 use support::exposure_tape::{Act, Flavour, MARKETS, Tape, random_limits, records};
 use support::permit_oracle::Answer;
@@ -21,10 +21,10 @@ use support::seed::Seed;
 use support::tapes;
 #[cfg(feature = "sidecar")]
 use tripline::engine::Engine;
-use tripline::engine::{LaneVerdict, Limits, Source, WordId};
+use tripline::engine::{LaneVerdict, Limits, Source, WordId, guard};
 use tripline::model::event::{CommandVerb, LivenessSign};
 use tripline::model::verdict::Verdict;
-use tripline::model::{Event, Flags, Handle, Message, Nanos, Reason, Scope};
+use tripline::model::{Event, Flags, Handle, Leg, Message, Nanos, Reason, Scope};
 
 /// Things that happen on one tape; enough for a book to fill up and for its orders to grow old.
 const TAPE: usize = 250;
@@ -118,7 +118,7 @@ impl Contest {
         let known = self.oracle.orders.get(&(said.book, order));
         let asks = said.flags.contains(Flags::PERMIT);
         match known {
-            Some(known) => said.instrument != Some(known.instrument),
+            Some(known) => said.instrument != Some(of_line(known.instrument).0),
             None => order != 0 && !asks,
         }
     }
@@ -126,6 +126,7 @@ impl Contest {
     fn say(&mut self, said: &Said) -> Result<(), String> {
         let asks = said.flags.contains(Flags::PERMIT);
         let position = self.desk.position;
+        let missed = self.misses(said.book);
         if asks {
             self.open.insert((self.lane(said.book), position), said.clone());
         } else {
@@ -146,11 +147,22 @@ impl Contest {
         if self.oracle.orders.iter().any(covered) {
             *self.tally.entry(COVERED.to_owned()).or_default() += 1;
         }
+        if self.oracle.line(said).is_some_and(|line| of_line(line).1 != Leg::Net) {
+            *self.tally.entry(LEGGED.to_owned()).or_default() += 1;
+        }
+        if !missed && self.misses(said.book) {
+            *self.tally.entry(MISSED.to_owned()).or_default() += 1;
+        }
         let answered = !self.open.contains_key(&(self.lane(said.book), position));
         if asks && !answered && !self.flavour.queue {
             return Err("the request got no final verdict".to_owned());
         }
         Ok(())
+    }
+
+    /// Whether a book had a fill beyond one of its legs, or one of no leg.
+    fn misses(&self, book: u16) -> bool {
+        self.oracle.causes.contains_key(&(Scope::Book(book), guard::INTEGRITY))
     }
 
     fn lane(&self, book: u16) -> u16 {
@@ -181,7 +193,8 @@ impl Contest {
                 Verdict::Queued => {
                     match said.event {
                         Event::OrderNew { order, .. } => {
-                            let waits = (said.instrument.unwrap(), said.flags.contains(Flags::SELL));
+                            let line = self.oracle.line(&said).expect("it was judged, so it has its leg");
+                            let waits = (line, said.flags.contains(Flags::SELL));
                             self.oracle.waiting.insert((said.book, order.get()), waits);
                         }
                         Event::OrderModify { order, .. } => {
@@ -259,17 +272,22 @@ impl Contest {
 
     /// Positions, what counts, and the states of every word.
     fn compare(&self) -> Result<(), String> {
-        for (book, instrument, _) in MARKETS {
-            let expected = self.oracle.exposed(book, instrument);
-            let engine = self.desk.engine.exposure(book, instrument);
+        let lines = MARKETS.iter().flat_map(|&(book, instrument, _)| {
+            let lines = self.oracle.lines().into_iter().filter(move |&line| of_line(line).0 == instrument);
+            lines.map(move |line| (book, line))
+        });
+        for (book, line) in lines {
+            let (instrument, leg) = of_line(line);
+            let expected = self.oracle.exposed(book, line);
+            let engine = self.desk.engine.leg_exposure(book, instrument, leg);
             let counted = Exposed {
                 buys: engine.buys.into(),
                 sells: engine.sells.into(),
                 open_orders: engine.open_orders,
-                position: self.desk.engine.position(book, instrument).into(),
+                position: self.desk.engine.leg_position(book, instrument, leg).into(),
             };
             agree("exposure", expected, counted)
-                .map_err(|why| format!("book {book}, instrument {instrument}: {why}"))?;
+                .map_err(|why| format!("book {book}, instrument {instrument} {leg:?}: {why}"))?;
         }
         self.compare_money()?;
         for (word, halt_word) in self.desk.engine.words() {
@@ -334,8 +352,9 @@ fn told(limits: &Limits) -> String {
     });
     let instruments = limits.instruments.iter().enumerate().map(|(instrument, of)| {
         let (tick, lot, min_qty, collar) = (of.tick, of.lot, of.min_qty, of.collar);
+        let hedge = if of.hedge { "hedged, " } else { "" };
         format!(
-            "instrument {instrument}: {tick:?}, {lot:?}, least {min_qty:?} {:?}, {collar:?}, band {:?}",
+            "instrument {instrument}: {hedge}{tick:?}, {lot:?}, least {min_qty:?} {:?}, {collar:?}, band {:?}",
             of.min_notional, of.band
         )
     });
@@ -415,6 +434,9 @@ fn play(seed: &mut Seed, flavour: Flavour) -> BTreeMap<String, u64> {
 
 /// How often something was said while an entry covered a child.
 const COVERED: &str = "covered";
+/// How often something was said of a leg, and how often a book missed something after it.
+const LEGGED: &str = "legged";
+const MISSED: &str = "missed";
 
 /// Every answer the rules know, so that a tape which avoids one is noticed.
 const ANSWERS: [&str; 23] = [
@@ -483,7 +505,9 @@ fn requests_are_answered_as_the_oracle_says() {
     let test = "engine_exposure_oracle requests_are_answered_as_the_oracle_says";
     let tally = contest(test, "orders", Flavour::default(), tapes::events(200_000));
     assert_all_answers(&tally, 50);
-    assert!(tally[COVERED] > 5_000, "entries covered children {} times", tally[COVERED]);
+    for (what, least) in [(COVERED, 5_000), (LEGGED, 20_000), (MISSED, 200)] {
+        assert!(tally[what] > least, "{what} {} times", tally[what]);
+    }
 }
 
 #[test]

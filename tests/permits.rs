@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tripline::model::event::{DirectiveStatus, Intent, ListMode, OrderId, OrderType, TimeInForce};
 use tripline::model::verdict::{Directive, StateNotice, Task, Verdict, VerdictRecord};
 use tripline::model::{
-    Event, Flags, HaltWord, Handle, Lots, Message, Mode, Name, Nanos, OrderAttrs, Reason, Scope, Ticks,
+    Event, Flags, HaltWord, Handle, Leg, Lots, Message, Mode, Name, Nanos, OrderAttrs, Reason, Scope, Ticks,
     TradingState,
 };
 use tripline::shm::attach::Segments;
@@ -146,7 +146,7 @@ fn notice(number: u64, epoch: u32) -> Answer {
 }
 
 fn directive(number: u64) -> Answer {
-    let task = Task::Flatten { scope: Scope::Instrument(0, 1), qty: -5 };
+    let task = Task::Flatten { scope: Scope::Instrument(0, 1), leg: Leg::Long, qty: -5 };
     let deadline = Nanos(77);
     let directive = Directive { id: number, reason: Reason::Drawdown, epoch: 3, task, deadline };
     Answer::Directive { handle: Handle(31), directive }

@@ -203,7 +203,7 @@ fn message_of(answer: Answer) -> tripline_message {
             let (scope, measured, extra) = match task {
                 Task::Cancel { order, venue_key } => (0, order as i64, venue_key),
                 Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0, 0),
-                Task::Flatten { scope, qty } => (scope.to_raw(), qty, 0),
+                Task::Flatten { scope, leg, qty } => (scope.to_raw(), qty, leg as u64),
                 Task::Snapshot { what } => (0, i64::from(what), 0),
                 Task::Resize { order, qty } => (0, order as i64, qty as u64),
                 Task::Revoke { directive } => (0, 0, directive),

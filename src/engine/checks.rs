@@ -16,7 +16,7 @@
 //! | 6 | open orders, position, gross, net, what it is paid with (`funds`) | the order against everything else that may still fill |
 //! | 7 | what a drawdown's band leaves of its size (`band`) | last: it names a limit that moves |
 //!
-//! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag) goes by size, open orders included: a
+//! **Reduce-only** (by state, by intent REDUCE or PROTECT, by the venue's flag, by what closes a leg) goes by size, open orders included: a
 //! sell of n passes only if the position is long and all live sells, this one by its group's rule included, stay within
 //! it. **Exit** (intent EXIT, against the position): n ≤ |q| less the live or unknown orders of intent EXIT; one that the
 //! venue enforces needs only n ≤ |q|, so one that timed out can be tried again. With books that miss something the
@@ -148,7 +148,7 @@ impl Ticket {
         let has_expiry = attrs.tif == TimeInForce::Gtd || expiry != 0;
         Some(Self {
             id: order.get(),
-            side: Side { instrument, sells: message.flags.contains(Flags::SELL) },
+            side: Side { instrument, leg: message.leg(), sells: message.flags.contains(Flags::SELL) },
             size: Size { px: px.0, qty: qty.0 },
             terms: Terms {
                 kind: attrs.order_type,
@@ -173,10 +173,11 @@ impl Ticket {
 
 impl Engine {
     /// Whether an order means anything, and is not one that is known: the checks before all others.
-    pub(super) fn first_look(&self, place: Place, ticket: &Ticket, flags: Flags) -> Result<(), Denial> {
+    pub(super) fn first_look(&self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
         let scope = self.instrument_scope(place);
         // A handle of account level names none.
-        if place.instrument.is_none() || !self.can_book(place, ticket.side.instrument, flags) {
+        let Side { instrument, leg, .. } = ticket.side;
+        if place.instrument.is_none() || !self.can_book(place, instrument, leg) {
             return Err(Denial::of(Reason::UnknownInstrument, scope, 0, 0));
         }
         let lot = self.limits.instruments[usize::from(ticket.side.instrument)].lot.0;
@@ -199,7 +200,7 @@ impl Engine {
 
     /// Judges an order that is placed, by itself or in the place of another.
     pub(super) fn judge_placed(&self, place: Place, ticket: &Ticket) -> Judgement {
-        let q = self.position(place.book, ticket.side.instrument);
+        let q = self.held(place.book, ticket.side);
         if ticket.terms.intent == Intent::Exit {
             return self.judge_exit(place, ticket.side, &ticket.terms, ticket.size.qty, q);
         }
@@ -209,7 +210,8 @@ impl Engine {
         self.check_size(place, ticket)?;
         self.check_expiry(place, ticket)?;
         let growth = self.growth_of_new(place, ticket, q);
-        let meant = ticket.terms.venue_enforced || ticket.terms.intent != Intent::Open;
+        let meant =
+            ticket.terms.venue_enforced || ticket.terms.intent != Intent::Open || ticket.side.only_closes();
         let (reduces, probes) = match self.check_state(place, &ticket.terms, &growth) {
             Ok(reduces) => (reduces, false),
             Err(denial) if meant || self.state(place) == TradingState::Halted => return Err(denial),
@@ -247,7 +249,7 @@ impl Engine {
         if size.px == latest.px && size.qty <= latest.qty {
             return Ok((self.grant(place), Rank::Cancel));
         }
-        let q = self.position(place.book, order.side.instrument);
+        let q = self.held(place.book, order.side);
         let remaining = size.qty.saturating_sub(order.booked().qty).max(0);
         if order.terms.intent == Intent::Exit {
             let more = remaining.saturating_sub(order.exiting).max(0);
@@ -286,7 +288,7 @@ impl Engine {
     /// What a new order adds to its side of the position.
     pub(super) fn growth_of_new(&self, place: Place, ticket: &Ticket, q: i64) -> Growth {
         let Ticket { side, terms, size, .. } = *ticket;
-        let index = self.ledger.find(place.book, side.instrument);
+        let index = self.ledger.find(place.book, side.instrument, side.leg);
         let entry = self.entry_of(place, side, &terms);
         let cover = entry.map_or(0, |entry| self.cover(entry, &terms, None));
         let covered = entry.is_some() && size.qty <= cover;
@@ -314,13 +316,13 @@ impl Engine {
     /// Judges an exit of `n` lots, more of an exit that is live, or a new price for one (0 lots).
     fn judge_exit(&self, place: Place, side: Side, terms: &Terms, n: i64, q: i64) -> Judgement {
         let scope = self.instrument_scope(place);
-        let opposite = if side.sells { q > 0 } else { q < 0 };
+        let opposite = side.reduces(q);
         let sound = !self.ledger.book(place.book).unsound;
         if !sound && !terms.venue_enforced {
             return Ok((Grant::Unverified, Rank::Exit));
         }
         let held = i128::from(q.unsigned_abs());
-        let sums = self.working.sums(self.ledger.find(place.book, side.instrument));
+        let sums = self.working.sums(self.ledger.find(place.book, side.instrument, side.leg));
         let live = if terms.venue_enforced { 0 } else { sums.exits(side.sells) };
         let left = if opposite { clamped(held.saturating_sub(live).max(0)) } else { 0 };
         if sound && (n > left || !opposite) {
@@ -366,11 +368,12 @@ impl Engine {
         }
         let &Growth { q, n, now, shared, covered, cover, .. } = growth;
         let meant = matches!(terms.intent, Intent::Reduce | Intent::Protect) || terms.venue_enforced;
+        let meant = meant || growth.side.only_closes();
         if state == TradingState::Active && (!meant || covered) {
             return Ok(meant);
         }
         let held = i128::from(q.unsigned_abs());
-        let opposite = if growth.side.sells { q > 0 } else { q < 0 };
+        let opposite = growth.side.reduces(q);
         let then = if terms.venue_enforced { now.saturating_add(i128::from(n)) } else { growth.then };
         if opposite && then <= held && !(covered && n > 0) {
             return Ok(true);

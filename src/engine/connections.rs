@@ -38,7 +38,7 @@ use super::outcome::WordId;
 use super::snapshot::fit::{Fit, into_room, is_as_long};
 use crate::model::event::ConnectionState;
 use crate::model::scope::{AccountId, BookId, InstrumentId, StrategyId};
-use crate::model::{Event, Nanos, Reason, Scope, TradingState};
+use crate::model::{Event, Leg, Nanos, Reason, Scope, TradingState};
 
 /// Sources that may be down at once.
 const ROOM: usize = 256;
@@ -153,7 +153,16 @@ impl Engine {
             if owner == strategy && self.connections.down.iter().any(is_own) {
                 self.connections.down.retain(|down| !is_own(down));
                 // Whatever comes through this lane was asked for later.
-                self.come_up(Place { strategy, account, book, instrument: None, by: 0, lane, position: 0 });
+                self.come_up(Place {
+                    strategy,
+                    account,
+                    book,
+                    instrument: None,
+                    leg: Leg::Net,
+                    by: 0,
+                    lane,
+                    position: 0,
+                });
             }
         }
     }
@@ -230,6 +239,7 @@ impl Engine {
             || (0_u16..).zip(&self.limits.instruments).filter(|&(at, of)| is_same((usize::from(at), of)));
         let books =
             (0..self.limits.books.len() as u16).filter(|&book| self.ledger.book(book).account == account);
-        books.into_iter().any(|book| same().any(|(at, _)| self.ledger.find(book, at).is_some()))
+        let holds = |book, at| Leg::ALL.into_iter().any(|leg| self.ledger.find(book, at, leg).is_some());
+        books.into_iter().any(|book| same().any(|(at, _)| holds(book, at)))
     }
 }

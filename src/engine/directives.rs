@@ -46,7 +46,7 @@ use super::working::Working;
 use crate::model::event::DirectiveStatus;
 use crate::model::scope::{BookId, InstrumentId, StrategyId};
 use crate::model::verdict::{Directive, Task};
-use crate::model::{Event, Handle, Latch, Nanos, Reason, Scope};
+use crate::model::{Event, Handle, Latch, Leg, Nanos, Reason, Scope};
 use crate::wire::stats::{DIRECTIVES_KEPT, DirectiveRow};
 
 /// Directives under way at once.
@@ -198,7 +198,9 @@ impl Slot {
 /// Whether two tasks ask for the same thing; how much there is to flatten may have changed.
 fn is_same(one: &Task, other: &Task) -> bool {
     match (one, other) {
-        (Task::Flatten { scope: one, .. }, Task::Flatten { scope: other, .. }) => one == other,
+        (Task::Flatten { scope, leg, .. }, Task::Flatten { scope: other, leg: its, .. }) => {
+            (scope, leg) == (other, its)
+        }
         (Task::Cancel { order: one, .. }, Task::Cancel { order: other, .. }) => one == other,
         _ => one == other,
     }
@@ -258,11 +260,14 @@ impl Engine {
 
     fn direct_flatten(&mut self, book: BookId, reason: Reason) {
         for instrument in 0..self.limits.instruments.len() as u16 {
-            let q = self.position(book, instrument);
-            if q != 0 {
-                let scope = Scope::Instrument(self.ledger.book(book).account, instrument);
-                let task = Task::Flatten { scope, qty: q.saturating_neg() };
-                self.issue(book, Some(instrument), task, reason);
+            for &leg in self.legs_of(instrument) {
+                let q = self.leg_position(book, instrument, leg);
+                // A leg on its wrong side is one that misses something: to trade the other way would open it.
+                if q != 0 && leg.holds(q) {
+                    let scope = Scope::Instrument(self.ledger.book(book).account, instrument);
+                    let task = Task::Flatten { scope, leg, qty: q.saturating_neg() };
+                    self.issue(book, Some(instrument), task, reason);
+                }
             }
         }
     }
@@ -349,8 +354,9 @@ impl Engine {
         let Some(holder) = slot.holder.filter(|holder| holder.rank > 0) else { return };
         let tag = slot.directive.id << 8 | u64::from(slot.attempts);
         slot.again = Nanos::NEVER;
-        for instrument in 0..self.limits.instruments.len() as u16 {
-            let Some(position) = self.ledger.find(slot.book, instrument) else { continue };
+        let instruments = 0..self.limits.instruments.len() as u16;
+        for (instrument, leg) in instruments.flat_map(|at| Leg::ALL.map(|leg| (at, leg))) {
+            let Some(position) = self.ledger.find(slot.book, instrument, leg) else { continue };
             let q = self.ledger.position(position).q;
             let mut next = self.working.first(position);
             while let Some(entry) = next {
@@ -467,10 +473,10 @@ impl Engine {
 
     /// Whether a position that is to be flattened is not flat: it is held, or an order on it is open.
     fn is_open(&self, slot: &Slot) -> bool {
-        let flattens = matches!(slot.directive.task, Task::Flatten { .. });
-        let index = slot.instrument.and_then(|instrument| self.ledger.find(slot.book, instrument));
+        let Task::Flatten { leg, .. } = slot.directive.task else { return false };
+        let index = slot.instrument.and_then(|instrument| self.ledger.find(slot.book, instrument, leg));
         let holds = index.is_some_and(|index| self.ledger.position(index).q != 0);
-        flattens && (holds || self.working.sums(index).orders > 0)
+        holds || self.working.sums(index).orders > 0
     }
 
     fn watch_directives(&mut self) {

@@ -1,6 +1,6 @@
 //! HOT: the same order again and again.
 //!
-//! **Duplicate** measures equal orders (book, instrument, side, quantity, price, type) within `window` of engine time,
+//! **Duplicate** measures equal orders (book, instrument, leg, side, quantity, price, type) within `window` of engine time,
 //! denied ones included: the `deny`-th is denied, the `trip`-th halts the book, class COOLDOWN. Half-open: an order
 //! counts while its age is `<` the window. One that its owner canceled does not count, unless it was by cost. In gate mode an order cannot be
 //! denied; it counts, and trips. Exits do not count: one that the venue refused has to be tried again. Off for makers, who quote the same price for a living.
@@ -30,7 +30,7 @@ use super::limits::Limits;
 use super::snapshot::fit::{Fit, into_queue};
 use super::table::{Key, Table, mix};
 use crate::model::event::{Intent, OrderType};
-use crate::model::{Latch, Nanos, Reason, Scope};
+use crate::model::{Latch, Leg, Nanos, Reason, Scope};
 
 /// Equal orders whose times are kept.
 const KEPT: usize = 32;
@@ -42,6 +42,7 @@ const ROOM: u32 = 4_096;
 struct Fingerprint {
     book: u16,
     instrument: u16,
+    leg: Leg,
     sells: bool,
     kind: OrderType,
     px: i64,
@@ -167,6 +168,7 @@ impl Engine {
         let print = Fingerprint {
             book: place.book,
             instrument: order.side.instrument,
+            leg: order.side.leg,
             sells: order.side.sells,
             kind: order.terms.kind,
             px: order.first.px,
@@ -182,6 +184,7 @@ fn fingerprint(place: Place, ticket: &Ticket) -> Fingerprint {
     Fingerprint {
         book: place.book,
         instrument: ticket.side.instrument,
+        leg: ticket.side.leg,
         sells: ticket.side.sells,
         kind: ticket.terms.kind,
         px: ticket.size.px,

@@ -25,7 +25,7 @@ use super::gates::{Hold, Reading, guard};
 use super::integrity::sticky;
 use super::lanes::Place;
 use crate::model::scope::InstrumentId;
-use crate::model::{Latch, Lots, Money, Reason, Scope, Ticks, TradingState};
+use crate::model::{Latch, Leg, Lots, Money, Reason, Scope, Ticks, TradingState};
 
 /// What the live orders of a position may still do to it, in lots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,18 @@ impl Engine {
     /// are shown as its largest value.
     #[must_use]
     pub fn exposure(&self, book: u16, instrument: u16) -> Exposure {
-        let sums = self.working.sums(self.ledger.find(book, instrument));
+        let legs = self.legs_of(instrument).iter().map(|&leg| self.leg_exposure(book, instrument, leg));
+        legs.fold(Exposure::default(), |sum, leg| Exposure {
+            buys: sum.buys.saturating_add(leg.buys),
+            sells: sum.sells.saturating_add(leg.sells),
+            open_orders: sum.open_orders.saturating_add(leg.open_orders),
+        })
+    }
+
+    /// The same of one leg.
+    #[must_use]
+    pub fn leg_exposure(&self, book: u16, instrument: u16, leg: Leg) -> Exposure {
+        let sums = self.working.sums(self.ledger.find(book, instrument, leg));
         let shown = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
         Exposure { buys: shown(sums.buys), sells: shown(sums.sells), open_orders: sums.orders }
     }
@@ -63,10 +74,8 @@ impl Engine {
     }
 
     pub(super) fn check_position(&mut self, place: Place) {
-        let Some(index) = place.instrument.and_then(|instrument| self.ledger.find(place.book, instrument))
-        else {
-            return;
-        };
+        let found = |instrument| self.ledger.find(place.book, instrument, place.leg);
+        let Some(index) = place.instrument.and_then(found) else { return };
         self.follow_exposure(index);
         let position = *self.ledger.position(index);
         // HOUSE has no limits.

@@ -37,7 +37,7 @@ impl Engine {
         let entry = self.orders.find(&parent)?;
         let order = self.orders.get(entry);
         let opens = order.is_live() && order.booked().qty == 0 && order.counted > 0;
-        let closes = order.side.instrument == side.instrument && order.side.sells != side.sells;
+        let closes = order.side == Side { sells: !side.sells, ..side };
         let has_room = self.orders.children(entry).count() < CHILDREN;
         (opens && closes && has_room && self.state(place) == TradingState::Active).then_some(entry)
     }

@@ -2,9 +2,9 @@
 //!
 //! Each is recognised by its identity ([`super::executions`]) or by a total that may only grow
 //! ([`super::orders`]); repeats are counted and change nothing. What cannot be placed halts the book with UNKNOWN_FILL: a
-//! currency that nothing converts to the account's, a hedge-mode leg, a bust or fee of an execution nobody
+//! currency that nothing converts to the account's, a leg the instrument does not have, a bust or fee of an execution nobody
 //! knows, a fill beyond the horizon. What cannot be right (no quantity, an impossible price, no identity, an order
-//! that trades something else or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
+//! that trades something else, another leg or the other side) halts the strategy with CORRUPT. A full table halts the book with CAPACITY, a result that does not fit with ARITHMETIC. In
 //! all these cases nothing is booked. A fill is never refused because its scope is halted: it has happened. A
 //! fill that takes an announced order beyond its quantity and the instrument's tolerance (`>`) is booked and halts the
 //! instrument on the account, OVERFILL; an order by cost has no quantity to exceed.
@@ -40,7 +40,7 @@ use super::limits::InstrumentKind;
 use super::orders::{Ended, Order, OrderKey, Side, Traded};
 use crate::model::event::FillCause;
 use crate::model::scope::{AccountId, BookId, InstrumentId};
-use crate::model::{Event, Flags, Message, Reason, Scope, Ticks};
+use crate::model::{Event, Flags, Leg, Message, Reason, Scope, Ticks};
 
 /// A fee that is not known yet.
 const UNKNOWN_FEE: i64 = i64::MIN;
@@ -109,7 +109,7 @@ impl Engine {
         }
         let Some(report) = read(message, rest) else { return };
         let nobodys = report.ordered && self.is_nobodys(place, report.order);
-        match self.fill(place, message.flags, &report) {
+        match self.fill(place, &report) {
             Ok(()) => {
                 bump(&mut self.counters.fills);
                 self.tell_nobodys(place, nobodys);
@@ -131,21 +131,29 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let book = self.house(account);
         let strategy = self.ledger.book(book).strategy;
-        let place =
-            Place { strategy, account, book, instrument: Some(instrument), by: 0, lane: 0, position: 0 };
+        let place = Place {
+            strategy,
+            account,
+            book,
+            instrument: Some(instrument),
+            leg: Leg::Net,
+            by: 0,
+            lane: 0,
+            position: 0,
+        };
         let (qty, sells) = (signed.checked_abs().ok_or(Refusal::Overflow)?, signed < 0);
         let (order, low, high, fee_ccy, t_venue, external, ordered) = (0, exec, 0, 0, 0, true, false);
         let report = Report { order, low, high, px, qty, fee, fee_ccy, t_venue, sells, external, ordered };
         let before = self.holding(place);
-        self.fill(place, Flags::empty(), &report)?;
+        self.fill(place, &report)?;
         bump(&mut self.counters.fills);
         self.note_moves(place, before);
         self.after_house(account, Some(instrument));
         Ok(())
     }
 
-    fn fill(&mut self, place: Place, flags: Flags, report: &Report) -> Result<(), Refusal> {
-        let instrument = self.tradable(place, flags)?;
+    fn fill(&mut self, place: Place, report: &Report) -> Result<(), Refusal> {
+        let instrument = self.tradable(place)?;
         if report.qty <= 0 || (report.low == 0 && report.high == 0) {
             return Err(Refusal::Corrupt);
         }
@@ -168,7 +176,7 @@ impl Engine {
         let traded = Traded { qty: report.qty, leg, fee, debit };
         let paid = Paid { charges: [Charge::NONE, charge], cost: None };
         let (position, cost) = if report.external {
-            self.book_into_house(place.account, instrument, report.sells, &traded, paid)?
+            self.book_into_house(place.account, place.side(instrument, report.sells), &traded, paid)?
         } else {
             self.book_own(place, instrument, report, &traded, paid)?
         };
@@ -198,8 +206,8 @@ impl Engine {
         traded: &Traded,
         paid: Paid,
     ) -> Result<(u32, i128), Refusal> {
-        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
-        let order = self.open_order(place, report.order, Side { instrument, sells: report.sells })?;
+        let position = self.ledger.open(place.book, instrument, place.leg).ok_or(Refusal::Full)?;
+        let order = self.open_order(place, report.order, place.side(instrument, report.sells))?;
         let (next, step) = match order {
             Some(entry) => {
                 let (next, step) = self.orders.get(entry).execute(traded).ok_or(Refusal::Overflow)?;
@@ -231,7 +239,7 @@ impl Engine {
 
     fn fill_cum(&mut self, place: Place, message: &Message) -> Result<(), Refusal> {
         let Event::FillCum { order, cum_qty, cum_cost, cum_fee } = message.event else { return Ok(()) };
-        let instrument = self.tradable(place, message.flags)?;
+        let instrument = self.tradable(place)?;
         let payoff = *self.marks.payoff(instrument);
         let sells = message.flags.contains(Flags::SELL);
         let may_be_negative = self.limits.instruments[usize::from(instrument)].allow_negative;
@@ -247,7 +255,7 @@ impl Engine {
         let receives = sells != payoff.is_inverse();
         let leg = if receives { cost } else { cost.checked_neg().ok_or(Refusal::Overflow)? };
         let entry =
-            self.open_order(place, order.get(), Side { instrument, sells })?.ok_or(Refusal::Corrupt)?;
+            self.open_order(place, order.get(), place.side(instrument, sells))?.ok_or(Refusal::Corrupt)?;
         let known = *self.orders.get(entry);
         if known.is_partial() {
             return Err(Refusal::Unplaced);
@@ -261,7 +269,7 @@ impl Engine {
         }
         let total = Traded { qty: cum_qty.0, leg, fee, debit: 0 };
         let (next, step) = known.report(total).ok_or(Refusal::Overflow)?;
-        let position = self.ledger.open(place.book, instrument).ok_or(Refusal::Full)?;
+        let position = self.ledger.open(place.book, instrument, place.leg).ok_or(Refusal::Full)?;
         self.book_step(position, instrument, sells, &step, Paid::default())?;
         self.commit_order(place, Some((entry, next)));
         Ok(())
@@ -272,7 +280,7 @@ impl Engine {
             return;
         }
         let Some(report) = read(message, rest) else { return };
-        match self.bust(place, message.flags, &report) {
+        match self.bust(place, &report) {
             Ok(()) => {
                 self.after_trade(place);
                 self.after_house(place.account, place.instrument);
@@ -281,12 +289,15 @@ impl Engine {
         }
     }
 
-    fn bust(&mut self, place: Place, flags: Flags, report: &Report) -> Result<(), Refusal> {
-        let instrument = self.tradable(place, flags)?;
+    fn bust(&mut self, place: Place, report: &Report) -> Result<(), Refusal> {
+        let instrument = self.tradable(place)?;
         let found = self.executions.find(&identity(place, instrument, report)).ok_or(Refusal::Unplaced)?;
         let booked = *self.executions.get(found);
         if booked.busted || !self.is_own(place, &booked) {
             return Err(Refusal::Repeat);
+        }
+        if self.ledger.leg(booked.position) != place.leg {
+            return Err(Refusal::Corrupt);
         }
         let traded = Traded { qty: booked.qty, leg: booked.leg, fee: booked.fee, debit: booked.debit };
         let back = Traded::default().minus(&traded).ok_or(Refusal::Overflow)?;
@@ -314,7 +325,7 @@ impl Engine {
 
     fn fee_adjust(&mut self, place: Place, message: &Message) -> Result<(), Refusal> {
         let Event::FeeAdjust { exec, fee, ccy, exec_high, .. } = message.event else { return Ok(()) };
-        let instrument = self.tradable(place, message.flags)?;
+        let instrument = self.bookable(place)?;
         let class = if message.flags.contains(Flags::SELL) { Class::Sell } else { Class::Buy };
         let key = Identity { class, owner: place.account, instrument, low: exec, high: exec_high };
         let found = self.executions.find(&key).ok_or(Refusal::Unplaced)?;
@@ -360,15 +371,6 @@ impl Engine {
     fn is_own(&self, place: Place, booked: &Booked) -> bool {
         let book = self.ledger.position(booked.position).book;
         book == place.book || book == self.house(place.account)
-    }
-
-    /// The instrument, if its trades can be booked at all.
-    pub(super) fn tradable(&self, place: Place, flags: Flags) -> Result<InstrumentId, Refusal> {
-        let instrument = place.instrument.ok_or(Refusal::Corrupt)?;
-        if !self.can_book(place, instrument, flags) {
-            return Err(Refusal::Unplaced);
-        }
-        Ok(instrument)
     }
 
     /// A fee in the money it is paid in.
@@ -446,6 +448,7 @@ impl Engine {
     }
 
     pub(super) fn after_trade(&mut self, place: Place) {
+        self.check_leg(place);
         self.check_position(place);
         self.judge_book(place.book, Touch { instrument: place.instrument, is_mark: false });
     }

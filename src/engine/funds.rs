@@ -282,7 +282,8 @@ impl Engine {
     /// Takes off what a new order costs, before it counts on its position.
     pub(super) fn pledge_new(&mut self, place: Place, entry: u32, ticket: &Ticket) {
         let Some(means) = self.means_of(place, ticket) else { return };
-        let growth = self.growth_of_new(place, ticket, self.position(place.book, ticket.side.instrument));
+        let q = self.held(place.book, ticket.side);
+        let growth = self.growth_of_new(place, ticket, q);
         if let Ok(cost) = self.cost_of_new(place, means, ticket, &growth) {
             self.funds.pledge(entry, cost, true, self.now);
         }
@@ -294,7 +295,7 @@ impl Engine {
         let ticket = Ticket { id: 0, ..order.replacement(0, size) };
         let Some(means) = self.means_of(place, &ticket) else { return };
         let n = size.qty.saturating_sub(order.booked().qty).saturating_sub(order.remaining()).max(0);
-        let growth = self.growth_of_live(place, entry, n, self.position(place.book, order.side.instrument));
+        let growth = self.growth_of_live(place, entry, n, self.held(place.book, order.side));
         match self.cost_of_more(place, means, entry, &ticket, &growth) {
             Ok(cost) if cost.micros > 0 => self.funds.pledge(entry, cost, false, self.now),
             _ => {}

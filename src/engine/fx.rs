@@ -17,7 +17,7 @@ use super::lanes::Place;
 use super::marks::Offer;
 use super::timers::Watch;
 use crate::model::scope::InstrumentId;
-use crate::model::{Event, Flags, Nanos, Reason};
+use crate::model::{Event, Leg, Nanos, Reason};
 
 impl Engine {
     pub(super) fn on_fx(&mut self, place: Place, event: &Event) {
@@ -70,10 +70,9 @@ impl Engine {
         self.revalue_rate(rate);
     }
 
-    /// Whether trades of an instrument can be booked: its currency converts, and it has no hedge-mode leg.
-    pub(super) fn can_book(&self, place: Place, instrument: InstrumentId, flags: Flags) -> bool {
-        let legs = Flags::LEG_LONG.union(Flags::LEG_SHORT);
-        self.ledger.till_of(place.book, instrument).is_some() && !flags.intersects(legs)
+    /// Whether trades of a leg of an instrument can be booked: its currency converts, and it has that leg.
+    pub(super) fn can_book(&self, place: Place, instrument: InstrumentId, leg: Leg) -> bool {
+        self.ledger.till_of(place.book, instrument).is_some() && self.has_leg(instrument, leg)
     }
 
     /// A notional in the account's currency, rounded up: what limits in money are held against. Where no rate can tell,

@@ -325,7 +325,7 @@ impl Engine {
         if growth.then <= growth.now || becomes <= 0 {
             return Ok(());
         }
-        let index = self.ledger.find(place.book, instrument);
+        let index = self.ledger.find(place.book, instrument, growth.side.leg);
         let sums = self.working.sums(index);
         let (long, short) = if growth.side.sells {
             (q.saturating_add(sums.buys), becomes)

@@ -25,7 +25,7 @@ use super::drawdown::Touch;
 use super::exact::bump;
 use super::fills::{Paid, Refusal};
 use super::lanes::Place;
-use super::orders::{Stage, Traded};
+use super::orders::{Side, Stage, Traded};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
 use crate::model::{Bps, Reason, Scope};
 
@@ -41,22 +41,26 @@ impl Engine {
     pub(super) fn book_into_house(
         &mut self,
         account: AccountId,
-        instrument: InstrumentId,
-        sells: bool,
+        side: Side,
         step: &Traded,
         paid: Paid,
     ) -> Result<(u32, i128), Refusal> {
         let house = self.ledger.house(account);
-        let position = self.ledger.open(house, instrument).ok_or(Refusal::Full)?;
-        let cost = self.book_step(position, instrument, sells, step, paid)?;
+        let position = self.ledger.open(house, side.instrument, side.leg).ok_or(Refusal::Full)?;
+        let cost = self.book_step(position, side.instrument, side.sells, step, paid)?;
         Ok((position, cost))
     }
 
     /// Judges the account after something changed in its HOUSE.
     pub(super) fn after_house(&mut self, account: AccountId, instrument: Option<InstrumentId>) {
         let house = self.ledger.house(account);
-        if let Some(index) = instrument.and_then(|instrument| self.ledger.find(house, instrument)) {
-            self.follow_exposure(index);
+        if let Some(instrument) = instrument {
+            self.check_house_legs(account, instrument);
+            for &leg in self.legs_of(instrument) {
+                if let Some(index) = self.ledger.find(house, instrument, leg) {
+                    self.follow_exposure(index);
+                }
+            }
         }
         self.judge_book(house, Touch { instrument, is_mark: false });
     }

@@ -28,7 +28,7 @@ use super::orders::{OrderKey, Size};
 use super::timers::Watch;
 use crate::model::event::{FIRST_SIDECAR_KIND, HeartbeatClass, LivenessSign};
 use crate::model::scope::{AccountId, BookId, InstrumentId};
-use crate::model::{Event, Flags, Latch, Message, Nanos, Reason, Scope, Ticks, TradingState};
+use crate::model::{Event, Flags, Latch, Leg, Message, Nanos, Reason, Scope, Ticks, TradingState};
 
 /// Where a record belongs.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Place {
     pub(super) account: AccountId,
     pub(super) book: BookId,
     pub(super) instrument: Option<InstrumentId>,
+    /// The leg its flags name.
+    pub(super) leg: Leg,
     /// Whose order ids it uses, as in [`OrderKey::by`].
     pub(super) by: u16,
     /// The lane it came through, and where in it: of the first record, where it had several.
@@ -105,7 +107,7 @@ impl Engine {
             return None;
         }
         let book = self.book(strategy, account)?;
-        Some(Place { strategy, account, book, instrument, by: 0, lane, position })
+        Some(Place { strategy, account, book, instrument, leg: message.leg(), by: 0, lane, position })
     }
 
     fn join_group(&mut self, lane: u16, place: Place, message: &Message) {
@@ -115,7 +117,7 @@ impl Engine {
             && fits(first, message)
             && !more
         {
-            let place = Place { position: *position, ..place };
+            let place = Place { position: *position, leg: first.leg(), ..place };
             self.on_event(place, first, Some(&message.event));
             return;
         }
@@ -272,7 +274,7 @@ impl Engine {
         while let Some(holder) = next {
             next = self.ledger.next_holder(holder);
             let position = self.ledger.position(holder);
-            if position.q != 0 {
+            if position.q != 0 && !self.is_second_leg(position.book, holder) {
                 self.judge_book(position.book, Touch { instrument: Some(instrument), is_mark });
             }
         }

@@ -49,7 +49,7 @@ use super::limits::Limits;
 use super::marks::{Depths, MAX_DEPTHS, Quote};
 use super::payoff::Payoff;
 use super::table::{Key, Table, mix};
-use crate::model::{Nanos, Scope};
+use crate::model::{Leg, Nanos, Scope};
 
 /// End of a list of positions.
 const END: u32 = u32::MAX;
@@ -154,7 +154,7 @@ pub(super) struct Book {
     totals: Totals,
 }
 
-/// One instrument held by one book.
+/// One instrument, or one leg of it, held by one book.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Position {
@@ -177,11 +177,12 @@ pub(super) struct Position {
 struct PositionKey {
     book: u16,
     instrument: u16,
+    leg: Leg,
 }
 
 impl Key for PositionKey {
     fn digest(&self) -> u64 {
-        mix(u64::from(self.book) << 16 | u64::from(self.instrument))
+        mix((self.leg as u64) << 32 | u64::from(self.book) << 16 | u64::from(self.instrument))
     }
 }
 
@@ -260,13 +261,13 @@ impl Ledger {
         }
     }
 
-    pub(super) fn find(&self, book: u16, instrument: u16) -> Option<u32> {
-        self.positions.find(&PositionKey { book, instrument })
+    pub(super) fn find(&self, book: u16, instrument: u16, leg: Leg) -> Option<u32> {
+        self.positions.find(&PositionKey { book, instrument, leg })
     }
 
-    /// The position of `book` in `instrument`, opened at zero if need be; `None` when the table is full.
-    pub(super) fn open(&mut self, book: u16, instrument: u16) -> Option<u32> {
-        let key = PositionKey { book, instrument };
+    /// The position of `book` in a leg of `instrument`, opened at zero if need be; `None` when the table is full.
+    pub(super) fn open(&mut self, book: u16, instrument: u16, leg: Leg) -> Option<u32> {
+        let key = PositionKey { book, instrument, leg };
         if let Some(found) = self.positions.find(&key) {
             return Some(found);
         }
@@ -293,6 +294,10 @@ impl Ledger {
     /// What a position holds.
     pub(super) fn instrument(&self, index: u32) -> u16 {
         self.positions.key(index).instrument
+    }
+
+    pub(super) fn leg(&self, index: u32) -> Leg {
+        self.positions.key(index).leg
     }
 
     /// The first holder of an instrument.

@@ -206,6 +206,8 @@ pub struct InstrumentLimits {
     pub position_tolerance: Lots,
     /// What it is a price of: instruments with the same are not traded at another venue in the place of one that is down.
     pub underlying: Option<Name>,
+    /// Whether its longs and shorts are positions apart. Not spot.
+    pub hedge: bool,
 }
 
 /// One strategy.
@@ -304,6 +306,7 @@ impl Limits {
         }
         self.check_rates()?;
         self.check_caps()?;
+        self.check_legs()?;
         for book in &self.books {
             require!(usize::from(book.account) < accounts, "a book names account #{}", book.account);
             require!(usize::from(book.strategy) < strategies, "a book names strategy #{}", book.strategy);

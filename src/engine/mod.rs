@@ -66,6 +66,7 @@ mod integrity;
 mod judging;
 mod lanes;
 mod ledger;
+mod legs;
 pub mod limits;
 mod margins;
 mod marks;

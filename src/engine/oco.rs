@@ -37,7 +37,7 @@
 use super::Engine;
 use super::checks::{Denial, Ticket, clamped};
 use super::lanes::Place;
-use super::orders::{Order, Stage};
+use super::orders::{Order, Side, Stage};
 use crate::model::verdict::Task;
 use crate::model::{Reason, Scope};
 
@@ -49,7 +49,7 @@ impl Engine {
             return Ok(());
         }
         let scope = Scope::Book(place.book);
-        let position = self.ledger.find(place.book, ticket.side.instrument);
+        let position = self.ledger.find(place.book, ticket.side.instrument, ticket.side.leg);
         let is_armed = |order: &Order| (order.terms.group, order.terms.leg) == (terms.group, terms.leg);
         if self.on_position(position).any(|(_, order)| is_armed(order)) {
             return Err(Denial::of(Reason::OcoRearm, scope, 2, 1));
@@ -75,7 +75,7 @@ impl Engine {
         let key = Some(place.key(ticket.terms.parent)).filter(|key| key.id != 0)?;
         let parent = self.orders.get(self.orders.find(&key)?);
         let (side, own) = (parent.side, ticket.side);
-        let is_parent = side.instrument == own.instrument && side.sells != own.sells;
+        let is_parent = side == Side { sells: !own.sells, ..own };
         let is_told = matches!(parent.stage, Stage::Working | Stage::Unknown) && !parent.terms.by_cost;
         let filled = parent.booked().qty;
         (is_parent && is_told).then(|| filled.saturating_add(parent.remaining()))
@@ -116,7 +116,7 @@ impl Engine {
         if order.booked().qty > order.allowed.saturating_add(tolerance) {
             self.halt(Scope::Instrument(place.account, instrument), Reason::Overfill);
         }
-        let position = self.ledger.find(place.book, instrument);
+        let position = self.ledger.find(place.book, instrument, order.side.leg);
         let is_sibling = |other: u32, sibling: &Order| {
             other != entry && sibling.terms.group == group && sibling.side.sells == order.side.sells
         };

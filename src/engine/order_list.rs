@@ -296,7 +296,7 @@ impl Engine {
         let instrument = place.instrument.unwrap_or_default();
         let unread = Denial::of(Reason::Corrupt, Scope::Strategy(place.strategy), 0, 0);
         let ticket = self.ticket(message, rest.as_ref(), instrument).ok_or(unread)?;
-        self.look_and_count(*place, &ticket, message.flags)?;
+        self.look_and_count(*place, &ticket)?;
         Ok(ticket)
     }
 
@@ -313,7 +313,7 @@ impl Engine {
             self.halt(book, Reason::Capacity);
             return Err(Denial::of(Reason::Capacity, book, 0, 0));
         }
-        self.check_position(place);
+        self.check_position(place.on(ticket.side));
         self.foresee_sent(place.book, true);
         self.buckets.charge(member.request().charge(), self.now);
         Ok(())

@@ -42,8 +42,8 @@ use super::error_rate::Generations;
 #[cfg(feature = "sidecar")]
 use super::snapshot::fit::{Fit, into_queue};
 use super::table::{Key, Table, mix};
-use crate::model::Nanos;
 use crate::model::event::{Intent, OrderAction, OrderType};
+use crate::model::{Leg, Nanos};
 
 /// In the place of a replacement: more than one was unanswered at once, and which a reject answers is not known.
 pub(super) const SEVERAL: u64 = u64::MAX;
@@ -79,6 +79,7 @@ pub(super) enum Ended {
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Side {
     pub(super) instrument: u16,
+    pub(super) leg: Leg,
     pub(super) sells: bool,
 }
 

@@ -50,6 +50,9 @@ impl Engine {
         if message.flags.contains(Flags::PAPER) {
             return;
         }
+        if is_new && !self.has_leg(instrument, place.leg) {
+            return self.halt_unhandled(place.book);
+        }
         let ticket = if by_cost { self.ticket(message, rest, instrument) } else { None };
         let qty = ticket.map_or(qty, |ticket| Lots(ticket.size.qty));
         if is_new {
@@ -113,7 +116,8 @@ impl Engine {
     /// Reserves what may fill of an order; `None`: a table is full.
     pub(super) fn reserve(&mut self, place: Place, ticket: &Ticket) -> Option<u32> {
         let key = place.key(ticket.id);
-        let position = self.ledger.open(place.book, ticket.side.instrument)?;
+        let Side { instrument, leg, .. } = ticket.side;
+        let position = self.ledger.open(place.book, instrument, leg)?;
         let known = self.orders.find(&key);
         let entry = known.or_else(|| self.orders.insert(key, ticket.side))?;
         let parent = self.entry_of(place, ticket.side, &ticket.terms);
@@ -135,7 +139,8 @@ impl Engine {
         if self.orders.get(entry).ended.is_some() {
             self.resolve(place, entry, Attempt::Ack);
         }
-        self.check_position(place);
+        let side = self.orders.get(entry).side;
+        self.check_position(place.on(side));
     }
 
     /// Lets an order become another size, or another order. `false`: a table is full.
@@ -327,11 +332,11 @@ impl Engine {
 
     /// Counts an order anew, and looks at what that does to the caps of its book.
     pub(super) fn recount_order(&mut self, place: Place, entry: u32) {
-        let instrument = self.orders.get(entry).side.instrument;
+        let side = self.orders.get(entry).side;
         self.working.recount(&mut self.orders, entry);
         self.free_funds(entry);
         self.settle_family(place, entry);
-        self.check_position(Place { instrument: Some(instrument), ..place });
+        self.check_position(place.on(side));
         self.settle_book(self.orders.key(entry).book);
     }
 
@@ -346,6 +351,6 @@ impl Engine {
     /// What a report of an order nobody announced says it trades.
     pub(super) fn reported_side(place: Place, message: &Message) -> Option<Side> {
         let sells = message.flags.contains(Flags::SELL);
-        place.instrument.map(|instrument| Side { instrument, sells })
+        place.instrument.map(|instrument| place.side(instrument, sells))
     }
 }

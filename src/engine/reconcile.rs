@@ -27,9 +27,10 @@
 //!
 //! First start: nothing is doubted; a snapshot proves, its absence does not accuse, except where an account is to be armed
 //! by one: see `arming`. A snapshot that cannot be (other id,
-//! wrong count, an instrument twice, a position ahead of the lane) halts its strategy, CORRUPT. A hedge-mode row leaves
-//! its instrument inconclusive, since the ledger has no legs. Does not catch: trades that cancel out between two
-//! snapshots, spot balances and currencies but the account's: one that
+//! wrong count, an instrument twice, a leg of the other sign, a position ahead of the lane) halts its strategy, CORRUPT.
+//! In hedge mode each leg is held against its own row; a row of a leg where there is none, or of no leg where there are
+//! two, leaves the instrument inconclusive. The cause on it ends once neither leg is in doubt. Does not catch: trades
+//! that cancel out between two snapshots, spot balances and currencies but the account's: one that
 //! holds spot, has had other money or publishes its equity is not compared in cash.
 
 #![deny(
@@ -65,7 +66,7 @@ use super::snapshot::fit::{Fit, into_room, is_as_long, with_blanks};
 #[cfg(feature = "sidecar")]
 use super::snapshot::form;
 use crate::model::scope::{AccountId, BookId, InstrumentId};
-use crate::model::{Event, Flags, Message, Nanos, Reason, Scope};
+use crate::model::{Event, Leg, Message, Nanos, Reason, Scope};
 
 /// Bits of what a snapshot is of.
 const POSITIONS: u32 = 1 << 0;
@@ -99,7 +100,8 @@ struct Bracket {
 struct Row {
     lane: u16,
     instrument: InstrumentId,
-    /// `None` for a leg.
+    leg: Leg,
+    /// `None` where it does not say which leg it is of, or names one that there is not.
     qty: Option<i64>,
     average_px: i64,
 }
@@ -153,7 +155,7 @@ pub(super) struct Reconcile {
     brackets: Vec<Option<Bracket>>,
     /// Rows of positions of all brackets.
     rows: Vec<Row>,
-    /// Per account its instruments, then its cash.
+    /// Per account its instruments (in hedge mode their long legs), then the short legs, then its cash.
     #[cfg_attr(feature = "sidecar", serde(serialize_with = "form::trimmed"))]
     cells: Vec<Cell>,
     /// The cells that have not matched.
@@ -173,12 +175,17 @@ pub(super) struct Reconcile {
     /// Cells of an account.
     #[cfg_attr(feature = "sidecar", serde(skip))]
     width: usize,
+    /// How many of them are instruments, and which instruments have a short leg.
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    instruments: u16,
+    #[cfg_attr(feature = "sidecar", serde(skip))]
+    hedged: Vec<InstrumentId>,
 }
 
 #[cfg(feature = "sidecar")]
 impl Fit for Reconcile {
     fn fit(&mut self, fresh: Self) -> bool {
-        self.width = fresh.width;
+        (self.width, self.instruments, self.hedged) = (fresh.width, fresh.instruments, fresh.hedged);
         self.moves.fit(fresh.moves)
             && self.trails.fit(fresh.trails)
             && is_as_long(&self.brackets, &fresh.brackets)
@@ -203,14 +210,16 @@ impl Reconcile {
             && self.expected.iter().all(|expected| usize::from(expected.book()) < books)
             && self.questions.iter().all(|question| usize::from(question.book) < books)
             && self.brackets.iter().flatten().all(|bracket| usize::from(bracket.account) < accounts)
-            && self.rows.iter().all(|row| usize::from(row.instrument) < self.width.saturating_sub(1))
+            && self.rows.iter().all(|row| row.instrument < self.instruments)
     }
 }
 
 impl Reconcile {
     pub(super) fn new(limits: &Limits) -> Self {
         let lanes = usize::from(limits.capacity.lanes);
-        let width = limits.instruments.len().saturating_add(1);
+        let hedged = limits.instruments.iter().zip(0_u16..).filter(|(instrument, _)| instrument.hedge);
+        let hedged: Vec<InstrumentId> = hedged.map(|(_, index)| index).collect();
+        let width = limits.instruments.len().saturating_add(hedged.len()).saturating_add(1);
         let cells = limits.accounts.len().saturating_mul(width);
         let rows = limits.instruments.len().saturating_mul(2).max(limits.capacity.positions as usize);
         Self {
@@ -228,6 +237,8 @@ impl Reconcile {
             doubted_since: vec![Nanos::ZERO; limits.strategies.len()],
             marks: 0,
             width,
+            instruments: limits.instruments.len() as u16,
+            hedged,
         }
     }
 
@@ -271,6 +282,19 @@ impl Reconcile {
         fits.then_some(bracket)
     }
 
+    /// What of an account a leg of an instrument is.
+    fn line(&self, instrument: InstrumentId, leg: Leg) -> u16 {
+        let at = if leg == Leg::Short { self.hedged.binary_search(&instrument).ok() } else { None };
+        // Legs there are not have no line of their own.
+        at.map_or(instrument, |at| self.instruments.saturating_add(at as u16))
+    }
+
+    /// The instrument that something of an account is of, and whether it is its short leg.
+    fn instrument_of(&self, of: u16) -> (InstrumentId, bool) {
+        let at = of.checked_sub(self.instruments).and_then(|at| self.hedged.get(usize::from(at)));
+        at.map_or((of, false), |&instrument| (instrument, true))
+    }
+
     fn index(&self, account: AccountId, of: u16) -> usize {
         let within = if of == CASH { self.width.saturating_sub(1) } else { usize::from(of) };
         usize::from(account).saturating_mul(self.width).saturating_add(within)
@@ -284,29 +308,52 @@ impl Reconcile {
     }
 }
 
-/// The scope that is halted for a cell.
-const fn halted_scope(account: AccountId, of: u16) -> Scope {
-    if of == CASH { Scope::Account(account) } else { Scope::Instrument(account, of) }
+/// What a record may change, as it was before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holding {
+    /// The position, in hedge mode its long leg.
+    q: i128,
+    short: i128,
+    cash: i128,
 }
 
 impl Engine {
+    /// The scope that is halted for a cell.
+    fn halted_scope(&self, account: AccountId, of: u16) -> Scope {
+        if of == CASH {
+            return Scope::Account(account);
+        }
+        Scope::Instrument(account, self.reconcile.instrument_of(of).0)
+    }
+
     /// What a record may change: the position it is about, that of HOUSE, and the account's cash.
-    pub(super) fn holding(&self, place: Place) -> (i128, i128) {
-        let q = place.instrument.map_or(0, |instrument| {
-            let books = [place.book, self.house(place.account)];
-            books.into_iter().map(|book| i128::from(self.position(book, instrument))).sum()
-        });
-        (q, self.realised_of(place.account))
+    pub(super) fn holding(&self, place: Place) -> Holding {
+        let books = [place.book, self.house(place.account)];
+        let held = |instrument, leg| {
+            books.into_iter().map(|book| i128::from(self.leg_position(book, instrument, leg))).sum()
+        };
+        let cash = self.realised_of(place.account);
+        match place.instrument {
+            None => Holding { q: 0, short: 0, cash },
+            Some(instrument) if self.is_hedged(instrument) => {
+                Holding { q: held(instrument, Leg::Long), short: held(instrument, Leg::Short), cash }
+            }
+            Some(instrument) => Holding { q: held(instrument, Leg::Net), short: 0, cash },
+        }
     }
 
     /// Notes what has changed since.
-    pub(super) fn note_moves(&mut self, place: Place, (q, cash): (i128, i128)) {
-        let (q_now, cash_now) = self.holding(place);
-        let moves = &mut self.reconcile.moves;
+    pub(super) fn note_moves(&mut self, place: Place, before: Holding) {
+        let now = self.holding(place);
+        let Reconcile { moves, .. } = &mut self.reconcile;
         if let Some(instrument) = place.instrument {
-            moves.note(place.account, instrument, q_now.saturating_sub(q));
+            moves.note(place.account, instrument, now.q.saturating_sub(before.q));
         }
-        moves.note(place.account, CASH, cash_now.saturating_sub(cash));
+        if now.short != before.short {
+            let line = self.reconcile.line(place.instrument.unwrap_or_default(), Leg::Short);
+            self.reconcile.moves.note(place.account, line, now.short.saturating_sub(before.short));
+        }
+        self.reconcile.moves.note(place.account, CASH, now.cash.saturating_sub(before.cash));
     }
 
     /// SNAP_BEGIN to SNAP_END.
@@ -316,8 +363,7 @@ impl Engine {
                 self.begin_snapshot(place, snapshot, what, position_before)
             }
             Event::SnapPosition { snapshot, qty, average_px, .. } => {
-                let is_leg = message.flags.intersects(Flags::LEG_LONG.union(Flags::LEG_SHORT));
-                self.note_row(place, snapshot, (!is_leg).then_some(qty.0), average_px)
+                self.note_row(place, snapshot, qty.0, average_px)
             }
             Event::SnapBalance { snapshot, total, available, ccy } => {
                 self.note_balance(place, snapshot, (total.0, available), ccy)
@@ -348,22 +394,44 @@ impl Engine {
         Some(())
     }
 
-    fn note_row(&mut self, place: Place, snapshot: u64, qty: Option<i64>, average_px: i64) -> Option<()> {
+    fn note_row(&mut self, place: Place, snapshot: u64, qty: i64, average_px: i64) -> Option<()> {
         let instrument = place.instrument?;
-        let has_room = self.reconcile.rows.len() < self.reconcile.rows.capacity();
-        let bracket = self.reconcile.bracket(place, Some(snapshot), POSITIONS)?;
-        bracket.rows = bracket.rows.saturating_add(1);
-        bracket.lacks |= !has_room;
-        let mark = bracket.mark;
-        let index = self.reconcile.index(place.account, instrument);
-        let cell = self.reconcile.cells.get_mut(index)?;
-        let again = core::mem::replace(&mut cell.mark, mark) == mark;
-        // Only the two legs of hedge mode are two rows.
-        (!again || qty.is_none()).then_some(())?;
-        if has_room {
-            self.reconcile.rows.push(Row { lane: place.lane, instrument, qty, average_px });
+        self.reconcile.bracket(place, Some(snapshot), POSITIONS).map(|bracket| {
+            bracket.rows = bracket.rows.saturating_add(1);
+        })?;
+        if self.has_leg(instrument, place.leg) {
+            // A leg of the other sign cannot be, and neither can the same one twice.
+            place.leg.holds(qty).then_some(())?;
+            let is_first = self.note_leg(place, instrument, place.leg, Some(qty), average_px)?;
+            return is_first.then_some(());
+        }
+        // What it is of nobody can tell: that leaves all of the instrument inconclusive, however often it is said.
+        for &leg in self.legs_of(instrument) {
+            self.note_leg(place, instrument, leg, None, average_px)?;
         }
         Some(())
+    }
+
+    /// Notes a row of a leg; whether it is the first.
+    fn note_leg(
+        &mut self,
+        place: Place,
+        instrument: InstrumentId,
+        leg: Leg,
+        qty: Option<i64>,
+        average_px: i64,
+    ) -> Option<bool> {
+        let has_room = self.reconcile.rows.len() < self.reconcile.rows.capacity();
+        let bracket = self.reconcile.brackets.get_mut(usize::from(place.lane))?.as_mut()?;
+        bracket.lacks |= !has_room;
+        let mark = bracket.mark;
+        let index = self.reconcile.index(place.account, self.reconcile.line(instrument, leg));
+        let cell = self.reconcile.cells.get_mut(index)?;
+        let is_first = core::mem::replace(&mut cell.mark, mark) != mark;
+        if has_room {
+            self.reconcile.rows.push(Row { lane: place.lane, instrument, leg, qty, average_px });
+        }
+        Some(is_first)
     }
 
     fn note_balance(

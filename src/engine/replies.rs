@@ -156,14 +156,14 @@ impl Engine {
     }
 
     fn reserve_sent(&mut self, place: Place, entry: u32) {
-        let instrument = self.orders.get(entry).side.instrument;
-        let charge = Charge { book: place.book, instrument: Some(instrument), action: OrderAction::New };
+        let side = self.orders.get(entry).side;
+        let charge = Charge { book: place.book, instrument: Some(side.instrument), action: OrderAction::New };
         self.buckets.charge(charge, self.now);
         self.count_sent(place.book, Sent::Order);
-        match self.ledger.open(place.book, instrument) {
+        match self.ledger.open(place.book, side.instrument, side.leg) {
             Some(position) => {
                 self.working.enter(&mut self.orders, entry, position, place.book);
-                self.check_position(Place { instrument: Some(instrument), ..place });
+                self.check_position(place.on(side));
             }
             None => self.halt(Scope::Book(place.book), Reason::Capacity),
         }

@@ -31,13 +31,13 @@ use super::checks::{Denial, Grant, Judgement, Ticket};
 use super::day::Sent;
 use super::exact::{bump, report};
 use super::lanes::Place;
-use super::orders::{Order, OrderKey, Size, Stage};
+use super::orders::{Order, OrderKey, Side, Size, Stage};
 use super::outcome::LaneVerdict;
 use super::queue::{Cursor, Waiting};
 use super::rate_limit::{Admission, Charge, Rank};
 use crate::model::event::{Intent, OrderAction};
 use crate::model::verdict::{Verdict, VerdictRecord};
-use crate::model::{Event, Flags, Message, Nanos, Reason, Scope};
+use crate::model::{Event, Flags, Leg, Message, Nanos, Reason, Scope};
 
 /// A request being decided.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ impl Engine {
     fn request_new(&mut self, request: &Request<'_>) {
         let instrument = request.place.instrument.unwrap_or_default();
         let Some(ticket) = self.ticket(request.message, request.rest, instrument) else { return };
-        if let Err(denial) = self.look_and_count(request.place, &ticket, request.message.flags) {
+        if let Err(denial) = self.look_and_count(request.place, &ticket) {
             return self.deny(request, &denial);
         }
         let judgement = self.judge_new(request.place, &ticket);
@@ -100,13 +100,8 @@ impl Engine {
     }
 
     /// The checks before all others, and what is counted whatever they say.
-    pub(super) fn look_and_count(
-        &mut self,
-        place: Place,
-        ticket: &Ticket,
-        flags: Flags,
-    ) -> Result<(), Denial> {
-        let looked = self.first_look(place, ticket, flags);
+    pub(super) fn look_and_count(&mut self, place: Place, ticket: &Ticket) -> Result<(), Denial> {
+        let looked = self.first_look(place, ticket);
         if looked.is_err_and(|denial| denial.reason == Reason::DuplicateId) {
             bump(&mut self.counters.duplicate_orders);
         }
@@ -130,9 +125,12 @@ impl Engine {
         // One that is over at the venue, and only waits for the rest of its fills, cannot be changed any more.
         let can_change = |order: &Order| order.is_live() && !order.fills_only;
         let known = self.orders.find(&key).filter(|&entry| can_change(self.orders.get(entry)));
-        let Some(entry) =
-            known.filter(|&entry| Some(self.orders.get(entry).side.instrument) == request.place.instrument)
-        else {
+        // It is known which leg that works on; a request that names another one means another order.
+        let is_meant = |entry: &u32| {
+            let Side { instrument, leg, .. } = self.orders.get(*entry).side;
+            Some(instrument) == request.place.instrument && [Leg::Net, leg].contains(&request.place.leg)
+        };
+        let Some(entry) = known.filter(is_meant) else {
             return Err(unknown_order(request.place));
         };
         let size = Size { px: px.0, qty: qty.0 };
@@ -148,7 +146,7 @@ impl Engine {
             return self.judge_modify(request.place, entry, size);
         }
         let ticket = order.replacement(new_order, size);
-        self.first_look(request.place, &ticket, request.message.flags)?;
+        self.first_look(request.place, &ticket)?;
         self.judge_placed(request.place, &ticket).map(|(grant, _)| (grant, Rank::Modify))
     }
 

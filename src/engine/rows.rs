@@ -135,12 +135,6 @@ impl Engine {
     pub fn straggler_rows(&self) -> impl Iterator<Item = StragglerRow> + '_ {
         self.stragglers.rows()
     }
-
-    /// The signed position of a book in an instrument, in lots.
-    #[must_use]
-    pub fn position(&self, book: u16, instrument: u16) -> i64 {
-        self.ledger.find(book, instrument).map_or(0, |index| self.ledger.position(index).q)
-    }
 }
 
 pub(super) const fn is_trusted(totals: &Totals) -> bool {

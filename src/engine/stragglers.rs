@@ -110,10 +110,9 @@ impl Engine {
     }
 
     fn only_reduces(&self, place: Place, instrument: InstrumentId, message: &Message, qty: Lots) -> bool {
-        let q = self.ledger.find(place.book, instrument).map_or(0, |index| self.ledger.position(index).q);
-        let sells = message.flags.contains(Flags::SELL);
-        let opposite = if sells { q > 0 } else { q < 0 };
-        opposite && qty.0.unsigned_abs() <= q.unsigned_abs()
+        let q = self.leg_position(place.book, instrument, place.leg);
+        place.leg.is_reduced(q, message.flags.contains(Flags::SELL))
+            && qty.0.unsigned_abs() <= q.unsigned_abs()
     }
 }
 

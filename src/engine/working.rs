@@ -293,8 +293,7 @@ impl Working {
 
     /// Whether any fill of the order could increase or flip a position that is `q` now.
     pub(super) fn may_increase(order: &Order, q: i64) -> bool {
-        let opposite = if order.side.sells { q > 0 } else { q < 0 };
         let within = order.remaining().unsigned_abs() <= q.unsigned_abs();
-        !(order.terms.venue_enforced || opposite && within)
+        !(order.terms.venue_enforced || order.side.reduces(q) && within)
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod acks;
 pub mod event;
+pub mod leg;
 pub mod name;
 pub mod reason;
 pub mod scope;
@@ -15,6 +16,7 @@ pub mod verdict;
 
 pub use acks::Acks;
 pub use event::{Event, Flags, Handle, Message, OrderAttrs};
+pub use leg::Leg;
 pub use name::Name;
 pub use reason::Reason;
 pub use scope::Scope;

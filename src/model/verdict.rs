@@ -1,6 +1,6 @@
 //! What comes back to a strategy: verdicts on requests, directives to act on, notices of state.
 
-use super::{Nanos, Reason, Scope, TradingState};
+use super::{Leg, Nanos, Reason, Scope, TradingState};
 use crate::model::Mode;
 
 /// The answer to a request.
@@ -161,6 +161,8 @@ pub enum Task {
     Flatten {
         /// The (account, instrument).
         scope: Scope,
+        /// The leg of it.
+        leg: Leg,
         /// Signed lots to trade: the opposite of the position.
         qty: i64,
     },

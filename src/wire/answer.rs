@@ -5,7 +5,7 @@
 
 use super::record::Words;
 use crate::model::verdict::{Directive, DirectiveKind, StateNotice, Task, Verdict, VerdictRecord};
-use crate::model::{Handle, Mode, Nanos, Reason, Scope, TradingState};
+use crate::model::{Handle, Leg, Mode, Nanos, Reason, Scope, TradingState};
 
 /// Kind of a verdict record.
 pub const VERDICT_KIND: u8 = 136;
@@ -135,7 +135,7 @@ fn task_words(task: &Task) -> (u64, u64) {
     match *task {
         Task::Cancel { order, venue_key } => (order, venue_key),
         Task::CancelIncreasing { scope } | Task::CancelAll { scope } => (scope.to_raw(), 0),
-        Task::Flatten { scope, qty } => (scope.to_raw(), qty as u64),
+        Task::Flatten { scope, leg, qty } => (scope.to_raw() | (leg as u64) << 48, qty as u64),
         Task::Snapshot { what } => (u64::from(what), 0),
         Task::Resize { order, qty } => (order, qty as u64),
         Task::Revoke { directive } => (directive, 0),
@@ -147,7 +147,11 @@ fn task_of(kind: DirectiveKind, c: u64, d: u64) -> Option<Task> {
         DirectiveKind::Cancel => Task::Cancel { order: c, venue_key: d },
         DirectiveKind::CancelIncreasing => Task::CancelIncreasing { scope: Scope::from_raw(c)? },
         DirectiveKind::CancelAll => Task::CancelAll { scope: Scope::from_raw(c)? },
-        DirectiveKind::Flatten => Task::Flatten { scope: Scope::from_raw(c)?, qty: d as i64 },
+        DirectiveKind::Flatten => Task::Flatten {
+            scope: Scope::from_raw(c & 0xffff_ffff_ffff)?,
+            leg: u8::try_from(c >> 48).ok().and_then(Leg::from_u8)?,
+            qty: d as i64,
+        },
         DirectiveKind::Snapshot => Task::Snapshot { what: u32::try_from(c).ok()? },
         DirectiveKind::Resize => Task::Resize { order: c, qty: d as i64 },
         DirectiveKind::Revoke => Task::Revoke { directive: c },
@@ -202,7 +206,9 @@ mod tests {
             Task::Cancel { order: 1, venue_key: u64::MAX },
             Task::CancelIncreasing { scope: Scope::Book(2) },
             Task::CancelAll { scope: Scope::Book(2) },
-            Task::Flatten { scope: Scope::Instrument(0, 4), qty: i64::MIN },
+            Task::Flatten { scope: Scope::Instrument(0, 4), leg: Leg::Net, qty: i64::MIN },
+            Task::Flatten { scope: Scope::Instrument(u16::MAX, 4), leg: Leg::Long, qty: -1 },
+            Task::Flatten { scope: Scope::Instrument(0, u16::MAX), leg: Leg::Short, qty: 1 },
             Task::Resize { order: 3, qty: i64::MAX },
             Task::Revoke { directive: 8 },
         ];

@@ -14,7 +14,7 @@
 
 use tripline::model::event::OrderId;
 use tripline::model::verdict::{Directive, Task, Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Message, Mode, Nanos, Reason, Scope, Ticks, TradingState};
+use tripline::model::{Event, Flags, Leg, Message, Mode, Nanos, Reason, Scope, Ticks, TradingState};
 use tripline::shm::clock::monotonic;
 use tripline::wire::answer::Answer;
 
@@ -118,7 +118,7 @@ fn directives(sidecar: &mut Sidecar, message: &Message) {
         Task::Cancel { order: 4, venue_key: u64::MAX },
         Task::CancelIncreasing { scope: BOOK },
         Task::CancelAll { scope: BOOK },
-        Task::Flatten { scope: Scope::Instrument(0, 0), qty: -70 },
+        Task::Flatten { scope: Scope::Instrument(0, 0), leg: Leg::Long, qty: -70 },
         Task::Revoke { directive: 4 },
     ];
     for (id, task) in (1..).zip(tasks) {

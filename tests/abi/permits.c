@@ -196,7 +196,7 @@ static void directives(void) {
         {3, TRIPLINE_DIRECTIVE_CANCEL, 0, 0, 602, 0, 1, 0, UINT32_MAX, 5, INT64_MAX, UINT64_MAX, target.handle},
         {3, TRIPLINE_DIRECTIVE_CANCEL_INCREASING, 0, 0, 602, 0, 2, book, UINT32_MAX, 0, INT64_MAX, 0, target.handle},
         {3, TRIPLINE_DIRECTIVE_CANCEL_ALL, 0, 0, 602, 0, 3, book, UINT32_MAX, 0, INT64_MAX, 0, target.handle},
-        {3, TRIPLINE_DIRECTIVE_FLATTEN, 0, 0, 602, 0, 4, there, UINT32_MAX, -7, INT64_MAX, 0, target.handle},
+        {3, TRIPLINE_DIRECTIVE_FLATTEN, 0, 0, 602, 0, 4, there, UINT32_MAX, -7, INT64_MAX, 1, target.handle},
         {3, TRIPLINE_DIRECTIVE_REVOKE, 0, 0, 602, 0, 5, 0, UINT32_MAX, 0, INT64_MAX, 4, target.handle},
     };
     for (size_t at = 0; at < sizeof expected / sizeof *expected; at++) {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use tripline::model::event::{DirectiveStatus, OrderId};
 use tripline::model::verdict::{Directive, Task, Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Message, Mode, Nanos, Reason, Scope, TradingState};
+use tripline::model::{Event, Flags, Leg, Message, Mode, Nanos, Reason, Scope, TradingState};
 use tripline::shm::clock::monotonic;
 use tripline::wire::answer::Answer;
 
@@ -93,7 +93,7 @@ fn send_directives(sidecar: &mut Sidecar, message: &Message) {
         Task::Cancel { order: 5, venue_key: u64::MAX },
         Task::CancelIncreasing { scope: book },
         Task::CancelAll { scope: book },
-        Task::Flatten { scope: instrument, qty: -7 },
+        Task::Flatten { scope: instrument, leg: Leg::Long, qty: -7 },
         Task::Revoke { directive: 4 },
     ];
     for (id, task) in (1..).zip(tasks) {

@@ -5,7 +5,7 @@ use tripline::engine::limits::{Actions, DrawdownLimits};
 use tripline::engine::{Engine, Source};
 use tripline::model::event::{ConnectionState, Intent};
 use tripline::model::verdict::{Task, Verdict};
-use tripline::model::{Event, Flags, Handle, Lots, Message, Scope, TradingState};
+use tripline::model::{Event, Flags, Handle, Leg, Lots, Message, Scope, TradingState};
 
 fn restart(desk: &mut Desk) {
     let bytes = desk.engine.snapshot();
@@ -50,7 +50,7 @@ fn an_account_that_is_cut_off_is_so_after_a_restart_and_its_flatten_still_waits(
     let end = Event::SnapEnd { snapshot: 7, rows: 1, position_after: desk.position, t_venue: 0 };
     desk.say(0, PLAIN, Flags::empty(), end);
     let tasks: Vec<_> = desk.directives.iter().map(|told| told.directive.task).collect();
-    let flatten = Task::Flatten { scope: Scope::Instrument(0, PLAIN), qty: -10 };
+    let flatten = Task::Flatten { scope: Scope::Instrument(0, PLAIN), leg: Leg::Net, qty: -10 };
     assert_eq!(tasks, [Task::CancelAll { scope: Scope::Book(0) }, flatten]);
     assert_eq!(exit(&mut desk, 3), Verdict::PassExit);
 }

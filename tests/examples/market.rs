@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use tripline::model::event::{Intent, TimeInForce};
 use tripline::model::verdict::{Directive, StateNotice, Task, Verdict, VerdictRecord};
-use tripline::model::{Event, Flags, Message, Mode, Nanos, Reason, Scope, Ticks, TradingState};
+use tripline::model::{Event, Flags, Leg, Message, Mode, Nanos, Reason, Scope, Ticks, TradingState};
 use tripline::shm::clock::monotonic;
 use tripline::wire::answer::Answer;
 
@@ -31,7 +31,7 @@ fn in_a_minute() -> u64 {
 }
 
 fn flatten(qty: i64) -> Task {
-    Task::Flatten { scope: INSTRUMENT, qty }
+    Task::Flatten { scope: INSTRUMENT, leg: Leg::Net, qty }
 }
 
 /// Gates: the price of a mark sets the words, an order at 10 030 closes the gate itself, at 9 600 the position is to be

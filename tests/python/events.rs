@@ -53,6 +53,7 @@ fn orders() -> Vec<(Flags, Event)> {
         (all, new(u64::MAX, i64::MIN, i64::MAX, peg, 3, 4, 5)),
         (Flags::MORE, new(2, 1, 2, limit(), 0, 0, 0)),
         (none, rest),
+        (Flags::LEG_SHORT, new(4, 1, 2, limit(), 0, 0, 0)),
         (Flags::SELL, modify),
         (none, cancel(0)),
         (none, cancel(8)),
@@ -105,11 +106,11 @@ fn executions() -> Vec<(Flags, Event)> {
     let none = Flags::empty();
     vec![
         (Flags::SELL, fill(0, 29, -30, 31, i64::MIN)),
-        (Flags::MAKER | Flags::PAPER, fill(32, 33, 34, 35, -36)),
+        (Flags::MAKER | Flags::PAPER | Flags::LEG_LONG, fill(32, 33, 34, 35, -36)),
         (Flags::MORE, fill(37, u64::MAX, 38, 39, 40)),
         (none, rest(u64::MAX, 42, 41, 43, FillCause::External, 44)),
-        (Flags::SELL | Flags::PAPER, total),
-        (Flags::SELL | Flags::MORE, bust),
+        (Flags::SELL | Flags::PAPER | Flags::LEG_SHORT, total),
+        (Flags::SELL | Flags::MORE | Flags::LEG_LONG, bust),
         (none, rest(1, 0, 52, 0, FillCause::Normal, 0)),
         (Flags::SELL, Event::FeeAdjust { order: 53, exec: 54, fee: -55, ccy: 56, exec_high: 1 }),
     ]

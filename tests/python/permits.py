@@ -16,6 +16,7 @@ from tripline import (
     DirectiveStatus,
     EventKind,
     Intent,
+    Leg,
     OrderAction,
     Reason,
     ScopeKind,
@@ -213,6 +214,8 @@ class Permits(unittest.TestCase):
         self.assertEqual(increasing.scope, (ScopeKind.BOOK, 0, 0))
         self.assertEqual(everything.scope, (ScopeKind.BOOK, 0, 0))
         self.assertEqual((flatten.scope, flatten.qty), ((ScopeKind.INSTRUMENT, 0, 0), -70))
+        self.assertIs(flatten.leg, Leg.LONG)
+        self.assertIs(cancel.leg, Leg.NET)
         self.assertEqual((revoke.revoked, revoke.qty, revoke.order), (4, 0, 0))
         for message in told:
             client.acknowledge(message, DirectiveStatus.RECEIVED)

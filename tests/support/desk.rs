@@ -12,7 +12,8 @@ use tripline::model::event::{
 };
 use tripline::model::verdict::VerdictRecord;
 use tripline::model::{
-    Bps, Event, Flags, Handle, Latch, Lots, Message, Mode, Money, Name, Nanos, Scope, Ticks, TradingState,
+    Bps, Event, Flags, Handle, Latch, Leg, Lots, Message, Mode, Money, Name, Nanos, Scope, Ticks,
+    TradingState,
 };
 
 pub const USD: u16 = 1;
@@ -69,6 +70,7 @@ fn instrument(text: &str, kind: InstrumentKind, decimals: (u8, u8), multiplier: 
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
         application_heartbeat: None,
+        hedge: false,
     }
 }
 
@@ -452,6 +454,16 @@ impl Desk {
         let all = std::mem::take(&mut self.transitions);
         all.into_iter().filter(|transition| transition.guard == guard).collect()
     }
+}
+
+/// A number for a leg of an instrument, so that an oracle may take it for an instrument of its own.
+pub const fn line(instrument: u16, leg: Leg) -> u16 {
+    instrument + 100 * leg as u16
+}
+
+/// The instrument and the leg of a line.
+pub fn of_line(line: u16) -> (u16, Leg) {
+    (line % 100, Leg::from_u8((line / 100) as u8).expect("a leg"))
 }
 
 pub fn side(qty: i64) -> Flags {

@@ -2,7 +2,11 @@
 //! question, in i128. What a request must be answered is in `permit_oracle`.
 //!
 //! Written unlike the engine: an order is what was announced and a list of what happened to it since; nothing is
-//! kept up to date and nothing is forgotten. It has no rate buckets, breakers, drawdowns or hedge legs.
+//! kept up to date and nothing is forgotten. It has no rate buckets, breakers or drawdowns.
+//!
+//! A leg of an instrument in hedge mode is to it an instrument of its own, a `line`, with the limits, marks, executions and
+//! scope of the other one. Its orders on the closing side only reduce. *Decided:* what names no leg where there are two, or
+//! one where there is none, halts the book and is not counted; a fill that leaves a leg on its wrong side halts it and is.
 //!
 //! The rules, and what they leave open as it was decided here (*decided*):
 //!
@@ -29,9 +33,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tripline::engine::limits::InstrumentLimits;
 use tripline::engine::{Limits, guard};
 use tripline::model::event::{CommandVerb, Intent, OrderAction, OrderType};
-use tripline::model::{Event, Flags, Scope, TradingState};
+use tripline::model::{Event, Flags, Leg, Scope, TradingState};
+
+use super::desk::{line, of_line};
 
 /// One thing a strategy says about a book; an ORDER_NEW with its ORDER_EXT is one.
 #[derive(Clone, Debug)]
@@ -74,6 +81,7 @@ enum Step {
 /// An order as it was announced, and its story.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// The line it trades.
     pub instrument: u16,
     pub sells: bool,
     pub px: i128,
@@ -198,12 +206,12 @@ pub struct Oracle {
     /// Nanoseconds.
     pub now: u64,
     pub orders: BTreeMap<(u16, u64), Order>,
-    /// New orders that wait for their release: instrument, and whether they sell.
+    /// New orders that wait for their release: line, and whether they sell.
     pub waiting: BTreeMap<(u16, u64), (u16, bool)>,
     /// Orders a modification of which waits.
     pub waiting_changes: BTreeSet<(u16, u64)>,
     pub causes: BTreeMap<(Scope, u16), TradingState>,
-    /// Book, instrument and signed quantity.
+    /// Book, line and signed quantity.
     trades: Vec<(u16, u16, i128)>,
     executions: BTreeSet<(u16, u16, bool, u64)>,
     /// When, of which instrument, what.
@@ -289,7 +297,7 @@ impl Oracle {
                 }
                 let parent = said.rest.map_or(0, |rest| rest.parent);
                 let mut announced = Order {
-                    instrument: said.instrument.unwrap(),
+                    instrument: self.line(said).unwrap(),
                     sells: said.flags.contains(Flags::SELL),
                     px: px.0.into(),
                     qty: qty.0.into(),
@@ -366,6 +374,10 @@ impl Oracle {
         if said.flags.contains(Flags::PAPER) {
             return;
         }
+        let Some(line) = self.line(said) else {
+            self.causes.insert((Scope::Book(book), guard::INTEGRITY), TradingState::Halted);
+            return;
+        };
         let sells = said.flags.contains(Flags::SELL);
         let (order, qty, step) = match said.event {
             Event::Fill { order, exec, qty, .. } => {
@@ -381,7 +393,10 @@ impl Oracle {
             }
             _ => return,
         };
-        self.trades.push((book, instrument, if sells { -qty } else { qty }));
+        self.trades.push((book, line, if sells { -qty } else { qty }));
+        if qty > 0 && !of_line(line).1.holds(self.position(book, line) as i64) {
+            self.causes.insert((Scope::Book(book), guard::INTEGRITY), TradingState::Halted);
+        }
         let left = self.left_to_set(book, order);
         self.tell(book, order, step);
         let stands = self.orders.get(&(book, order)).map(Order::standing);
@@ -395,7 +410,7 @@ impl Oracle {
     /// Whether an order that lives or waits is announced as what it is; another one halts the strategy.
     fn keeps_identity(&mut self, said: &Said) -> bool {
         let Event::OrderNew { order, .. } = said.event else { return true };
-        let announced = (said.instrument.unwrap(), said.flags.contains(Flags::SELL));
+        let announced = (self.line(said).unwrap(), said.flags.contains(Flags::SELL));
         let key = (said.book, order.get());
         let live = self.live(key.0, key.1).map(|order| (order.instrument, order.sells));
         let keeps = live.or(self.waiting.get(&key).copied()).is_none_or(|known| known == announced);
@@ -447,6 +462,37 @@ impl Oracle {
         self.causes.insert((Scope::Strategy(strategy), guard::CLIENT), TradingState::Halted);
     }
 
+    /// The line of what is said: none where it names no instrument, or not one of the legs that has.
+    pub fn line(&self, said: &Said) -> Option<u16> {
+        let (instrument, leg) = (said.instrument?, Leg::of(said.flags));
+        let hedge = self.limits.instruments[usize::from(instrument)].hedge;
+        (hedge == (leg != Leg::Net)).then_some(line(instrument, leg))
+    }
+
+    /// Every line there is.
+    pub fn lines(&self) -> Vec<u16> {
+        let instruments = self.limits.instruments.iter().zip(0_u16..);
+        let lines = instruments.flat_map(|(of, instrument)| {
+            let legs: &[Leg] = if of.hedge { &[Leg::Long, Leg::Short] } else { &[Leg::Net] };
+            legs.iter().map(move |&leg| line(instrument, leg))
+        });
+        lines.collect()
+    }
+
+    /// What limits the instrument of a line.
+    pub fn kind(&self, line: u16) -> &InstrumentLimits {
+        &self.limits.instruments[usize::from(of_line(line).0)]
+    }
+
+    /// Whether orders on this side of a line can only close it.
+    pub fn closes(line: u16, sells: bool) -> bool {
+        match of_line(line).1 {
+            Leg::Net => false,
+            Leg::Long => sells,
+            Leg::Short => !sells,
+        }
+    }
+
     pub fn account(&self, book: u16) -> u16 {
         self.limits.books[usize::from(book)].account
     }
@@ -459,6 +505,7 @@ impl Oracle {
     pub fn unsound(&self, book: u16) -> bool {
         let scope = Scope::Strategy(self.strategy(book));
         [guard::CLIENT, guard::INTEGRITY].iter().any(|&guard| self.causes.contains_key(&(scope, guard)))
+            || self.causes.contains_key(&(Scope::Book(book), guard::INTEGRITY))
     }
 
     pub fn known(&self, book: u16, order: u64) -> bool {
@@ -510,7 +557,7 @@ impl Oracle {
     /// Of the strategy and the book.
     pub fn book_state(&self, book: u16) -> TradingState {
         let beyond = self.limits.books[usize::from(book)].max_position.is_some_and(|max| {
-            (0..self.limits.instruments.len() as u16).any(|instrument| {
+            self.lines().into_iter().any(|instrument| {
                 let Exposed { buys, sells, position, .. } = self.exposed(book, instrument);
                 (position + buys).max(sells - position) > max.0.into()
             })
@@ -530,6 +577,7 @@ impl Oracle {
 
     pub fn state(&self, book: u16, instrument: u16) -> TradingState {
         let account = self.account(book);
+        let instrument = of_line(instrument).0;
         self.book_state(book).min(self.account_state(account)).min(self.instrument_state(account, instrument))
     }
 

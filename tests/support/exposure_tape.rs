@@ -12,9 +12,9 @@ use tripline::engine::limits::{BucketKind, BucketLimits, BucketScope, DriftLimit
 use tripline::model::event::{
     CommandVerb, DoneStatus, Initiator, Intent, OrderAction, OrderAttrs, OrderType, RejectClass, TimeInForce,
 };
-use tripline::model::{Bps, Event, Flags, Lots, Mode, Money, Nanos, Scope, Ticks};
+use tripline::model::{Bps, Event, Flags, Leg, Lots, Mode, Money, Nanos, Scope, Ticks};
 
-use super::desk::{E9, INVERSE, PERP, PLAIN, SPOT, id, limits, ms, name};
+use super::desk::{E9, INVERSE, PERP, PLAIN, SPOT, id, limits, line, ms, name, of_line};
 use super::exposure_oracle::{Oracle, Order, Rest, Said, Standing};
 use super::seed::Seed;
 
@@ -74,6 +74,7 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
         instrument.collar_accumulated = one_in(seed, 3).then_some(drift);
         let unit = if instrument.base.is_none() && instrument.settlement.id == 3 { E9 / 50_000 } else { E9 };
         instrument.min_notional = Money(if one_in(seed, 2) { 0 } else { 150 * unit });
+        instrument.hedge = instrument.base.is_none() && one_in(seed, 3);
     }
     for (book, unit) in limits.books.iter_mut().zip([E9, E9, E9 / 50_000]) {
         let qty = 6 + seed.below(10) as i64;
@@ -136,7 +137,16 @@ fn sign(sells: bool) -> Flags {
 
 fn order_flags(order: &Order) -> Flags {
     let enforced = if order.venue_enforced { Flags::VENUE_REDUCE_ONLY } else { Flags::empty() };
-    sign(order.sells) | enforced
+    sign(order.sells) | enforced | leg_flags(order.instrument)
+}
+
+fn leg_flags(line: u16) -> Flags {
+    of_line(line).1.flags()
+}
+
+/// About where a line trades.
+fn around(line: u16) -> i64 {
+    MARKETS.iter().find(|market| market.1 == of_line(line).0).unwrap().2
 }
 
 impl<'a> Tape<'a> {
@@ -154,6 +164,27 @@ impl<'a> Tape<'a> {
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
+    }
+
+    /// A book, a line it trades, and about where.
+    fn market(&mut self, oracle: &Oracle) -> (u16, u16, i64) {
+        let (book, instrument, around) = self.pick(&MARKETS);
+        if !oracle.limits.instruments[usize::from(instrument)].hedge {
+            return (book, instrument, around);
+        }
+        let leg = self.pick(&[Leg::Long, Leg::Short]);
+        (book, line(instrument, leg), around)
+    }
+
+    /// The side on which an order of a line is rather to be, given how much of it is held.
+    fn side_of(&mut self, line: u16, q: i128) -> bool {
+        let sells = self.one_in(2);
+        // Closing what is not held teaches little.
+        if Oracle::closes(line, sells) && (q == 0 || self.one_in(2)) && !self.one_in(6) {
+            !sells
+        } else {
+            sells
+        }
     }
 
     pub fn next(&mut self, oracle: &Oracle) -> Act {
@@ -246,7 +277,7 @@ impl<'a> Tape<'a> {
     }
 
     fn new_order(&mut self, oracle: &Oracle, asks: bool) -> Said {
-        let (book, instrument, around) = self.pick(&MARKETS);
+        let (book, instrument, around) = self.market(oracle);
         let q = oracle.position(book, instrument);
         let opens = if q == 0 { 17 } else { 12 };
         let intent = match self.below(20) {
@@ -255,7 +286,11 @@ impl<'a> Tape<'a> {
             roll if roll % 4 == 1 => Intent::Protect,
             _ => Intent::Exit,
         };
-        let sells = if intent == Intent::Open || q == 0 || self.one_in(8) { self.one_in(2) } else { q > 0 };
+        let sells = if intent == Intent::Open || q == 0 || self.one_in(8) {
+            self.side_of(instrument, q)
+        } else {
+            q > 0
+        };
         let order_type = match self.below(20) {
             0..13 => OrderType::Limit,
             13..16 => OrderType::Market,
@@ -273,7 +308,7 @@ impl<'a> Tape<'a> {
         };
         let mut qty = self.quantity(oracle, book, instrument, sells);
         let px = self.price(oracle, instrument, around, order_type);
-        let mut flags = sign(sells);
+        let mut flags = sign(sells) | leg_flags(instrument);
         if self.one_in(if intent == Intent::Open { 30 } else { 4 }) {
             flags |= Flags::VENUE_REDUCE_ONLY;
         }
@@ -302,14 +337,17 @@ impl<'a> Tape<'a> {
             list_count: 0,
         };
         let rest = (self.one_in(5) || order_type == OrderType::Stop).then(|| self.rest(oracle, book, around));
-        let mut said = Said { book, instrument: Some(instrument), flags, event, rest };
+        let mut said = Said { book, instrument: Some(of_line(instrument).0), flags, event, rest };
         if !self.one_in(3) {
             self.shelter(oracle, &mut said);
         }
         match self.below(150) {
             0 if asks => said.instrument = None,
-            1 if asks => said.flags |= Flags::LEG_LONG,
-            2 if asks => said.flags |= Flags::LEG_SHORT,
+            // A leg that is not there, or none where there are two.
+            leg @ 1..4 if asks => {
+                let flags = [Flags::empty(), Flags::LEG_LONG, Flags::LEG_SHORT][leg - 1];
+                said.flags = (said.flags - Flags::LEG_LONG - Flags::LEG_SHORT) | flags;
+            }
             _ => {}
         }
         said
@@ -331,8 +369,9 @@ impl<'a> Tape<'a> {
         let covers = |qty: &i64| oracle.covers(said.book, parent, None, *group, i128::from(*qty), false);
         let most = (1..100).take_while(covers).last().unwrap_or(0);
         *qty = Lots((most + self.below(3) as i64 - 1).max(1));
-        said.instrument = Some(entry.instrument);
-        said.flags = (said.flags - Flags::SELL) | sign(!entry.sells);
+        said.instrument = Some(of_line(entry.instrument).0);
+        said.flags = said.flags - Flags::SELL - Flags::LEG_LONG - Flags::LEG_SHORT;
+        said.flags |= sign(!entry.sells) | leg_flags(entry.instrument);
         said.rest = Some(Rest { trigger_px: 0, parent });
     }
 
@@ -352,7 +391,7 @@ impl<'a> Tape<'a> {
     /// A few lots, often at the edge of something.
     fn quantity(&mut self, oracle: &Oracle, book: u16, instrument: u16, sells: bool) -> i64 {
         let exposed = oracle.exposed(book, instrument);
-        let kind = &oracle.limits.instruments[usize::from(instrument)];
+        let kind = oracle.kind(instrument);
         let caps = &oracle.limits.books[usize::from(book)];
         let q = exposed.position;
         let (toward, load) = if sells { (-q, exposed.sells) } else { (q, exposed.buys) };
@@ -385,7 +424,7 @@ impl<'a> Tape<'a> {
 
     /// Around the mark, often at the collar's edge or the notional's.
     fn price(&mut self, oracle: &Oracle, instrument: u16, around: i64, order_type: OrderType) -> i64 {
-        let kind = &oracle.limits.instruments[usize::from(instrument)];
+        let kind = oracle.kind(instrument);
         let priced = matches!(order_type, OrderType::Limit | OrderType::StopLimit);
         if order_type == OrderType::Market || (!priced && self.one_in(2)) || self.one_in(60) {
             return 0;
@@ -407,8 +446,8 @@ impl<'a> Tape<'a> {
         if !standing.asked.is_empty() && !self.flavour.overlapping {
             return self.answer_modify(oracle, (book, order));
         }
-        let kind = &oracle.limits.instruments[usize::from(known.instrument)];
-        let around = MARKETS.iter().find(|market| market.1 == known.instrument).unwrap().2;
+        let kind = oracle.kind(known.instrument);
+        let around = around(known.instrument);
         let (total, unit) = (standing.most() as i64, kind.lot.0);
         let qty = match self.below(12) {
             0..3 => total,
@@ -449,7 +488,7 @@ impl<'a> Tape<'a> {
         let event = Event::OrderModify { order: id(target), px: Ticks(px), qty: Lots(qty), attrs, new_order };
         let permit = if asks { Flags::PERMIT } else { Flags::empty() };
         let flags = order_flags(known) | permit;
-        Said { book, instrument: Some(known.instrument), flags, event, rest: None }
+        Said { book, instrument: Some(of_line(known.instrument).0), flags, event, rest: None }
     }
 
     fn cancel(&mut self, oracle: &Oracle, live: &[(u16, u64)]) -> Said {
@@ -465,12 +504,12 @@ impl<'a> Tape<'a> {
             return Said { book, instrument: Some(instrument), flags, event, rest: None };
         }
         let (book, order) = self.pick(live);
-        let instrument = Some(oracle.orders[&(book, order)].instrument);
+        let instrument = Some(of_line(oracle.orders[&(book, order)].instrument).0);
         Said { book, instrument, flags, event: Event::OrderCancel { order: id(order), attrs }, rest: None }
     }
 
     fn venue(&self, oracle: &Oracle, (book, order): (u16, u64), event: Event) -> Said {
-        let instrument = Some(oracle.orders[&(book, order)].instrument);
+        let instrument = Some(of_line(oracle.orders[&(book, order)].instrument).0);
         Said { book, instrument, flags: Flags::empty(), event, rest: None }
     }
 
@@ -548,7 +587,7 @@ impl<'a> Tape<'a> {
             1..16 => left,
             _ => 1 + self.below(left as usize) as i64,
         };
-        let around = MARKETS.iter().find(|market| market.1 == order.instrument).unwrap().2;
+        let around = around(order.instrument);
         let event = if key.1.is_multiple_of(7) {
             let cum = standing.filled as i64 + qty;
             let cum_cost = Money(i128::from(cum) * 100 * E9);
@@ -557,8 +596,9 @@ impl<'a> Tape<'a> {
             let exec = 1_000_000 + self.told.len() as u64 * 3 + self.seed.below(2);
             Event::Fill { order: key.1, exec, px: Ticks(around), qty: Lots(qty), fee: 0 }
         };
-        let flags = sign(order.sells);
-        let said = Said { book: key.0, instrument: Some(order.instrument), flags, event, rest: None };
+        let flags = sign(order.sells) | leg_flags(order.instrument);
+        let instrument = Some(of_line(order.instrument).0);
+        let said = Said { book: key.0, instrument, flags, event, rest: None };
         if matches!(event, Event::Fill { .. }) {
             self.told.push(said.clone());
         }
@@ -584,13 +624,17 @@ impl<'a> Tape<'a> {
             let key = self.pick(&over);
             return self.fill(oracle, key);
         }
-        let (book, instrument, around) = self.pick(&MARKETS);
+        let (book, instrument, around) = self.market(oracle);
         let paper = if self.one_in(3) { Flags::PAPER } else { Flags::empty() };
         let qty = Lots(1 + self.below(4) as i64);
         let exec = 500_000_000 + self.seed.below(500_000_000);
         let event = Event::Fill { order: 0, exec, px: Ticks(around), qty, fee: 0 };
-        let flags = sign(self.one_in(2)) | paper;
-        Said { book, instrument: Some(instrument), flags, event, rest: None }
+        let q = oracle.position(book, instrument);
+        let sells = self.side_of(instrument, q);
+        // Now and then without its leg, which cannot be booked.
+        let leg = if self.one_in(20) { Flags::empty() } else { leg_flags(instrument) };
+        let flags = sign(sells) | leg | paper;
+        Said { book, instrument: Some(of_line(instrument).0), flags, event, rest: None }
     }
 }
 

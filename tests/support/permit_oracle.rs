@@ -2,7 +2,7 @@
 //!
 //! The first check that fails is the reason. What the rules leave open, as decided here:
 //!
-//! - **Shape.** UNKNOWN_INSTRUMENT: no instrument in the handle, or a hedge leg. No quantity is MIN_QTY, with the lot
+//! - **Shape.** UNKNOWN_INSTRUMENT: no instrument in the handle, or a leg it does not have. No quantity is MIN_QTY, with the lot
 //!   for limit. A DUPLICATE_ID is one of an order that was announced or permitted, or waits; ids of what was denied,
 //!   dropped or answered PAPER may be used again. TICK concerns LIMIT and STOP_LIMIT.
 //! - **Armed.** OCO_REARM comes next, see `exposure_sets`; exits and what takes the place of another are not looked at.
@@ -36,6 +36,7 @@ use tripline::engine::limits::InstrumentKind;
 use tripline::model::event::{Intent, OrderAttrs, OrderType};
 use tripline::model::{Event, Flags, Mode, Reason, TradingState};
 
+use super::desk::of_line;
 use super::exposure_oracle::{Load, Oracle, Order, Said};
 
 /// What a request is answered.
@@ -136,11 +137,9 @@ impl Oracle {
 
     fn answer_new(&self, said: &Said) -> Result<Answer, Answer> {
         let Event::OrderNew { order, px, qty, attrs, group, leg, .. } = said.event else { unreachable!() };
-        let hedged = said.flags.intersects(Flags::LEG_LONG | Flags::LEG_SHORT);
-        let nowhere = deny(Reason::UnknownInstrument, 0, 0);
-        let instrument = said.instrument.filter(|_| !hedged).ok_or(nowhere)?;
+        let instrument = self.line(said).ok_or(deny(Reason::UnknownInstrument, 0, 0))?;
         let qty = i128::from(qty.0);
-        let lot = self.limits.instruments[usize::from(instrument)].lot.0.into();
+        let lot = self.kind(instrument).lot.0.into();
         unless(qty <= 0, deny(Reason::MinQty, qty, lot))?;
         unless(self.known(said.book, order.get()), deny(Reason::DuplicateId, 0, 0))?;
         let venue_enforced = said.flags.contains(Flags::VENUE_REDUCE_ONLY);
@@ -174,7 +173,9 @@ impl Oracle {
         self.check_shape(ask)?;
         let reduces = self.check_state(ask)?;
         self.check_price(ask, reduces)?;
-        let open: u32 = (0..self.limits.instruments.len() as u16)
+        let open: u32 = self
+            .lines()
+            .into_iter()
             .map(|instrument| self.live_orders(ask.book, instrument).count() as u32)
             .sum();
         if let Some(most) = self.limits.books[usize::from(ask.book)].max_open_orders {
@@ -190,7 +191,7 @@ impl Oracle {
         let (book, id) = (said.book, order.get());
         let order = self.live(book, id).ok_or(deny(Reason::UnknownOrder, 0, 0))?;
         let (px, qty) = (i128::from(px.0), i128::from(qty.0));
-        let lot = self.limits.instruments[usize::from(order.instrument)].lot.0.into();
+        let lot = self.kind(order.instrument).lot.0.into();
         unless(qty <= 0, deny(Reason::MinQty, qty, lot))?;
         let fresh = new_order != 0 && new_order != id;
         unless(fresh && self.known(book, new_order), deny(Reason::DuplicateId, 0, 0))?;
@@ -259,7 +260,7 @@ impl Oracle {
     }
 
     fn check_shape(&self, ask: &Ask) -> Checked {
-        let instrument = &self.limits.instruments[usize::from(ask.instrument)];
+        let instrument = self.kind(ask.instrument);
         let (tick, lot) = (i128::from(instrument.tick.0), i128::from(instrument.lot.0));
         let min_qty = i128::from(instrument.min_qty.0);
         let priced = matches!(ask.order_type, OrderType::Limit | OrderType::StopLimit);
@@ -279,7 +280,8 @@ impl Oracle {
         unless(state == TradingState::Halted, Answer::Halted)?;
         let reduces = state == TradingState::ReduceOnly
             || matches!(ask.intent, Intent::Reduce | Intent::Protect)
-            || ask.venue_enforced;
+            || ask.venue_enforced
+            || Self::closes(ask.instrument, ask.sells);
         let active = state == TradingState::Active;
         if !reduces || (active && self.is_covered(ask)) {
             return Ok(reduces);
@@ -302,7 +304,7 @@ impl Oracle {
     }
 
     fn check_price(&self, ask: &Ask, reduces: bool) -> Checked {
-        let instrument = &self.limits.instruments[usize::from(ask.instrument)];
+        let instrument = self.kind(ask.instrument);
         let priced = matches!(ask.order_type, OrderType::Limit | OrderType::StopLimit);
         let trigger = (matches!(ask.order_type, OrderType::Stop | OrderType::StopLimit)
             && ask.trigger_px != 0)
@@ -337,7 +339,7 @@ impl Oracle {
 
     /// A mark counts until the one that took its place is as old as 15 to 16 fifteenths of the window.
     fn check_drift(&self, instrument: u16, px: i128) -> Checked {
-        let Some(drift) = self.limits.instruments[usize::from(instrument)].collar_accumulated else {
+        let Some(drift) = self.kind(instrument).collar_accumulated else {
             return Ok(());
         };
         let (limit, part) = (i128::from(drift.limit.0), drift.window.0.div_ceil(15));
@@ -379,7 +381,8 @@ impl Oracle {
 
     fn opposes(&self, ask: &Ask) -> bool {
         let q = self.position(ask.book, ask.instrument);
-        q != 0 && (q > 0) == ask.sells
+        // A leg on its wrong side has nothing to give.
+        q != 0 && (q > 0) == ask.sells && of_line(ask.instrument).1.holds(q as i64)
     }
 
     /// The side with the order as it would be.
@@ -457,7 +460,7 @@ impl Oracle {
 
     /// The last mark that was believed, unless it is stale or a jump is suspect.
     pub fn good_mark(&self, instrument: u16) -> Option<i128> {
-        let age = self.limits.instruments[usize::from(instrument)].mark_age.0;
+        let age = self.kind(instrument).mark_age.0;
         let mark = self.believed(instrument)?;
         (self.now - mark.at <= age && mark.suspect.is_none()).then_some(mark.px)
     }
@@ -474,14 +477,14 @@ impl Oracle {
     }
 
     fn believe(&self, instrument: u16, mut tell: impl FnMut(u64, i128)) -> Option<Believed> {
-        let band = self.limits.instruments[usize::from(instrument)].band;
+        let band = self.kind(instrument).band;
         let near = |px: i128, of: i128| {
             band.is_none_or(|band| (px - of).abs() * 10_000 <= of.abs() * i128::from(band.0))
         };
         let mut good: Option<(u64, i128)> = None;
         // The first suspect mark, when it came, how many agree with it, and the last of them.
         let mut suspect: Option<(u64, i128, u32, i128)> = None;
-        for &(at, _, px) in self.marks.iter().filter(|mark| mark.1 == instrument) {
+        for &(at, _, px) in self.marks.iter().filter(|mark| mark.1 == of_line(instrument).0) {
             if good.is_none_or(|(_, last)| near(px, last)) {
                 (good, suspect) = (Some((at, px)), None);
                 tell(at, px);
@@ -500,7 +503,7 @@ impl Oracle {
 
     /// An order's notional as a fraction of 1e-9 of the currency.
     pub fn notional(&self, instrument: u16, px: i128, qty: i128) -> (i128, i128) {
-        let kind = &self.limits.instruments[usize::from(instrument)];
+        let kind = self.kind(instrument);
         let (px_unit, qty_unit) =
             (10_i128.pow(kind.price_decimals.into()), 10_i128.pow(kind.qty_decimals.into()));
         let contracts = qty * i128::from(kind.multiplier_e9);

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use tripline::model::event::FillCause;
-use tripline::model::{Event, Flags, Lots, Money, Ticks};
+use tripline::model::{Event, Flags, Leg, Lots, Money, Ticks};
 
 use crate::number::{flag, id, whole, whole_or};
 use crate::orders::side;
@@ -21,6 +21,11 @@ fn halves(execution: Any<'_, '_>) -> PyResult<(u64, u64)> {
     Ok((key as u64, (key >> 64) as u64))
 }
 
+/// The flags of a leg in hedge mode.
+fn leg(hedge_leg: Maybe<'_, '_>) -> PyResult<Flags> {
+    chosen(hedge_leg, "hedge_leg", Leg::from_u8, Leg::Net).map(Leg::flags)
+}
+
 fn set(flags: &mut Flags, bit: Flags, value: Maybe<'_, '_>, field: &str) -> PyResult<()> {
     flags.set(bit, value.map_or(Ok(false), |value| flag(value, field))?);
     Ok(())
@@ -33,7 +38,7 @@ impl Target {
     /// in 1e-9 of the settlement currency, a cost is positive; left out, it is not known yet.
     #[pyo3(signature = (
         order, side, execution, px, qty, *, fee=None, t_venue=None, cum_qty=None, fee_ccy=None, cause=None,
-        venue_order=None, maker=None, paper=None
+        venue_order=None, maker=None, paper=None, hedge_leg=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "the fields of the events")]
     fn fill(
@@ -52,9 +57,10 @@ impl Target {
         venue_order: Maybe<'_, '_>,
         maker: Maybe<'_, '_>,
         paper: Maybe<'_, '_>,
+        hedge_leg: Maybe<'_, '_>,
     ) -> PyResult<u64> {
         let (exec, exec_high) = halves(execution)?;
-        let mut flags = self::side(side)?;
+        let mut flags = self::side(side)? | leg(hedge_leg)?;
         set(&mut flags, Flags::MAKER, maker, "maker")?;
         set(&mut flags, Flags::PAPER, paper, "paper")?;
         let fill = Event::Fill {
@@ -79,7 +85,7 @@ impl Target {
 
     /// FILL_CUM: totals of an order, for venues without execution ids. `cum_cost` and `cum_fee` are in 1e-9 of the
     /// settlement currency.
-    #[pyo3(signature = (order, side, cum_qty, cum_cost, *, cum_fee=None, paper=None))]
+    #[pyo3(signature = (order, side, cum_qty, cum_cost, *, cum_fee=None, paper=None, hedge_leg=None))]
     #[allow(clippy::too_many_arguments, reason = "the fields of the event")]
     fn fill_cum(
         &self,
@@ -90,8 +96,9 @@ impl Target {
         cum_cost: Any<'_, '_>,
         cum_fee: Maybe<'_, '_>,
         paper: Maybe<'_, '_>,
+        hedge_leg: Maybe<'_, '_>,
     ) -> PyResult<u64> {
-        let mut flags = self::side(side)?;
+        let mut flags = self::side(side)? | leg(hedge_leg)?;
         set(&mut flags, Flags::PAPER, paper, "paper")?;
         let event = Event::FillCum {
             order: id(order, "order")?,
@@ -103,7 +110,7 @@ impl Target {
     }
 
     /// FILL_BUST: the venue took an execution back. Names it as `fill` did.
-    #[pyo3(signature = (order, side, execution, px, qty, *, fee=None, t_venue=None))]
+    #[pyo3(signature = (order, side, execution, px, qty, *, fee=None, t_venue=None, hedge_leg=None))]
     #[allow(clippy::too_many_arguments, reason = "the fields of the events")]
     fn fill_bust(
         &self,
@@ -115,6 +122,7 @@ impl Target {
         qty: Any<'_, '_>,
         fee: Maybe<'_, '_>,
         t_venue: Maybe<'_, '_>,
+        hedge_leg: Maybe<'_, '_>,
     ) -> PyResult<u64> {
         let (exec, exec_high) = halves(execution)?;
         let bust = Event::FillBust {
@@ -133,7 +141,7 @@ impl Target {
             venue_order: 0,
         };
         let has_more = exec_high != 0 || t_venue.is_some();
-        self.tell_both(py, self::side(side)?, bust, has_more.then_some(rest))
+        self.tell_both(py, self::side(side)? | leg(hedge_leg)?, bust, has_more.then_some(rest))
     }
 
     /// FEE_ADJUST: the fee of an execution, as a new total in 1e-9.

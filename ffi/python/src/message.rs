@@ -2,10 +2,10 @@
 
 use pyo3::prelude::*;
 use tripline::model::verdict::{Directive, StateNotice, Task, VerdictRecord};
-use tripline::model::{Handle, Reason, Scope};
+use tripline::model::{Handle, Leg, Reason, Scope};
 use tripline::wire::answer::Answer;
 
-use crate::vocabulary::{DIRECTIVE, MODE, ORDER_ACTION, REASON, SCOPE_KIND, STATE, VERDICT, spelled};
+use crate::vocabulary::{DIRECTIVE, LEG, MODE, ORDER_ACTION, REASON, SCOPE_KIND, STATE, VERDICT, spelled};
 
 /// The Python object of an answer.
 pub(crate) fn object(py: Python<'_>, answer: Answer) -> PyResult<Py<PyAny>> {
@@ -266,6 +266,16 @@ impl DirectiveMessage {
             Task::Flatten { qty, .. } | Task::Resize { qty, .. } => qty,
             _ => 0,
         }
+    }
+
+    /// FLATTEN: the leg to trade, else NET.
+    #[getter]
+    fn leg(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let leg = match self.directive.task {
+            Task::Flatten { leg, .. } => leg,
+            _ => Leg::Net,
+        };
+        LEG.member(py, leg as u8)
     }
 
     /// SNAPSHOT: what to send, bit 0 positions, 1 orders, 2 balances; else 0.

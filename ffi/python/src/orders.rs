@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyString};
 use tripline::model::event::{
     DoneStatus, Initiator, Intent, OrderAction, OrderType, RejectClass, TimeInForce,
 };
-use tripline::model::{Event, Flags, Lots, OrderAttrs, Ticks};
+use tripline::model::{Event, Flags, Leg, Lots, OrderAttrs, Ticks};
 
 use crate::number::{flag, id, whole, whole_or};
 use crate::target::Target;
@@ -78,6 +78,7 @@ impl Terms {
             "venue_reduce_only" => self.flags.set(Flags::VENUE_REDUCE_ONLY, flag(value, name)?),
             "maker" => self.flags.set(Flags::MAKER, flag(value, name)?),
             "paper" => self.flags.set(Flags::PAPER, flag(value, name)?),
+            "hedge_leg" => self.flags |= chosen(given, name, Leg::from_u8, Leg::Net)?.flags(),
             "group" => self.group = whole(value, name)?,
             "leg" => self.leg = whole(value, name)?,
             "list_count" => self.list_count = whole(value, name)?,

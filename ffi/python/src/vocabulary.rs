@@ -12,7 +12,7 @@ use tripline::model::event::{
     RetryType, Severity, TimeInForce,
 };
 use tripline::model::verdict::{DirectiveKind, Verdict};
-use tripline::model::{Event, Flags, Mode, Reason, Scope, TradingState};
+use tripline::model::{Event, Flags, Leg, Mode, Reason, Scope, TradingState};
 use tripline::shm::gate::Gate;
 
 use crate::number::{Whole, whole};
@@ -22,6 +22,7 @@ pub(crate) struct Enumeration(PyOnceLock<Vec<(u64, Py<PyAny>)>>);
 
 pub(crate) static DIRECTIVE: Enumeration = Enumeration::new();
 pub(crate) static GATE: Enumeration = Enumeration::new();
+pub(crate) static LEG: Enumeration = Enumeration::new();
 pub(crate) static MODE: Enumeration = Enumeration::new();
 pub(crate) static ORDER_ACTION: Enumeration = Enumeration::new();
 pub(crate) static REASON: Enumeration = Enumeration::new();
@@ -98,6 +99,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
     add(module, "Directive", members(DirectiveKind::from_u8), Some(&DIRECTIVE))?;
     add(module, "Gate", gates, Some(&GATE))?;
+    add(module, "Leg", members(Leg::from_u8), Some(&LEG))?;
     add(module, "Mode", members(Mode::from_u8), Some(&MODE))?;
     add(module, "OrderAction", members(OrderAction::from_raw), Some(&ORDER_ACTION))?;
     add(module, "Reason", reasons, Some(&REASON))?;

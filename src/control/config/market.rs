@@ -243,7 +243,18 @@ fn instrument(
         initial_margin,
         underlying,
         application_heartbeat,
+        hedge: hedge(section, kind),
     })
+}
+
+/// Whether what is held long and what is held short are apart, which only a contract can be.
+fn hedge(section: &Section<'_, '_>, kind: Option<InstrumentKind>) -> bool {
+    let hedge = section.or("hedge", false, value::boolean);
+    if hedge && kind == Some(InstrumentKind::Spot) {
+        let remedy = "remove hedge: a balance has no legs, only a contract is held long and short at once";
+        section.report("hedge", Fault::Conflict { with: "kind = \"spot\"", remedy });
+    }
+    hedge
 }
 
 /// One strategy or a list of them, the preferred one first.

@@ -178,6 +178,8 @@ const BAD: &[Row] = &[
     ("a quanto without its rate", Swap("\"linear\"", "\"quanto\""), 9, "instrument[BTC-PERP].fixed_rate", "missing", "fixed_rate = "),
     ("a quanto at no rate", Swap("\"linear\"", "\"quanto\"\nfixed_rate = \"0\""), 12, "instrument[BTC-PERP].fixed_rate", "out-of-range", ""),
     ("a fixed rate of something else", After("settlement", "fixed_rate = \"0.1\""), 15, "instrument[BTC-PERP].fixed_rate", "conflict", "only a quanto"),
+    ("legs of a balance", Swap("\"linear\"", "\"spot\"\nbase = \"BTC\"\nhedge = true"), 13, "instrument[BTC-PERP].hedge", "conflict", "only a contract"),
+    ("legs that are no yes or no", After("settlement", "hedge = \"both\""), 15, "instrument[BTC-PERP].hedge", "wrong-type", "true"),
     ("an age of equity nobody publishes", After("capital", "equity_age = \"5s\""), 21, "strategy[mm1].book[main].equity_age", "conflict", "published"),
     ("margin of published equity", Swap("[[drawdown]]", "equity_source = \"published\"\n[[drawdown]]\nname = \"m\"\nscope = \"book:mm1/main\"\nlimit = \"80%\"\nbasis = \"margin\"\n[[drawdown]]"), 29, "drawdown[m].basis", "conflict", "equity"),
     ("realised profit of published equity", Swap("limit = \"15%\"", "limit = \"15%\"\nbasis = \"realised\"\n[[strategy]]\nname = \"p\"\nuid = 1\n[[strategy.book]]\naccount = \"main\"\ncapital = 1\nmax_position = \"unlimited\"\nmax_order_qty = \"unlimited\"\nmax_order_notional = \"unlimited\"\nequity_source = \"published\""), 28, "drawdown[drawdown.kill].basis", "conflict", "equity"),

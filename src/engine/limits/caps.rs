@@ -1,8 +1,8 @@
 //! HOT: limits that a book, a strategy, an account and the firm may each have. All that apply hold, so the strictest
 //! wins.
 
-use super::Limits;
-use crate::model::{Bps, Money, Nanos, Scope};
+use super::{InstrumentKind, Limits};
+use crate::model::{Bps, Handle, Money, Nanos, Scope};
 
 /// What a scope may add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,17 @@ impl Limits {
             let positive = [caps.gross, caps.net].into_iter().flatten().all(|limit| limit.0 >= 0);
             require!(positive, "{scope}: an exposure limit is negative");
         }
+        Ok(())
+    }
+
+    /// Where legs contradict the rest, in words.
+    pub(super) fn check_legs(&self) -> Result<(), String> {
+        let hedged = self.instruments.iter().filter(|instrument| instrument.hedge);
+        for instrument in hedged.clone() {
+            require!(instrument.kind != InstrumentKind::Spot, "{}: a balance has no legs", instrument.name);
+        }
+        let positions = self.instruments.len().saturating_add(hedged.count());
+        require!(positions <= usize::from(Handle::MAX_INSTRUMENTS), "too many legs to tell apart");
         Ok(())
     }
 }

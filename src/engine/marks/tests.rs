@@ -27,6 +27,7 @@ fn marks(sources: &[u16], allow_negative: bool, band: Option<Bps>) -> Marks {
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
         application_heartbeat: None,
+        hedge: false,
     };
     Marks {
         marks: vec![Mark::new(&limits, Nanos::ZERO)],

@@ -32,6 +32,7 @@ fn instrument(
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
         application_heartbeat: None,
+        hedge: false,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::limits::{ActionCosts, BucketLimits, BucketScope};
 use crate::engine::rate_limit::Feedback;
 use crate::engine::rate_limit::tests::{bucket, charge, desk, sliding};
 use crate::model::event::{FeedbackForm, OrderAction};
-use crate::model::{Flags, Handle, Name};
+use crate::model::{Flags, Handle, Leg, Name};
 
 use Rank::{Cancel, Exit, Modify, New, Reduce};
 
@@ -22,6 +22,7 @@ fn waiting(order: u64, rank: Rank, book: u16, instrument: u16, since: u64) -> Wa
         strategy: 0,
         account: 0,
         book,
+        leg: Leg::Net,
         instrument: Some(instrument),
         by: 0,
         lane: 0,

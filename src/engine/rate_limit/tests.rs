@@ -59,6 +59,7 @@ fn instrument(text: &str) -> InstrumentLimits {
         position_tolerance: Lots(0),
         initial_margin: Bps::WHOLE,
         application_heartbeat: None,
+        hedge: false,
     }
 }
 

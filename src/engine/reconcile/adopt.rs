@@ -5,7 +5,8 @@
 //! record of the command names its actor. Refused, in this order: nothing mismatches there
 //! (UNKNOWN_ORDER); a trade was booked since that snapshot, which may be the very difference (RECONCILING: the next snapshot
 //! tells); it would enlarge |q| of the account and is not confirmed (POSITION_MISMATCH, `measured` our position, `limit`
-//! what it would be); no price (NO_MARK). A difference is adopted once. The halt goes with the next snapshot that matches.
+//! what it would be); no price (NO_MARK). In hedge mode each leg that mismatches is adopted, none of them where one is
+//! refused. A difference is adopted once. The halt goes with the next snapshot that matches.
 
 #![deny(
     clippy::float_arithmetic,
@@ -21,27 +22,57 @@ use super::{CASH, Cell, Mismatch};
 use crate::engine::Engine;
 use crate::engine::fills::Paid;
 use crate::engine::operator::Denial;
-use crate::engine::orders::Traded;
+use crate::engine::orders::{Side, Traded};
 use crate::model::scope::{AccountId, InstrumentId};
-use crate::model::{Reason, Scope};
+use crate::model::{Leg, Reason, Scope};
 
 /// The venue's average price is in billionths of a price unit.
 const BILLION: i64 = 1_000_000_000;
+
+/// What is to be booked of a leg, and at what price.
+#[derive(Clone, Copy, Debug)]
+struct Adoption {
+    leg: Leg,
+    by: i64,
+    px: i64,
+}
 
 impl Engine {
     pub(in crate::engine) fn command_adopt(&mut self, scope: Scope, confirmed: bool) -> Result<(), Denial> {
         let Scope::Instrument(account, instrument) = scope else {
             return Err(Denial::of(Reason::UnknownOrder));
         };
-        let index = self.reconcile.index(account, instrument);
-        let last = self.reconcile.cells.get(index).and_then(|cell: &Cell| cell.last);
-        let last = last.ok_or(Denial::of(Reason::UnknownOrder))?;
-        let newest = self.reconcile.moves.back(account, instrument, 0).next();
+        let mut adoptions = [None; 2];
+        for (adoption, &leg) in adoptions.iter_mut().zip(self.legs_of(instrument)) {
+            *adoption = self.adoption(account, instrument, leg, confirmed)?;
+        }
+        if adoptions.iter().all(Option::is_none) {
+            return Err(Denial::of(Reason::UnknownOrder));
+        }
+        for adoption in adoptions.iter().flatten() {
+            self.book_adoption(account, instrument, adoption).ok_or(Denial::of(Reason::Arithmetic))?;
+        }
+        self.after_house(account, Some(instrument));
+        Ok(())
+    }
+
+    /// What there is to adopt of a leg; `None` where nothing mismatches, or it is adopted already.
+    fn adoption(
+        &self,
+        account: AccountId,
+        instrument: InstrumentId,
+        leg: Leg,
+        confirmed: bool,
+    ) -> Result<Option<Adoption>, Denial> {
+        let line = self.reconcile.line(instrument, leg);
+        let cell = self.reconcile.cells.get(self.reconcile.index(account, line));
+        let Some(last) = cell.and_then(|cell: &Cell| cell.last) else { return Ok(None) };
+        let newest = self.reconcile.moves.back(account, line, 0).next();
         let moved = newest.is_some_and(|(made, _)| made > last.made);
         if moved || !self.reconcile.moves.remembers(last.made) {
             return Err(Denial::of(Reason::Reconciling));
         }
-        let ours = self.account_position(account, instrument);
+        let ours = self.account_position(account, instrument, leg);
         let then = ours.saturating_add(last.by);
         if then.unsigned_abs() > ours.unsigned_abs() && !confirmed {
             let shown = |q: i128| i64::try_from(q).unwrap_or(i64::MAX);
@@ -49,16 +80,8 @@ impl Engine {
             return Err(Denial { reason: Reason::PositionMismatch, measured, limit });
         }
         let px = self.adoption_px(instrument, &last).ok_or(Denial::of(Reason::NoMark))?;
-        let cash = self.realised_of(account);
-        self.book_adoption(account, instrument, last.by, px).ok_or(Denial::of(Reason::Arithmetic))?;
-        let cash = self.realised_of(account).saturating_sub(cash);
-        self.reconcile.moves.note(account, instrument, last.by);
-        self.reconcile.moves.note(account, CASH, cash);
-        if let Some(cell) = self.reconcile.cells.get_mut(index) {
-            cell.last = None;
-        }
-        self.after_house(account, Some(instrument));
-        Ok(())
+        let by = i64::try_from(last.by).map_err(|_| Denial::of(Reason::Arithmetic))?;
+        Ok(Some(Adoption { leg, by, px }))
     }
 
     /// At what price, rounded against us.
@@ -78,12 +101,22 @@ impl Engine {
         &mut self,
         account: AccountId,
         instrument: InstrumentId,
-        by: i128,
-        px: i64,
+        adoption: &Adoption,
     ) -> Option<()> {
-        let signed = i64::try_from(by).ok()?;
-        let leg = self.marks.payoff(instrument).worth(signed.checked_neg()?, px)?;
-        let traded = Traded { qty: signed.checked_abs()?, leg, ..Traded::default() };
-        self.book_into_house(account, instrument, signed < 0, &traded, Paid::default()).ok().map(|_| ())
+        let Adoption { leg, by, px } = *adoption;
+        let cash = self.realised_of(account);
+        let paid = self.marks.payoff(instrument).worth(by.checked_neg()?, px)?;
+        let traded = Traded { qty: by.checked_abs()?, leg: paid, ..Traded::default() };
+        let side = Side { instrument, leg, sells: by < 0 };
+        self.book_into_house(account, side, &traded, Paid::default()).ok()?;
+        let cash = self.realised_of(account).saturating_sub(cash);
+        let line = self.reconcile.line(instrument, leg);
+        self.reconcile.moves.note(account, line, by.into());
+        self.reconcile.moves.note(account, CASH, cash);
+        let index = self.reconcile.index(account, line);
+        if let Some(cell) = self.reconcile.cells.get_mut(index) {
+            cell.last = None;
+        }
+        Some(())
     }
 }

@@ -12,7 +12,7 @@
 //! are booked at the venue's average price where it tells one, rounded against us, else at the mark: that is what
 //! becomes of the venue's cash when they are closed. They are valued at the mark either way, and without a mark that can
 //! be trusted for each of them nothing opens. Nor does it while something changed between question and answer. Spot
-//! found adds its worth to the capital, since no cash was spent on it. Other currencies than the account's open with
+//! found adds its worth to the capital, since no cash was spent on it. In hedge mode each leg opens with its row. Other currencies than the account's open with
 //! nothing; FLOW brings them.
 
 #![deny(
@@ -34,7 +34,7 @@ use crate::engine::lanes::Place;
 use crate::engine::ledger::{Cash, Charge, TillId, Trade};
 use crate::engine::limits::{InstrumentKind, Limits};
 use crate::model::scope::{AccountId, BookId, InstrumentId, StrategyId};
-use crate::model::{Latch, Nanos, Reason, Scope};
+use crate::model::{Latch, Leg, Nanos, Reason, Scope};
 
 /// How far an account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,20 +111,23 @@ impl Engine {
         let (Some(book), Some(theirs), true) = (book, bracket.cash, is_whole) else { return false };
         let Some(cash) = self.missing_cash(account, theirs, window) else { return false };
         let instruments = 0..self.limits.instruments.len() as u16;
-        if !instruments.clone().all(|instrument| self.may_open(place, instrument, window)) {
+        let lines = instruments.flat_map(|at| Leg::ALL.map(|leg| (at, leg)));
+        if !lines.clone().all(|(instrument, leg)| self.may_open(place, instrument, leg, window)) {
             return false;
         }
         let before = self.realised_of(account);
         let mut booked = self.ledger.cash(book, TillId::OWN, Cash::Capital, cash).is_some();
-        for instrument in instruments {
-            let found = self.missing_position(place, instrument, window);
+        for (instrument, leg) in lines {
+            let found = self.missing_position(place, instrument, leg, window);
             let Some((by, average_px)) = found.filter(|&(by, _)| by != 0) else { continue };
-            if self.book_found(book, instrument, by, average_px).is_none() {
+            if self.book_found(book, instrument, leg, by, average_px).is_none() {
                 booked = false;
                 continue;
             }
-            self.reconcile.moves.note(account, instrument, i128::from(by));
-            self.check_position(Place { book, instrument: Some(instrument), ..place });
+            self.reconcile.moves.note(account, self.reconcile.line(instrument, leg), i128::from(by));
+            let found = Place { book, instrument: Some(instrument), leg, ..place };
+            self.check_leg(found);
+            self.check_position(found);
         }
         self.reconcile.moves.note(account, CASH, self.realised_of(account).saturating_sub(before));
         if !booked {
@@ -173,19 +176,28 @@ impl Engine {
         }
     }
 
-    /// What of a position nobody accounts for, and the venue's average price of all of it.
+    /// What of a leg nobody accounts for, and the venue's average price of all of it; nothing of one there is not.
     fn missing_position(
         &self,
         place: Place,
         instrument: InstrumentId,
+        leg: Leg,
         window: Option<(u64, u64)>,
     ) -> Option<(i64, i64)> {
+        if !self.has_leg(instrument, leg) {
+            return Some((0, 0));
+        }
         let mut rows = self.reconcile.rows.iter();
-        let row = rows.find(|row| row.lane == place.lane && row.instrument == instrument);
+        let row = rows.find(|row| (row.lane, row.instrument, row.leg) == (place.lane, instrument, leg));
         let (theirs, average_px) = row.map_or(Some((0, 0)), |row| Some((row.qty?, row.average_px)))?;
         let theirs = i128::from(theirs);
-        let now = self.account_position(place.account, instrument);
-        match self.reconcile.find((place.account, instrument), now, window, |ours| ours == theirs) {
+        let now = self.account_position(place.account, instrument, leg);
+        match self.reconcile.find(
+            (place.account, self.reconcile.line(instrument, leg)),
+            now,
+            window,
+            |ours| ours == theirs,
+        ) {
             Finding::Match => Some((0, 0)),
             Finding::Inconclusive => None,
             Finding::Mismatch { ours } => Some((i64::try_from(theirs.checked_sub(ours)?).ok()?, average_px)),
@@ -193,24 +205,31 @@ impl Engine {
     }
 
     /// Whether a position is ours already, or can be taken over now.
-    fn may_open(&self, place: Place, instrument: InstrumentId, window: Option<(u64, u64)>) -> bool {
+    fn may_open(&self, place: Place, instrument: InstrumentId, leg: Leg, window: Option<(u64, u64)>) -> bool {
         let quote = self.marks.quote(instrument);
         let is_priced = quote.trusted && quote.good.is_some();
-        self.missing_position(place, instrument, window).is_some_and(|(by, _)| by == 0 || is_priced)
+        self.missing_position(place, instrument, leg, window).is_some_and(|(by, _)| by == 0 || is_priced)
     }
 
-    fn book_found(&mut self, book: BookId, instrument: InstrumentId, by: i64, average_px: i64) -> Option<()> {
+    fn book_found(
+        &mut self,
+        book: BookId,
+        instrument: InstrumentId,
+        leg: Leg,
+        by: i64,
+        average_px: i64,
+    ) -> Option<()> {
         let found = Mismatch { by: i128::from(by), made: 0, average_px };
         let px = self.adoption_px(instrument, &found)?;
         let (payoff, quote) = (*self.marks.payoff(instrument), *self.marks.quote(instrument));
-        let leg = payoff.worth(by.checked_neg()?, px)?;
+        let paid = payoff.worth(by.checked_neg()?, px)?;
         if self.limits.instruments[usize::from(instrument)].kind == InstrumentKind::Spot {
             let till = self.ledger.till_of(book, instrument)?;
-            self.ledger.cash(book, till, Cash::Capital, leg.checked_neg()?)?;
+            self.ledger.cash(book, till, Cash::Capital, paid.checked_neg()?)?;
         }
-        let position = self.ledger.open(book, instrument)?;
+        let position = self.ledger.open(book, instrument, leg)?;
         let charges = [Charge::NONE; 2];
-        let trade = Trade { qty: by, leg, fee: 0, debit: 0, charges, cost: None };
+        let trade = Trade { qty: by, leg: paid, fee: 0, debit: 0, charges, cost: None };
         self.ledger.trade(position, &trade, &payoff, &quote).map(|_| ())
     }
 }

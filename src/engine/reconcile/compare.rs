@@ -10,7 +10,7 @@
     clippy::print_stderr
 )]
 
-use super::{APART, Bracket, CASH, Cell, Mismatch, PATIENCE, Reconcile, Row, halted_scope};
+use super::{APART, Bracket, CASH, Cell, Mismatch, PATIENCE, Reconcile, Row};
 use crate::engine::Engine;
 use crate::engine::exact::{bump, micros};
 use crate::engine::gates::{Hold, Reading, guard};
@@ -18,7 +18,7 @@ use crate::engine::integrity::sticky;
 use crate::engine::lanes::Place;
 use crate::engine::limits::InstrumentKind;
 use crate::model::scope::{AccountId, InstrumentId};
-use crate::model::{Latch, Reason, Scope};
+use crate::model::{Latch, Leg, Reason, Scope};
 
 /// What a snapshot says of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,58 +62,74 @@ impl Engine {
         self.ledger.totals(Scope::Account(account)).map_or(0, |totals| totals.realised)
     }
 
-    /// The position of an account, all its books together.
-    pub(super) fn account_position(&self, account: AccountId, instrument: InstrumentId) -> i128 {
+    /// The position of an account in a leg of an instrument, all its books together.
+    pub(in crate::engine) fn account_position(
+        &self,
+        account: AccountId,
+        instrument: InstrumentId,
+        leg: Leg,
+    ) -> i128 {
         let first = self.ledger.first_holder(instrument);
         let holders = core::iter::successors(first, |&holder| self.ledger.next_holder(holder));
-        let positions = holders.map(|holder| self.ledger.position(holder));
-        positions
+        let of_leg = holders.filter(|&holder| self.ledger.leg(holder) == leg);
+        of_leg
+            .map(|holder| self.ledger.position(holder))
             .filter(|position| self.ledger.book(position.book).account == account)
             .fold(0, |sum, position| sum.saturating_add(i128::from(position.q)))
+    }
+
+    /// What a cell is about: the account's cash, or its position in a leg.
+    pub(super) fn value_of(&self, account: AccountId, of: u16) -> i128 {
+        let (instrument, is_short) = self.reconcile.instrument_of(of);
+        match self.is_hedged(instrument) {
+            _ if of == CASH => self.realised_of(account),
+            false => self.account_position(account, instrument, Leg::Net),
+            true if is_short => self.account_position(account, instrument, Leg::Short),
+            true => self.account_position(account, instrument, Leg::Long),
+        }
     }
 
     pub(super) fn compare_positions(&mut self, place: Place, bracket: &Bracket, window: Option<(u64, u64)>) {
         for at in 0..self.reconcile.rows.len() {
             let row = self.reconcile.rows[at];
             if row.lane == place.lane {
-                self.compare_position(place.account, row.instrument, row.qty, row.average_px, window);
+                self.compare_position(place.account, &row, window);
             }
         }
         for instrument in 0..self.limits.instruments.len() as u16 {
-            let index = self.reconcile.index(place.account, instrument);
-            let mark = self.reconcile.cells[index].mark;
-            let of_lane = |row: &Row| row.lane == place.lane && row.instrument == instrument;
-            // Another lane's snapshot, begun later, may have named it since.
-            let is_named =
-                mark == bracket.mark || mark > bracket.mark && self.reconcile.rows.iter().any(of_lane);
-            if !is_named {
-                self.compare_position(place.account, instrument, Some(0), 0, window);
+            for &leg in self.legs_of(instrument) {
+                let index = self.reconcile.index(place.account, self.reconcile.line(instrument, leg));
+                let mark = self.reconcile.cells[index].mark;
+                let none = Row { lane: place.lane, instrument, leg, qty: Some(0), average_px: 0 };
+                let is_it =
+                    |row: &Row| (row.lane, row.instrument, row.leg) == (none.lane, none.instrument, none.leg);
+                // Another lane's snapshot, begun later, may have named it since.
+                let is_named =
+                    mark == bracket.mark || mark > bracket.mark && self.reconcile.rows.iter().any(is_it);
+                if !is_named {
+                    self.compare_position(place.account, &none, window);
+                }
             }
         }
     }
 
-    fn compare_position(
-        &mut self,
-        account: AccountId,
-        instrument: InstrumentId,
-        theirs: Option<i64>,
-        average_px: i64,
-        window: Option<(u64, u64)>,
-    ) {
+    fn compare_position(&mut self, account: AccountId, row: &Row, window: Option<(u64, u64)>) {
+        let Row { instrument, leg, qty: theirs, average_px, .. } = *row;
+        let line = self.reconcile.line(instrument, leg);
         let tolerance = i128::from(self.limits.instruments[usize::from(instrument)].position_tolerance.0);
-        let now = self.account_position(account, instrument);
+        let now = self.account_position(account, instrument, leg);
         let stated = i128::from(theirs.unwrap_or_default());
         let is_theirs = |ours: i128| ours.saturating_sub(stated).saturating_abs() <= tolerance;
         let window = window.filter(|_| theirs.is_some());
-        let finding = self.reconcile.find((account, instrument), now, window, is_theirs);
-        self.settle_cell((account, instrument), (finding, window), stated, average_px);
+        let finding = self.reconcile.find((account, line), now, window, is_theirs);
+        self.settle_cell((account, line), (finding, window), stated, average_px);
     }
 
     pub(super) fn compare_cash(&mut self, account: AccountId, theirs: i128, window: Option<(u64, u64)>) {
         let holds_spot = (0..self.limits.instruments.len() as u16).any(|instrument| {
             self.limits.instruments[usize::from(instrument)].kind == InstrumentKind::Spot
                 && self.ledger.first_holder(instrument).is_some()
-                && self.account_position(account, instrument) != 0
+                && self.account_position(account, instrument, Leg::Net) != 0
         });
         if holds_spot || self.ledger.has_other_money(account) {
             return bump(&mut self.counters.unhandled);
@@ -153,7 +169,12 @@ impl Engine {
             let was = core::mem::replace(cell, Cell { mark: cell.mark, ..Cell::default() });
             if was.since.is_some() {
                 self.reconcile.doubted.retain(|&doubted| doubted as usize != index);
-                self.gates.end(halted_scope(account, of), guard::RECONCILE, Reading::NONE);
+                let scope = self.halted_scope(account, of);
+                // The other leg of it may be in doubt.
+                let mut doubted = self.reconcile.doubted.iter().map(|&cell| self.reconcile.scope_of(cell));
+                if !doubted.any(|(account, of)| self.halted_scope(account, of) == scope) {
+                    self.gates.end(scope, guard::RECONCILE, Reading::NONE);
+                }
             }
             return;
         }
@@ -178,13 +199,13 @@ impl Engine {
 
     pub(super) fn halt_cell(&mut self, (account, of): (AccountId, u16), ours: Option<i128>, theirs: i128) {
         let is_cash = of == CASH;
-        let now = if is_cash { self.realised_of(account) } else { self.account_position(account, of) };
+        let now = self.value_of(account, of);
         let ours = ours.unwrap_or(now);
         let shown = |value: i128| {
             if is_cash { micros(value) } else { i64::try_from(value).unwrap_or(i64::MAX) }
         };
         let reason = if is_cash { Reason::CashMismatch } else { Reason::PositionMismatch };
-        let hold = sticky(halted_scope(account, of), guard::RECONCILE, reason);
+        let hold = sticky(self.halted_scope(account, of), guard::RECONCILE, reason);
         self.gates.begin(Hold { latch: Latch::Auto, measured: shown(ours), limit: shown(theirs), ..hold });
     }
 }

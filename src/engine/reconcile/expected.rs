@@ -28,7 +28,7 @@ use crate::engine::lanes::Place;
 use crate::engine::ledger::{Cash, TillId};
 use crate::engine::operator::Denial;
 use crate::model::scope::{AccountId, BookId};
-use crate::model::{Money, Nanos, Reason, Scope};
+use crate::model::{Leg, Money, Nanos, Reason, Scope};
 
 /// Announcements that are remembered.
 pub(super) const ROOM: usize = 64;
@@ -115,7 +115,8 @@ impl Engine {
             return false;
         };
         let strategy = self.ledger.book(book).strategy;
-        let place = Place { strategy, account, book, instrument: None, by: 0, lane: 0, position: 0 };
+        let place =
+            Place { strategy, account, book, instrument: None, leg: Leg::Net, by: 0, lane: 0, position: 0 };
         let before = self.readings(place);
         let Some(worth) = self.ledger.cash(book, TillId::OWN, Cash::Capital, amount) else {
             self.halt(Scope::Book(book), Reason::Arithmetic);

@@ -10,7 +10,7 @@
     clippy::print_stderr
 )]
 
-use super::{APART, BALANCES, Bracket, CASH, ORDERS, PATIENCE, POSITIONS, Proof, Question, halted_scope};
+use super::{APART, BALANCES, Bracket, CASH, ORDERS, PATIENCE, POSITIONS, Proof, Question};
 use crate::engine::Engine;
 use crate::engine::gates::{Reading, guard};
 use crate::engine::lanes::Place;
@@ -37,13 +37,9 @@ impl Engine {
             let since = self.reconcile.cells[cell as usize].since.unwrap_or(self.now);
             if self.now.since(since) >= PATIENCE {
                 let (account, of) = self.reconcile.scope_of(cell);
-                if !self.gates.holds(halted_scope(account, of), guard::RECONCILE) {
+                if !self.gates.holds(self.halted_scope(account, of), guard::RECONCILE) {
                     let last = self.reconcile.cells[cell as usize].last;
-                    let now = if of == CASH {
-                        self.realised_of(account)
-                    } else {
-                        self.account_position(account, of)
-                    };
+                    let now = self.value_of(account, of);
                     let theirs = last.map_or(now, |last| now.saturating_add(last.by));
                     self.halt_cell((account, of), None, theirs);
                     self.refresh_trust(Scope::Account(account));
@@ -67,7 +63,7 @@ impl Engine {
         for &cell in &reconcile.doubted {
             let (account, of) = reconcile.scope_of(cell);
             let since = reconcile.cells[cell as usize].since;
-            if !self.gates.holds(halted_scope(account, of), guard::RECONCILE) {
+            if !self.gates.holds(self.halted_scope(account, of), guard::RECONCILE) {
                 due = due.min(since.map_or(Nanos::NEVER, |since| since.after(PATIENCE)));
             }
         }

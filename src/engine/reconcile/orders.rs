@@ -33,7 +33,8 @@ impl Engine {
         let Event::SnapOrder { order: id, venue_key, px, qty, attrs } = message.event else { return None };
         let instrument = place.instrument?;
         (qty.0 > 0 && (id != 0 || venue_key != 0)).then_some(())?;
-        let side = Side { instrument, sells: message.flags.contains(Flags::SELL) };
+        let side = place.side(instrument, message.flags.contains(Flags::SELL));
+        self.has_leg(instrument, place.leg).then_some(())?;
         let Some(entry) = self.listed(place, instrument, id, venue_key) else {
             let terms = Terms { kind: attrs.order_type, intent: attrs.intent, ..Terms::default() };
             let size = Size { px: px.0, qty: qty.0 };
@@ -99,7 +100,7 @@ impl Engine {
         } else {
             OrderKey { book: house, by: 0, id: if venue_key != 0 { venue_key } else { id } }
         };
-        let position = self.ledger.open(key.book, side.instrument);
+        let position = self.ledger.open(key.book, side.instrument, side.leg);
         let entry = self.orders.find(&key).or_else(|| self.orders.insert(key, side));
         let (Some(position), Some(entry)) = (position, entry) else {
             return self.halt(Scope::Account(place.account), Reason::Capacity);

@@ -33,6 +33,7 @@ from .vocabulary import (
     Initiator as Initiator,
     InstrumentStatus as InstrumentStatus,
     Intent as Intent,
+    Leg as Leg,
     ListMode as ListMode,
     Mode as Mode,
     OrderAction as OrderAction,
@@ -68,6 +69,7 @@ class _OrderTerms(TypedDict, total=False):
     venue_reduce_only: bool  # the venue itself enforces it
     maker: bool  # maker or post-only
     paper: bool  # simulated
+    hedge_leg: Leg  # of an instrument in hedge mode
     group: int
     leg: int
     list_count: int
@@ -282,6 +284,7 @@ class Target:
         venue_order: int | None = None,
         maker: bool | None = None,
         paper: bool | None = None,
+        hedge_leg: Leg | None = None,
     ) -> int:
         """FILL, and FILL_EXT where there is more to say: an execution, booked once.
 
@@ -290,12 +293,29 @@ class Target:
         """
 
     def fill_cum(
-        self, order: int, side: Side, cum_qty: int, cum_cost: int, *, cum_fee: int | None = None, paper: bool | None = None
+        self,
+        order: int,
+        side: Side,
+        cum_qty: int,
+        cum_cost: int,
+        *,
+        cum_fee: int | None = None,
+        paper: bool | None = None,
+        hedge_leg: Leg | None = None,
     ) -> int:
         """FILL_CUM: totals of an order, for venues without execution ids."""
 
     def fill_bust(
-        self, order: int, side: Side, execution: int, px: int, qty: int, *, fee: int | None = None, t_venue: int | None = None
+        self,
+        order: int,
+        side: Side,
+        execution: int,
+        px: int,
+        qty: int,
+        *,
+        fee: int | None = None,
+        t_venue: int | None = None,
+        hedge_leg: Leg | None = None,
     ) -> int:
         """FILL_BUST: the venue took an execution back. Names it as ``fill`` did."""
 
@@ -520,6 +540,10 @@ class DirectiveMessage:
     @property
     def qty(self) -> int:
         """FLATTEN: the signed quantity to trade. RESIZE: the order's new total. Else 0."""
+
+    @property
+    def leg(self) -> Leg:
+        """FLATTEN: the leg to trade, else NET."""
 
     @property
     def what(self) -> int:

@@ -17,6 +17,7 @@ __all__ = [
     "Initiator",
     "InstrumentStatus",
     "Intent",
+    "Leg",
     "ListMode",
     "Mode",
     "OrderAction",
@@ -179,6 +180,13 @@ class Intent(IntEnum):
     REDUCE = 1
     PROTECT = 2
     EXIT = 3
+
+class Leg(IntEnum):
+    """The part of a position that is traded: NET outside of hedge mode."""
+
+    NET = 0
+    LONG = 1
+    SHORT = 2
 
 class ListMode(IntEnum):
     OCO = 0

@@ -10,7 +10,7 @@ use crate::journal::replica::Replica;
 use crate::model::event::{event_table, *};
 use crate::model::verdict::{Task, VerdictRecord};
 use crate::model::{
-    Bps, Event, Flags, Handle, Latch, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState,
+    Bps, Event, Flags, Handle, Latch, Leg, Lots, Money, Nanos, Reason, Scope, Ticks, TradingState,
 };
 use crate::shm::shared::OPERATOR_LANE;
 use crate::wire::answer::{Answer, DIRECTIVE_KIND, VERDICT_KIND};
@@ -155,8 +155,13 @@ impl Names {
                             format!("cancel increasing {}", units.scope(scope))
                         }
                         Task::CancelAll { scope } => format!("cancel all {}", units.scope(scope)),
-                        Task::Flatten { scope, qty } => {
-                            format!("flatten {} {}", Lots(qty).shown("", &units), units.scope(scope))
+                        Task::Flatten { scope, leg, qty } => {
+                            let leg = match leg {
+                                Leg::Net => "",
+                                Leg::Long => " long",
+                                Leg::Short => " short",
+                            };
+                            format!("flatten {} {}{leg}", Lots(qty).shown("", &units), units.scope(scope))
                         }
                         Task::Resize { order, qty } => {
                             format!("resize {order} to {}", Lots(qty).shown("", &units))

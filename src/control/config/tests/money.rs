@@ -42,6 +42,21 @@ fn an_overfill_is_tolerated_by_as_much_as_the_instrument_says() {
 }
 
 #[test]
+fn an_instrument_is_in_hedge_mode_where_it_says_so() {
+    for (kind, keys, hedge) in [
+        ("linear", "", false),
+        ("linear", "hedge = false\n", false),
+        ("linear", "hedge = true\n", true),
+        ("inverse", "hedge = true\n", true),
+        ("spot", "base = \"BTC\"\nhedge = false\n", false),
+    ] {
+        let text = GOOD.replace("\"linear\"", &format!("\"{kind}\""));
+        let text = text.replace("settlement", &format!("{keys}settlement"));
+        assert_eq!(load(&text).limits.instruments[0].hedge, hedge, "{kind} {keys}");
+    }
+}
+
+#[test]
 fn a_quanto_has_the_rate_that_its_contract_fixes() {
     let quanto = GOOD.replace("\"linear\"", "\"quanto\"\nfixed_rate = \"0.000001\"");
     let expected = InstrumentKind::Quanto { rate_e9: 1_000 };
