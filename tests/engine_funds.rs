@@ -225,7 +225,8 @@ fn what_is_under_way_is_taken_off_until_the_venue_tells_again() {
 
 #[test]
 fn what_comes_to_nothing_gives_its_share_back_once() {
-    let ends: [(&str, fn(&mut Desk), i64); 4] = [
+    type Act = fn(&mut Desk);
+    let ends: [(&str, Act, i64); 4] = [
         ("canceled", |desk| desk.done(0, PLAIN, 1, DoneStatus::Canceled), 1_000),
         ("refused", |desk| desk.reject(0, PLAIN, 1, RejectClass::Invalid, OrderAction::New), 1_000),
         ("not sent", |desk| desk.not_sent(0, PLAIN, 1, OrderAction::New), 1_000),
