@@ -415,7 +415,7 @@ fn paper_is_given_at_once_and_taken_back_by_decision_where_nothing_holds() {
     assert_eq!((attached.gate(), sidecar.status().mode.as_str()), (Gate::Pass, "LIVE"));
     let wrong = sidecar.tripline(&["mode", "dry", "firm", "--reason", "x"]);
     assert_eq!(code(&wrong), 2, "{wrong:?}");
-    assert!(sidecar.log().contains("PAPER_MODE"), "{}", sidecar.log());
+    wait_for("it is told", || sidecar.log().contains("PAPER_MODE").then_some(()));
 }
 
 #[test]
