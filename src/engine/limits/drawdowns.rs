@@ -61,7 +61,7 @@ pub struct DrawdownLimits {
     pub jump: Option<Bps>,
     /// How the latched cause goes away: `Session` or `Sticky`.
     pub latch: Latch,
-    /// The clock of its sessions, below [`Limits::clocks`].
+    /// The clock of its sessions, below [`Limits::clocks`](super::Limits::clocks).
     pub clock: u16,
     /// What it directs when it latches.
     pub actions: Actions,
