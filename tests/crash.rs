@@ -262,6 +262,43 @@ fn a_core_killed_under_load_is_followed_by_one_that_knows_the_same() {
     compare(&sidecar, &books);
 }
 
+/// Fills without a price take a book to REDUCE_ONLY and back with each of them, so that many a core dies between a word and
+/// its record, or leaves a word that what it had not read yet loosens again.
+#[test]
+fn a_word_that_was_tight_for_a_moment_when_its_core_died_is_no_halt_nobody_recorded() {
+    let sidecar = Sidecar::start(&setup());
+    let control = sidecar.control();
+    let observer = sidecar.attach(OBSERVER);
+    let mut one = sidecar.attach(NAMES[0]);
+    let handle = one.target.handle;
+    let mut exec = 0;
+    for _ in 0..tries(20) {
+        observer.await_pass(&sidecar);
+        let core =
+            wait_for("a core", || children(sidecar.keeper()).into_iter().find(|&child| child != control));
+        for number in 0..120 {
+            exec += 1;
+            let side = if exec % 2 == 0 { Flags::SELL } else { Flags::empty() };
+            let event = Event::Fill { order: 0, exec, px: Ticks(MARK), qty: Lots(1), fee: 0 };
+            wait_for("room", || (one.client.free_slots().expect("a lane") > 8).then_some(()));
+            one.client.publish(handle, side, event).expect("there is room");
+            if number == 40 {
+                signal(core, libc::SIGKILL);
+            }
+        }
+        wait_for("another core", || {
+            children(sidecar.keeper()).iter().all(|&child| child != core).then_some(())
+        });
+    }
+    observer.await_pass(&sidecar);
+    wait_for("everything is booked", || {
+        let looping = sidecar.status().looping?;
+        (looping.fills == exec && looping.duplicate_fills == 0).then_some(())
+    });
+    let causes = sidecar.status().causes;
+    assert!(causes.iter().all(|cause| cause.reason != "UNRECORDED"), "{causes:?}");
+}
+
 fn tell(when: &str, times: &[Nanos]) {
     let mut times = times.to_vec();
     times.sort_unstable();

@@ -346,6 +346,21 @@ fn what_it_fills_is_booked_and_only_the_venue_ends_it() {
 }
 
 #[test]
+fn its_end_that_overtakes_its_fills_keeps_what_may_still_come() {
+    use tripline::model::event::{DoneStatus, Initiator};
+    let mut desk = desk(|limits| limits.books[0].max_position = Some(Lots(10)));
+    BUY.ask(&mut desk, 1, 1_000 * ONE);
+    let (status, initiator) = (DoneStatus::Filled, Initiator::Venue);
+    let event = Event::OrderDone { order: id(1), status, initiator, cum_qty: Lots(9), t_venue: 0 };
+    desk.say(0, PLAIN, Flags::empty(), event);
+    assert_eq!(reserved(&desk, PLAIN), 9, "its fills are on their way");
+    assert_eq!(told(desk.ask_limit(0, PLAIN, 2, 2, 100)), denied(Reason::MaxPosition, 11, 10));
+    desk.fill_as(0, PLAIN, 71, 1, 9, 100, 0);
+    assert_eq!((reserved(&desk, PLAIN), desk.engine.exposure(0, PLAIN).open_orders), (0, 0));
+    assert_eq!(told(desk.ask_limit(0, PLAIN, 3, 1, 100)), PASS);
+}
+
+#[test]
 fn equal_costs_are_the_same_order_again_whatever_the_mark() {
     use tripline::engine::limits::DuplicateLimits;
     let mut desk = desk(|limits| limits.strategies[0].duplicates = Some(DuplicateLimits::default()));

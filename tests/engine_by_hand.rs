@@ -214,6 +214,16 @@ fn an_announcement_explains_nothing_after_its_time() {
 }
 
 #[test]
+fn what_a_snapshot_showed_is_not_counted_again_however_late_the_strategy_tells_of_it() {
+    let mut desk = Desk::new(guarded());
+    assert_eq!(desk.expect(0, 500 * E9, HOUR), None);
+    desk.cash(2_500 * E9);
+    desk.wait(Nanos(HOUR.0 * 3));
+    desk.flow(0, 1, 500 * E9, FlowKind::Deposit);
+    assert_eq!(desk.equity(0) / E9, 1_500);
+}
+
+#[test]
 fn a_flow_that_was_announced_counts_once_whoever_tells_of_it_first() {
     // The strategy, then the snapshot: the announcement is fulfilled and explains nothing more.
     let mut desk = Desk::new(guarded());

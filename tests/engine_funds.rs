@@ -253,6 +253,34 @@ fn what_comes_to_nothing_gives_its_share_back_once() {
 }
 
 #[test]
+fn what_was_sent_in_the_moment_before_margin_was_told_gives_nothing_back() {
+    // One turn has one time: request, MARGIN, and the end of the request.
+    let mut desk = desk();
+    desk.margin(1_000 * E6, 0);
+    assert_eq!(answer(desk.ask_limit(0, PLAIN, 1, 10, 100)), PASS);
+    desk.margin(500 * E6, 0);
+    desk.done(0, PLAIN, 1, DoneStatus::Canceled);
+    let short = denied(Reason::Margin, 600 * E6, 500 * E6);
+    assert_eq!(answer(desk.ask_limit(1, PLAIN, 2, 6, 100)), short);
+    assert_eq!(answer(desk.ask_limit(1, PLAIN, 3, 5, 100)), PASS);
+}
+
+#[test]
+fn what_grows_after_margin_was_told_gives_back_only_by_what_it_grew() {
+    let mut desk = desk();
+    desk.margin(1_000 * E6, 0);
+    assert_eq!(answer(desk.ask_limit(0, PLAIN, 1, 5, 100)), PASS);
+    desk.wait(ms(1));
+    desk.margin(500 * E6, 0);
+    let event =
+        Event::OrderModify { order: id(1), px: Ticks(100), qty: Lots(6), attrs: attrs(), new_order: 0 };
+    assert_eq!(answer(desk.ask(0, PLAIN, Flags::empty(), event)), PASS);
+    desk.done(0, PLAIN, 1, DoneStatus::Canceled);
+    let short = denied(Reason::Margin, 600 * E6, 500 * E6);
+    assert_eq!(answer(desk.ask_limit(1, PLAIN, 2, 6, 100)), short, "no more than was told");
+}
+
+#[test]
 fn an_order_the_venue_has_already_taken_off_gives_nothing_back() {
     let mut desk = desk();
     desk.margin(1_000 * E6, 0);

@@ -406,13 +406,23 @@ fn a_simulated_list_reserves_nothing() {
     let beyond: Vec<_> = ask(&mut paper, &[open(1, 5), open(2, 6)]).into_iter().map(told).collect();
     assert_eq!(beyond, [for_the_list(2, 2), denied(Reason::MaxPosition, 11, 10)]);
 
-    // The flag of one member simulates that one alone.
+    // By flags, all of them.
     let mut live = desk(|_| {});
-    let mut simulated = open(1, 5);
-    simulated.flags |= Flags::PAPER;
-    let verdicts: Vec<_> = ask(&mut live, &[simulated, open(2, 5)]).iter().map(|v| v.verdict).collect();
-    assert_eq!(verdicts, [Verdict::Paper, Verdict::Pass]);
-    assert_eq!(live.engine.exposure(0, PLAIN), Exposure { buys: 5, sells: 0, open_orders: 1 });
+    let simulated = |order| {
+        let mut member = open(order, 5);
+        member.flags |= Flags::PAPER;
+        member
+    };
+    let all = [simulated(1), simulated(2)];
+    let verdicts: Vec<_> = ask(&mut live, &all).iter().map(|v| v.verdict).collect();
+    assert_eq!((verdicts, live.engine.exposure(0, PLAIN)), (vec![Verdict::Paper; 2], Exposure::default()));
+    // One that is simulated covers no other, and tears the list.
+    let (before, torn) = (traces(&live).0, for_the_list(1, 2));
+    let verdicts: Vec<_> = ask(&mut live, &[simulated(3), open(4, 5)]).into_iter().map(told).collect();
+    assert_eq!((verdicts, traces(&live).0), (vec![torn, torn], before));
+    let torn = for_the_list(2, 2);
+    let verdicts: Vec<_> = ask(&mut live, &[open(5, 5), simulated(6)]).into_iter().map(told).collect();
+    assert_eq!((verdicts, traces(&live).0), (vec![torn, torn], before));
 }
 
 #[test]

@@ -155,6 +155,7 @@ impl Ticket {
                 intent: attrs.intent,
                 venue_enforced: message.flags.contains(Flags::VENUE_REDUCE_ONLY),
                 group,
+                set: group,
                 leg,
                 parent,
                 by_cost: quote_cost != 0,

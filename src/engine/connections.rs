@@ -240,6 +240,7 @@ impl Engine {
         let books =
             (0..self.limits.books.len() as u16).filter(|&book| self.ledger.book(book).account == account);
         let holds = |book, at| Leg::ALL.into_iter().any(|leg| self.ledger.find(book, at, leg).is_some());
-        books.into_iter().any(|book| same().any(|(at, _)| holds(book, at)))
+        let house = (self.limits.books.len() as u16).saturating_add(account);
+        books.chain([house]).any(|book| same().any(|(at, _)| holds(book, at)))
     }
 }

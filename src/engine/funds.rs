@@ -63,11 +63,22 @@ enum Means {
 #[cfg_attr(feature = "sidecar", derive(serde::Serialize, serde::Deserialize))]
 struct Purse {
     available: Option<i64>,
+    /// What a snapshot says that may not be complete yet.
+    told: Option<i64>,
     /// The snapshot that told of it last.
     mark: u64,
     /// What was sent from then on is not in it.
     since: Nanos,
+    /// How often margin was told: one moment may hold orders from before and from after a record.
+    round: u64,
     pledged: i64,
+}
+
+impl Purse {
+    /// Whether what was sent at that time is not in what was told.
+    fn counts(&self, pledge: &Pledge) -> bool {
+        pledge.at >= self.since && pledge.round == self.round
+    }
 }
 
 /// What one order takes.
@@ -77,12 +88,14 @@ struct Pledge {
     purse: u32,
     amount: i64,
     at: Nanos,
+    /// Of its purse, when it was taken off.
+    round: u64,
     over: bool,
 }
 
 impl Default for Pledge {
     fn default() -> Self {
-        Self { purse: NOWHERE, amount: 0, at: Nanos::ZERO, over: true }
+        Self { purse: NOWHERE, amount: 0, at: Nanos::ZERO, round: 0, over: true }
     }
 }
 
@@ -171,7 +184,8 @@ impl Funds {
             told.1 = true;
         }
         let Some(purse) = index.and_then(|index| self.purses.get_mut(index)) else { return false };
-        *purse = Purse { available: Some(available), since: now, ..Purse::default() };
+        let round = purse.round.wrapping_add(1);
+        *purse = Purse { available: Some(available), since: now, round, ..Purse::default() };
         true
     }
 
@@ -182,7 +196,10 @@ impl Funds {
             told.0 = true;
         }
         if let Some(purse) = index.and_then(|index| self.purses.get_mut(index)) {
-            (purse.available, purse.mark) = (Some(available), mark);
+            // Until the snapshot is complete, and was believed, it takes away and adds nothing.
+            let before = if purse.mark == mark { purse.told } else { purse.available };
+            purse.available = before.map(|before| before.min(available));
+            (purse.told, purse.mark) = (Some(available), mark);
         }
     }
 
@@ -202,7 +219,7 @@ impl Funds {
                 } else {
                     self.pledged_since(index as u32, since)
                 };
-                self.purses[index] = Purse { since, pledged, ..purse };
+                self.purses[index] = Purse { available: purse.told, since, pledged, ..purse };
             }
         }
     }
@@ -221,9 +238,10 @@ impl Funds {
         purse.pledged = purse.pledged.saturating_add(cost.micros);
         let Some(pledge) = self.pledges.get_mut(entry as usize) else { return };
         let before = *pledge;
-        let keeps = !is_new && before.purse == cost.purse;
+        // What the account was told without is no part of it any more.
+        let keeps = !is_new && before.purse == cost.purse && !before.over && purse.counts(&before);
         let amount = if keeps { before.amount.saturating_add(cost.micros) } else { cost.micros };
-        *pledge = Pledge { purse: cost.purse, amount, at: now, over: false };
+        *pledge = Pledge { purse: cost.purse, amount, at: now, round: purse.round, over: false };
         if before.purse != NOWHERE && before.amount > 0 && !keeps {
             self.forgotten = self.forgotten.max(before.at.after(Nanos(1)));
         }
@@ -246,9 +264,17 @@ impl Funds {
         let share = share.checked_div(i128::from(total)).and_then(|share| i64::try_from(share).ok());
         let share = share.unwrap_or(0).clamp(0, pledge.amount.max(0));
         pledge.amount = pledge.amount.saturating_sub(share);
-        let Pledge { purse, at, .. } = *pledge;
-        if let Some(purse) = self.purses.get_mut(purse as usize).filter(|purse| at >= purse.since) {
-            purse.pledged = purse.pledged.saturating_sub(share);
+        let pledge = *pledge;
+        if let Some(purse) = self.purses.get_mut(pledge.purse as usize).filter(|purse| purse.counts(&pledge))
+        {
+            purse.pledged = purse.pledged.saturating_sub(share).max(0);
+        }
+    }
+
+    /// Whatever held this place in the table before took nothing that is the next one's to give back.
+    fn begin(&mut self, entry: u32) {
+        if let Some(pledge) = self.pledges.get_mut(entry as usize) {
+            *pledge = Pledge::default();
         }
     }
 }
@@ -281,6 +307,7 @@ impl Engine {
 
     /// Takes off what a new order costs, before it counts on its position.
     pub(super) fn pledge_new(&mut self, place: Place, entry: u32, ticket: &Ticket) {
+        self.funds.begin(entry);
         let Some(means) = self.means_of(place, ticket) else { return };
         let q = self.held(place.book, ticket.side);
         let growth = self.growth_of_new(place, ticket, q);

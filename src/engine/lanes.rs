@@ -289,11 +289,14 @@ impl Engine {
         self.forget_proofs(strategy);
         self.forget_list(lane);
         if open {
+            let is_first = self.clients.lane_of(strategy).is_none();
             self.clients.open(lane, strategy, self.now);
             self.marks.renumber(strategy);
             self.ledger.renumber(strategy);
             self.watch_beat(strategy);
-            self.forget_connections(lane, strategy);
+            if is_first {
+                self.forget_connections(lane, strategy);
+            }
             self.ask_to_arm(strategy);
             return;
         }

@@ -9,8 +9,8 @@
 //!   are larger than what the parent has filled and may fill: measured that sum, limit the parent. A parent may have a
 //!   set for each of its fills.
 //!
-//! Exits are not looked at, nor is an order placed anew in the place of another, which is in no group. In gate mode nothing
-//! can be denied; it is counted among the duplicate orders there as well.
+//! Exits are not looked at, nor is an order placed anew in the place of another: it stays of the set, but counts by itself,
+//! since both may fill. In gate mode nothing can be denied; it is counted among the duplicate orders there as well.
 //!
 //! **What one fills, the others must not.** A set may fill as much as the largest of its orders; what any of them fills is
 //! taken off that. An order that could fill more than is left is directed to be resized to it (RESIZE, its total), or
@@ -50,7 +50,7 @@ impl Engine {
         }
         let scope = Scope::Book(place.book);
         let position = self.ledger.find(place.book, ticket.side.instrument, ticket.side.leg);
-        let is_armed = |order: &Order| (order.terms.group, order.terms.leg) == (terms.group, terms.leg);
+        let is_armed = |order: &Order| (order.terms.set, order.terms.leg) == (terms.set, terms.leg);
         if self.on_position(position).any(|(_, order)| is_armed(order)) {
             return Err(Denial::of(Reason::OcoRearm, scope, 2, 1));
         }
@@ -86,18 +86,17 @@ impl Engine {
         let (terms, sells) = (&ticket.terms, ticket.side.sells);
         let children = || {
             let orders = self.on_position(position).map(|(_, order)| order);
-            let children =
-                orders.filter(|order| order.terms.parent == terms.parent && order.terms.group != 0);
+            let children = orders.filter(|order| order.terms.parent == terms.parent && order.terms.set != 0);
             children.filter(|order| order.side.sells == sells)
         };
         let (mut own, mut others) = (ticket.size.qty, 0_i128);
         for (at, order) in children().enumerate() {
-            let (group, remaining) = (order.terms.group, order.remaining());
-            if group == terms.group {
+            let (set, remaining) = (order.terms.set, order.remaining());
+            if set == terms.set {
                 own = own.max(remaining);
                 continue;
             }
-            let before = children().take(at).filter(|other| other.terms.group == group);
+            let before = children().take(at).filter(|other| other.terms.set == set);
             let shared = before.map(Order::remaining).max().unwrap_or(0);
             others = others.saturating_add(i128::from(remaining.saturating_sub(shared).max(0)));
         }
@@ -107,9 +106,9 @@ impl Engine {
     /// After an order that was `before` has filled: takes it off what the rest of its set may fill.
     pub(super) fn share_fill(&mut self, place: Place, entry: u32, before: &Order) {
         let order = *self.orders.get(entry);
-        let (group, instrument) = (order.terms.group, order.side.instrument);
+        let (set, instrument) = (order.terms.set, order.side.instrument);
         let filled = order.booked().qty.saturating_sub(before.booked().qty);
-        if group == 0 || filled <= 0 {
+        if set == 0 || filled <= 0 {
             return;
         }
         let tolerance = self.limits.instruments[usize::from(instrument)].overfill.0;
@@ -118,7 +117,7 @@ impl Engine {
         }
         let position = self.ledger.find(place.book, instrument, order.side.leg);
         let is_sibling = |other: u32, sibling: &Order| {
-            other != entry && sibling.terms.group == group && sibling.side.sells == order.side.sells
+            other != entry && sibling.terms.set == set && sibling.side.sells == order.side.sells
         };
         let siblings = self.on_position(position).filter(|&(other, sibling)| is_sibling(other, sibling));
         let largest = siblings.map(|(_, sibling)| sibling.left()).max().unwrap_or(0).max(before.left());

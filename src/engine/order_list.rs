@@ -11,6 +11,9 @@
 //! the entry it protects. One that fails takes back all of them. What LIST_MEMBER measures is the number of the member
 //! that failed, its limit is how many the list has.
 //!
+//! **Sent or simulated, whole**: a list of which one member would be simulated (its flag, or the mode of its scopes) and
+//! another one sent is denied, LIST_MEMBER.
+//!
 //! **No list waits in a queue**: released one by one it would be torn apart. Where the buckets do not admit all of it now
 //! it is denied, BUCKET_FULL. No list probes a half-open breaker, HALF_OPEN_SPENT.
 //!
@@ -265,6 +268,11 @@ impl Engine {
                 Ok(()) => tried = tried.saturating_add(1),
                 Err(denial) => culprit = Some((member.number, Some(denial))),
             }
+        }
+        // Sent in part and simulated in part it would not pass whole, and what is only simulated covers nothing real.
+        let simulated = members.iter().find(|member| !self.is_sent(member)).map(|member| member.number);
+        if culprit.is_none() && members.iter().any(|member| self.is_sent(member)) {
+            culprit = simulated.map(|number| (number, None));
         }
         let whole = culprit.is_none();
         // The last one first, so that no child outlives its entry.

@@ -93,6 +93,8 @@ pub(super) struct Terms {
     pub(super) venue_enforced: bool,
     /// Of orders with one number only one can fill; 0 for none.
     pub(super) group: u32,
+    /// The group whose fills it shares: its own, or that of the order in whose place it was placed.
+    pub(super) set: u32,
     /// Which of the group it is.
     pub(super) leg: u16,
     /// The entry order it protects; 0 for none.
@@ -186,6 +188,7 @@ impl Default for Terms {
             intent: Intent::Open,
             venue_enforced: false,
             group: 0,
+            set: 0,
             leg: 0,
             parent: 0,
             by_cost: false,
@@ -289,8 +292,11 @@ impl Order {
     /// The venue has ended it with `cum_qty` lots filled, of which some are not booked yet: only those may still come.
     /// `false` when all of them are.
     pub(super) fn await_fills(&mut self, cum_qty: i64) -> bool {
-        let waits = self.is_live() && self.is_sized() && cum_qty > self.booked().qty;
+        let is_told = self.is_sized() || self.terms.by_cost;
+        let waits = self.is_live() && is_told && cum_qty > self.booked().qty;
         if waits {
+            // Its size is known now.
+            self.terms.by_cost = false;
             (self.size.qty, self.wish, self.wishes) = (cum_qty, None, 0);
             self.fills_only = true;
         }

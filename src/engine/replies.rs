@@ -20,6 +20,7 @@
 
 use super::Engine;
 use super::chain::{Ends, Links};
+use super::checks::Ticket;
 use super::day::Sent;
 use super::error_rate::Attempt;
 use super::exact::bump;
@@ -162,6 +163,9 @@ impl Engine {
         self.count_sent(place.book, Sent::Order);
         match self.ledger.open(place.book, side.instrument, side.leg) {
             Some(position) => {
+                let order = self.orders.get(entry);
+                let ticket = Ticket { terms: order.terms, ..order.replacement(0, order.latest()) };
+                self.pledge_new(place, entry, &ticket);
                 self.working.enter(&mut self.orders, entry, position, place.book);
                 self.check_position(place.on(side));
             }

@@ -161,8 +161,8 @@ fn begin(
     let stats = StatsWriter::format(Arc::clone(&shared.stats), &shared.geometry);
     let (lanes, open) = lane_tables(shared.geometry.lanes);
     journal.map_or(Ok(()), |journal| start_shadow(journal, shared.gate.clone(), cpu, ahead.is_locked))?;
-    let mut degraded = what_the_machine_lacks(on_isolated, ahead.is_locked);
-    degraded.set(Degraded::PIN, cpu.is_some() && pinned.is_none());
+    let mut degraded =
+        what_the_machine_lacks(on_isolated, ahead.is_locked, cpu.is_some() && pinned.is_none());
     degraded.set(Degraded::LEASE_LENGTHENED, lengthened || was_lengthened(&before));
     let row = LoopRow {
         lease: history.replica.engine().lease(),
@@ -175,8 +175,7 @@ fn begin(
     };
     let operator = takeover.operators(MappedLane::operators(&shared), &history.replica, now);
     let History { replica, writer, .. } = history;
-    let engine = replica.into_engine();
-    let lease = engine.lease();
+    let (engine, lease) = (replica.into_engine(), row.lease);
     let mut duty = Duty {
         clock,
         commit: Commit::new(writer, engine.counters().records),
@@ -192,6 +191,7 @@ fn begin(
         lease_due: Nanos::ZERO,
         last_turn: now,
         drained: 0,
+        unexplained: Vec::new(),
         shutdown: false,
     };
     takeover.carry_out(&mut duty, operator, &shared.geometry, now);
@@ -233,8 +233,9 @@ fn of_this_process(before: LoopRow, pinned: Option<usize>) -> LoopRow {
 }
 
 /// Locks memory, where that was not done before, and marks what is not to be had here.
-fn what_the_machine_lacks(on_isolated: bool, is_locked: bool) -> Degraded {
+fn what_the_machine_lacks(on_isolated: bool, is_locked: bool, is_unpinned: bool) -> Degraded {
     let mut degraded = Degraded::empty();
+    degraded.set(Degraded::PIN, is_unpinned);
     degraded.set(Degraded::NOT_ISOLATED, !on_isolated);
     degraded.set(Degraded::SLOW_CLOCK, pin::clock_is_slow());
     degraded.set(Degraded::NO_PEER_PIDFD, !knows_peer_pidfd());

@@ -19,7 +19,7 @@ use super::commit::Commit;
 use super::housekeeping::Housekeeping;
 use super::idle::Idle;
 use super::lanes::ActiveLane;
-use crate::engine::{Engine, Source, WordId};
+use crate::engine::{Engine, Outcome, Source, WordId};
 use crate::model::event::LivenessSign;
 use crate::model::verdict::{StateNotice, VerdictRecord};
 use crate::model::{Event, Flags, HaltWord, Handle, Message, Nanos, Scope};
@@ -62,6 +62,8 @@ pub(super) struct Duty {
     pub(super) last_turn: Nanos,
     /// Records taken in the last turn.
     pub(super) drained: u64,
+    /// While a core takes over: words as the dead one left them for which the journal has no reason yet.
+    pub(super) unexplained: Vec<(Scope, HaltWord)>,
     pub(super) shutdown: bool,
 }
 
@@ -328,6 +330,9 @@ impl Duty {
         self.commit.input(now, lane, message);
         let outcome = self.engine.outcome();
         self.commit.outcome(now, outcome);
+        if !self.unexplained.is_empty() {
+            explain(&mut self.unexplained, outcome);
+        }
         for change in outcome.changes().iter().filter(|change| !change.old.tightens_to(change.new)) {
             self.gate.store(scope_of(change.id), change.new);
         }
@@ -419,6 +424,13 @@ impl Duty {
                 }
             }
         }
+    }
+}
+
+/// Leaves the words that are still tighter than anything recorded.
+fn explain(unexplained: &mut Vec<(Scope, HaltWord)>, outcome: &Outcome) {
+    for change in outcome.changes() {
+        unexplained.retain(|(scope, left)| *scope != scope_of(change.id) || change.new.state > left.state);
     }
 }
 

@@ -6,7 +6,8 @@
 //! nothing and notice nothing but gates that were closed for a while.
 //!
 //! A halt word can be stored before its record is committed. Its record is then still in a lane, or its timer still due,
-//! and is decided again; a word that stays looser than the dead core left it is latched, UNRECORDED.
+//! and is decided again, whatever the records behind it then change; a word that was never as tight again as the dead core
+//! left it is latched, UNRECORDED.
 
 use super::bridge::{FromLoop, MappedLane};
 use super::duty::{Duty, scope_of};
@@ -93,6 +94,7 @@ impl Takeover {
         now: Nanos,
     ) {
         duty.resume_lane(operator);
+        duty.unexplained = self.unexplained(duty);
         let lanes = std::mem::take(&mut self.found.lanes);
         let gone: Vec<_> = lanes.iter().filter_map(|lane| Some((lane.number, lane.closing?))).collect();
         lanes.into_iter().for_each(|lane| self.resume_lane(duty, lane, geometry, now));
@@ -109,7 +111,10 @@ impl Takeover {
             gone.into_iter().for_each(|(lane, sign)| duty.close_lane(lane, sign, now));
         }
         duty.drain_what_waits(now);
-        self.latch_unrecorded(duty, now);
+        for (scope, left) in std::mem::take(&mut duty.unexplained) {
+            let detail = left.to_raw();
+            duty.apply_own(now, Event::Doubt { scope, reason: Reason::Unrecorded, detail });
+        }
         // Only now: until it is latched, the word itself is all that tells of a halt without a record.
         duty.publish_words();
     }
@@ -155,13 +160,12 @@ impl Takeover {
         }
     }
 
-    fn latch_unrecorded(&self, duty: &mut Duty, now: Nanos) {
-        for &(scope, left) in self.found.words.iter().filter(|_| self.resumed) {
+    /// The words that the dead core left tighter than its journal says.
+    fn unexplained(&self, duty: &Duty) -> Vec<(Scope, HaltWord)> {
+        let is_tighter = |&&(scope, left): &&(Scope, HaltWord)| {
             let stands = duty.engine.words().find(|(id, _)| scope_of(*id) == scope);
-            if stands.is_some_and(|(_, word)| word.state > left.state) {
-                let detail = left.to_raw();
-                duty.apply_own(now, Event::Doubt { scope, reason: Reason::Unrecorded, detail });
-            }
-        }
+            stands.is_some_and(|(_, word)| word.state > left.state)
+        };
+        self.found.words.iter().filter(|_| self.resumed).filter(is_tighter).copied().collect()
     }
 }

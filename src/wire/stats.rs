@@ -277,7 +277,7 @@ rows! {
         fees: Money,
         /// Whether every position is valued by a trusted mark.
         trusted: bool,
-        /// Orders that live, or wait to be sent.
+        /// Orders that live, without those that wait in a queue and those nobody announced.
         open_orders: u64,
     }
 

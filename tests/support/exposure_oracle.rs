@@ -90,6 +90,8 @@ pub struct Order {
     pub intent: Intent,
     pub venue_enforced: bool,
     pub group: u32,
+    /// The group whose fills it shares: a replacement counts by itself and shares all the same.
+    pub set: u32,
     pub leg: u16,
     /// The largest total that the fills of its group have left to it.
     pub allowed: i128,
@@ -305,6 +307,7 @@ impl Oracle {
                     intent: attrs.intent,
                     venue_enforced: said.flags.contains(Flags::VENUE_REDUCE_ONLY),
                     group,
+                    set: group,
                     leg,
                     allowed: i128::MAX,
                     parent,

@@ -21,12 +21,12 @@ impl Order {
 impl Oracle {
     /// The orders of the set of an order, itself included.
     fn set_of(&self, book: u16, order: u64) -> Vec<u64> {
-        let Some(own) = self.orders.get(&(book, order)).filter(|own| own.group != 0) else { return vec![] };
+        let Some(own) = self.orders.get(&(book, order)).filter(|own| own.set != 0) else { return vec![] };
         self.orders
             .iter()
             .filter(|(key, other)| {
                 key.0 == book
-                    && (other.instrument, other.sells, other.group) == (own.instrument, own.sells, own.group)
+                    && (other.instrument, other.sells, other.set) == (own.instrument, own.sells, own.set)
             })
             .map(|(key, _)| key.1)
             .collect()
@@ -50,9 +50,7 @@ impl Oracle {
                 self.orders.entry((book, id)).and_modify(|other| other.allowed = allowed);
             }
         }
-        self.orders
-            .get(&(book, order))
-            .is_some_and(|own| own.group != 0 && own.standing().filled > own.allowed)
+        self.orders.get(&(book, order)).is_some_and(|own| own.set != 0 && own.standing().filled > own.allowed)
     }
 
     /// The owner asks for a quantity.
@@ -67,9 +65,7 @@ impl Oracle {
     /// Whether a live order has this group and leg.
     pub(super) fn is_armed(&self, book: u16, instrument: u16, group: u32, leg: u16) -> bool {
         group != 0
-            && self
-                .live_orders(book, instrument)
-                .any(|(_, order, _)| (order.group, order.leg) == (group, leg))
+            && self.live_orders(book, instrument).any(|(_, order, _)| (order.set, order.leg) == (group, leg))
     }
 
     /// What all sets of a parent add up to with one more order, and what they may, where they may not.
@@ -86,11 +82,11 @@ impl Oracle {
         let standing = entry.standing();
         let may = standing.filled + standing.remaining();
         let mut sets = BTreeMap::new();
-        let children = self.live_orders(book, instrument).filter(|(_, order, _)| order.group != 0);
+        let children = self.live_orders(book, instrument).filter(|(_, order, _)| order.set != 0);
         for (_, order, standing) in
             children.filter(|(_, order, _)| order.parent == parent && order.sells == sells)
         {
-            let largest: &mut i128 = sets.entry(order.group).or_default();
+            let largest: &mut i128 = sets.entry(order.set).or_default();
             *largest = standing.remaining().max(*largest);
         }
         let own = sets.remove(&group).unwrap_or(0).max(qty);

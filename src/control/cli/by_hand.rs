@@ -9,6 +9,7 @@ use super::admin;
 use super::args::Target;
 use super::verbs::fail;
 use super::{ExitCode, Terminal};
+use crate::control::clock;
 use crate::control::server::{Done, FillBody, FlowBody};
 
 /// Options of `fill`.
@@ -29,7 +30,8 @@ pub struct FillArgs {
     /// What it cost, in the settlement currency; by default the worst configured rate until it is known
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub fee: Option<String>,
-    /// Its execution key, as a strategy that sees it too would report it: then it counts once
+    /// Its execution key, of 64 bits as a strategy that sees it too would report it: then it counts once. By default one that
+    /// is printed first, by which the same command can be repeated when nobody answers
     #[arg(long, value_name = "NUMBER")]
     pub exec: Option<u64>,
     /// Why; written to the log
@@ -72,7 +74,12 @@ pub(super) fn fill(args: &FillArgs, terminal: &mut Terminal<'_>) -> io::Result<E
     };
     let FillArgs { scope, px, fee, exec, reason, .. } = args;
     let (scope, px, fee, reason) = (scope.clone(), px.clone(), fee.clone(), reason.clone());
-    let body = FillBody { scope, qty, px, fee, exec: *exec, reason };
+    // Chosen here, so that a command nobody answered can be given again and books nothing twice.
+    let key = exec.unwrap_or_else(clock::utc_now_ns);
+    if exec.is_none() {
+        writeln!(terminal.err, "execution {key}: to repeat this command add --exec {key}")?;
+    }
+    let body = FillBody { scope, qty, px, fee, exec: Some(key), reason };
     match admin::post::<Done>(&args.target.runtime_dir, "/v1/fill", &body) {
         Ok(done) if args.json => writeln!(terminal.out, "{}", serde_json::to_string(&done)?)?,
         Ok(done) => writeln!(terminal.out, "booked on {} as execution {}", done.scope, done.id)?,

@@ -188,7 +188,7 @@ pub struct WordReport {
     pub currency: String,
     /// Whether every position has a trusted mark.
     pub trusted: bool,
-    /// Orders that live, or wait to be sent.
+    /// Orders that live, without those that wait in a queue and those nobody announced.
     #[serde(default)]
     pub open_orders: u64,
 }

@@ -15,6 +15,7 @@ use super::commands::{COMMAND_SCHEMA, Done, actor, read, reason, scope, unanswer
 use super::door::Arrival;
 use super::problem::Problem;
 use crate::control::decimal::{self, DecimalError};
+use crate::control::desk::DeskError;
 use crate::engine::Limits;
 use crate::model::event::OrderId;
 use crate::model::{Event, Lots, Nanos, Reason, Scope, Ticks};
@@ -159,7 +160,19 @@ async fn carry_out(
         Err(error) => error.to_string(),
     };
     tracing::warn!(event = "command", verb, scope, reason, actor, record = ?event, answer);
-    let verdict = outcome.map_err(unanswered)?;
+    let verdict = outcome.map_err(|error| {
+        let hint = match (error, &event) {
+            (DeskError::TimedOut, Event::ExternalFill { exec, .. }) => {
+                format!("repeat it with --exec {}, under which it is booked once", exec.get())
+            }
+            (DeskError::TimedOut, _) => {
+                "look at the log before repeating it: announced twice it may explain two differences"
+                    .to_owned()
+            }
+            _ => return unanswered(error),
+        };
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, "timed-out", error.to_string(), hint)
+    })?;
     if !verdict.verdict.may_send() {
         return Err(refused(verdict.reason));
     }

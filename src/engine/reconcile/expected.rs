@@ -76,7 +76,13 @@ impl Engine {
         }
         let now = self.now;
         let expected = &mut self.reconcile.expected;
-        expected.retain(|one| one.until > now);
+        // What was booked is kept for the strategy that tells of it later; the oldest of these makes room.
+        expected.retain(|one| one.shown || one.until > now);
+        if expected.len() == ROOM
+            && let Some(oldest) = expected.iter().position(|one| one.shown)
+        {
+            expected.remove(oldest);
+        }
         if expected.len() == ROOM {
             return Err(Denial::of(Reason::Capacity));
         }
@@ -87,7 +93,8 @@ impl Engine {
     /// A strategy reports a flow in its account's currency.
     pub(in crate::engine) fn hear_flow(&mut self, book: BookId, amount: i128) -> Heard {
         let now = self.now;
-        let is_it = |one: &Expected| one.book == book && one.amount == amount && one.until > now;
+        let is_it =
+            |one: &Expected| one.book == book && one.amount == amount && (one.shown || one.until > now);
         let expected = &mut self.reconcile.expected;
         // What is booked is told again before what is not is told first: neither may count twice.
         let shown = expected.iter().position(|one| is_it(one) && one.shown);
