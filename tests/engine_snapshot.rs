@@ -436,7 +436,7 @@ fn a_restored_engine_counts_exposure_as_if_nothing_had_happened() {
     let mut seed = Seed::new("engine_snapshot a_restored_engine_counts_exposure");
     let mut tally = BTreeMap::new();
     for round in 0..60 {
-        let flavour = Flavour { overlapping: round % 3 == 1, queue: round % 3 == 2 };
+        let flavour = Flavour { overlapping: round % 3 == 1, queue: round % 3 == 2, legs: round % 2 == 0 };
         let limits = small(random_limits(&mut seed, flavour));
         let acts = acts(&mut seed, &limits, flavour);
         let (mut pair, mut position) = (Pair::new(limits), 1);

@@ -55,6 +55,8 @@ pub struct Flavour {
     pub overlapping: bool,
     /// A rate bucket, so that requests wait.
     pub queue: bool,
+    /// Instruments in hedge mode.
+    pub legs: bool,
 }
 
 /// Limits that bind on a few lots.
@@ -74,7 +76,7 @@ pub fn random_limits(seed: &mut Seed, flavour: Flavour) -> Limits {
         instrument.collar_accumulated = one_in(seed, 3).then_some(drift);
         let unit = if instrument.base.is_none() && instrument.settlement.id == 3 { E9 / 50_000 } else { E9 };
         instrument.min_notional = Money(if one_in(seed, 2) { 0 } else { 150 * unit });
-        instrument.hedge = instrument.base.is_none() && one_in(seed, 3);
+        instrument.hedge = flavour.legs && instrument.base.is_none() && one_in(seed, 3);
     }
     for (book, unit) in limits.books.iter_mut().zip([E9, E9, E9 / 50_000]) {
         let qty = 6 + seed.below(10) as i64;

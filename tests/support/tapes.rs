@@ -15,8 +15,13 @@ pub fn events(default: u64) -> u64 {
 /// Plays tapes until so many events have happened, and says so, past what the test runner captures. Tape `i` has the
 /// seed `i` after the first one's, so that the seed of a tape that fails, taken as the first, replays it. `play`
 /// returns the number of its events, and panics at a difference.
-pub fn play(test: &'static str, what: &str, events: u64, play: impl Fn(Seed) -> u64 + Sync) {
-    let (first, started) = (Seed::new(test), Instant::now());
+pub fn play(test: &'static str, what: &str, events: u64, one: impl Fn(Seed) -> u64 + Sync) {
+    play_from(Seed::new(test), what, events, one);
+}
+
+/// The same, where the first tape has this seed.
+pub fn play_from(first: Seed, what: &str, events: u64, play: impl Fn(Seed) -> u64 + Sync) {
+    let started = Instant::now();
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     std::thread::scope(|scope| {

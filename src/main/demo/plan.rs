@@ -176,7 +176,7 @@ fn queue() -> String {
     format!(
         r#"[[venue]]
 name = "{BURST}"
-ttl_new = "10s"
+ttl_new = "60s"
 [[bucket]]
 id = 1
 name = "burst"

@@ -37,7 +37,7 @@ pub(super) const REDUCE: u64 = 1;
 pub(super) const EXIT: u64 = 3;
 
 /// A sidecar that does not apply an event or answer a request for this long is not going to.
-pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// One order of the strategy's.
 #[derive(Clone, Copy, Debug)]
