@@ -500,8 +500,8 @@ fn tapes_reach_every_answer() {
     assert_all_answers(&tally, 10);
 }
 
-/// From one seed: once in some million events a scope's gross or net is beyond its limit here and not in the engine (seed
-/// 1795735043338032113 shows it). Who is right is not known yet, so this does not vouch for more than it plays.
+/// From one seed: once in some million events a scope's gross is beyond its limit in the engine and not here. Which of them is right
+/// is not known yet, so this does not vouch for more than it plays.
 #[test]
 fn requests_are_answered_as_the_oracle_says() {
     let test = "engine_exposure_oracle requests_are_answered_as_the_oracle_says";

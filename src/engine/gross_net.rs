@@ -202,7 +202,8 @@ impl Engine {
         self.judge_exposure(book, grew.then_some(step));
     }
 
-    /// After the mark of a position has changed.
+    /// After the mark of a position has changed. Nothing is judged before every holder of the mark is valued anew: between two
+    /// of them a sum may be within a limit that it is beyond before and after.
     pub(super) fn revalue_exposure(&mut self, index: u32) {
         let old = self.gross_net.reach(Some(index));
         if (old.long, old.short) == (0, 0) {
@@ -212,7 +213,14 @@ impl Engine {
         let new = self.reach_of(book, self.ledger.instrument(index), old.long, old.short);
         if new != old {
             self.gross_net.replace(index, new, self.capped_scopes(book));
-            self.judge_exposure(book, None);
+        }
+    }
+
+    /// Ends what does not hold any more of the scopes of a position, once all of its kind are valued anew.
+    pub(super) fn judge_revalued(&mut self, index: u32) {
+        let Reach { long, short, .. } = self.gross_net.reach(Some(index));
+        if (long, short) != (0, 0) {
+            self.judge_exposure(self.ledger.position(index).book, None);
         }
     }
 
@@ -246,13 +254,15 @@ impl Engine {
         else {
             return;
         };
-        for instrument in 0..self.limits.instruments.len() as u16 {
-            let settlement = self.limits.instruments[usize::from(instrument)].settlement.id;
-            let mut next =
-                self.ledger.first_holder(instrument).filter(|_| [base, quote].contains(&settlement));
-            while let Some(holder) = next {
-                next = self.ledger.next_holder(holder);
-                self.revalue_exposure(holder);
+        for judges in [false, true] {
+            for instrument in 0..self.limits.instruments.len() as u16 {
+                let settlement = self.limits.instruments[usize::from(instrument)].settlement.id;
+                let mut next =
+                    self.ledger.first_holder(instrument).filter(|_| [base, quote].contains(&settlement));
+                while let Some(holder) = next {
+                    next = self.ledger.next_holder(holder);
+                    if judges { self.judge_revalued(holder) } else { self.revalue_exposure(holder) }
+                }
             }
         }
     }

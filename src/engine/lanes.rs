@@ -273,6 +273,7 @@ impl Engine {
         let mut next = self.ledger.first_holder(instrument);
         while let Some(holder) = next {
             next = self.ledger.next_holder(holder);
+            self.judge_revalued(holder);
             let position = self.ledger.position(holder);
             if position.q != 0 && !self.is_second_leg(position.book, holder) {
                 self.judge_book(position.book, Touch { instrument: Some(instrument), is_mark });
