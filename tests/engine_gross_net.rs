@@ -281,17 +281,23 @@ fn exposure_of_several_currencies_is_not_limited_as_one() {
 
 #[test]
 fn a_mark_that_moves_two_books_against_each_other_ends_nothing_on_the_way() {
-    // Net of the account is 10 lots long. Valued anew one after the other, the short book alone would bring it within.
-    let mut limits = limits(1_000_000 * E9, vec![]);
-    limits.accounts[0].caps.net = Some(Money(990 * E9));
-    let mut desk = Desk::new(limits);
-    desk.mark(0, PLAIN, 100);
-    desk.fill(0, PLAIN, -5, 100, 0);
-    desk.fill(1, PLAIN, 15, 100, 0);
-    let state = |desk: &Desk| desk.engine.word(tripline::engine::WordId::Account(0)).state;
-    assert_eq!(state(&desk), TradingState::ReduceOnly, "1 000 of 990");
-    desk.mark(0, PLAIN, 120);
-    assert_eq!(state(&desk), TradingState::ReduceOnly, "1 200 of 990");
-    desk.mark(0, PLAIN, 99);
-    assert_eq!(state(&desk), TradingState::Active, "990 of 990");
+    // Net of the account is 10 lots long. Valued anew one after the other, the short book alone would bring it within;
+    // whichever of them is valued first.
+    for short in [0, 1] {
+        for first in [0, 1] {
+            let mut limits = limits(1_000_000 * E9, vec![]);
+            limits.accounts[0].caps.net = Some(Money(990 * E9));
+            let mut desk = Desk::new(limits);
+            desk.mark(0, PLAIN, 100);
+            for book in [first, 1 - first] {
+                desk.fill(book, PLAIN, if book == short { -5 } else { 15 }, 100, 0);
+            }
+            let state = |desk: &Desk| desk.engine.word(tripline::engine::WordId::Account(0)).state;
+            assert_eq!(state(&desk), TradingState::ReduceOnly, "1 000 of 990");
+            desk.mark(0, PLAIN, 120);
+            assert_eq!(state(&desk), TradingState::ReduceOnly, "1 200 of 990: {short} {first}");
+            desk.mark(0, PLAIN, 99);
+            assert_eq!(state(&desk), TradingState::Active, "990 of 990");
+        }
+    }
 }
